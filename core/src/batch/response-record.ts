@@ -1,0 +1,49 @@
+/**
+ * One response header on its way from the target's kernel to the copy: the record of a HEADERS frame, which is also what
+ * the engine ingests. Big-endian, RESPONSE_RECORD_BYTES octets, then `prefixBytes` octets of the payload's start where
+ * the two sides agreed on keeping some (0 by default).
+ */
+export const RESPONSE_RECORD_BYTES = 32;
+/** u32: the session that the flow was opened with. */
+export const RESPONSE_SESSION_ID = 0;
+/** u32 */
+export const RESPONSE_SEQ = 4;
+/** u32 */
+export const RESPONSE_ACK = 8;
+/** u8: TCP flags. */
+export const RESPONSE_FLAGS = 12;
+/** u8: which options the segment had; RESPONSE_HAS_*. */
+export const RESPONSE_OPTIONS = 13;
+/** u16: the window field, not scaled. */
+export const RESPONSE_WINDOW = 14;
+/** u32: payload octets on the wire (super-packets: all of them). */
+export const RESPONSE_PAYLOAD_BYTES = 16;
+/** u32 TSval, u32 TSecr; 0 without RESPONSE_HAS_TIMESTAMPS. */
+export const RESPONSE_TS_VAL = 20;
+export const RESPONSE_TS_ECR = 24;
+/** u16: MSS option; 0 when absent. */
+export const RESPONSE_MSS = 28;
+/** u8: window scale; valid with RESPONSE_HAS_WINDOW_SCALE. */
+export const RESPONSE_WINDOW_SCALE = 30;
+/** u8: RESPONSE_EVENT_*; anything but 0 is no segment but word from intercept about the flow. */
+export const RESPONSE_EVENT = 31;
+
+export const RESPONSE_HAS_TIMESTAMPS = 1;
+export const RESPONSE_HAS_WINDOW_SCALE = 2;
+export const RESPONSE_HAS_SACK_PERMITTED = 4;
+
+export const RESPONSE_EVENT_SEGMENT = 0;
+/** The flow's addresses and ports are in use by another copy: choose another port. */
+export const RESPONSE_EVENT_FLOW_TAKEN = 1;
+/** Intercept does not serve that address and port: the session cannot be delivered. */
+export const RESPONSE_EVENT_TARGET_UNKNOWN = 2;
+/** Intercept's flow table is full. */
+export const RESPONSE_EVENT_FLOW_TABLE_FULL = 3;
+
+/** A batch of such records, each `strideBytes` long (RESPONSE_RECORD_BYTES + prefixBytes, a multiple of 4). */
+export interface ResponseBatch {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  readonly strideBytes: number;
+  readonly count: number;
+}

@@ -1,0 +1,111 @@
+/**
+ * The ledger: every observed connection ends in exactly one terminal state for each session made of it, every turn is
+ * delivered, lost with its reason, or pending. `captured turns x sessions = delivered + lost + pending` at all times.
+ */
+
+/** Terminal states of a session, and of a connection of which no session was made. */
+export const TERMINAL_STATES = [
+  /** Every turn was delivered and the connection ended as the client ended it. */
+  'copied',
+  /** Not chosen by -r. */
+  'sampledOut',
+  /** Joined too late and ended before a turn began, or -O. */
+  'midStreamSkipped',
+  /** Bytes were never captured, and nothing after them could be delivered. */
+  'captureGap',
+  /** The target answered the SYN with a reset. */
+  'targetRefused',
+  /** The target closed or reset, and turns were lost by it. */
+  'targetReset',
+  /** The target did not answer the SYN, or did not acknowledge what was sent, until the timeout. */
+  'noResponse',
+  /** A limit was reached. */
+  'shed',
+  /** The channel to intercept was lost, or it does not serve the target. */
+  'channelLost',
+  /** The program ended while the session was running. */
+  'interrupted',
+] as const;
+export type TerminalState = (typeof TERMINAL_STATES)[number];
+
+/** Why a turn did not reach the target. */
+export const LOSS_REASONS = [
+  'captureGap',
+  'targetRefused',
+  'targetReset',
+  'noResponse',
+  'shed',
+  'channelLost',
+  'interrupted',
+] as const;
+export type LossReason = (typeof LOSS_REASONS)[number];
+
+/** Counted events, all monotonic. */
+export interface EngineCounters {
+  /** Captured packets by verdict: index as in PACKET_VERDICTS, plus packets of no mapping and malformed TCP. */
+  packetsCaptured: number;
+  packetsMalformed: number;
+  packetsUnmapped: number;
+  bytesCaptured: number;
+  connectionsSeen: number;
+  sessionsStarted: number;
+  /** Fresh target connections made for a session that goes on. */
+  sessionsResumed: number;
+  /** Turns of all sessions: captured = delivered + the sum of lost + pending. */
+  turnsCaptured: number;
+  turnsDelivered: number;
+  turnsPending: number;
+  turnsLost: Record<LossReason, number>;
+  /** Turns that the target answered with at least one octet. */
+  turnsAnswered: number;
+  /** Turns that began before a running connection could be joined. They are not among turnsCaptured. */
+  turnsBeforeJoin: number;
+  terminal: Record<TerminalState, number>;
+  packetsSent: number;
+  bytesSent: number;
+  segmentsRetransmitted: number;
+  /** Segments of the client that held nothing new. */
+  captureDuplicates: number;
+  /** Captured segments that did not continue the stream (reordering, or a gap). */
+  captureOutOfOrder: number;
+  captureGaps: number;
+  responsesReceived: number;
+  responseBytes: number;
+  /** Response records that fit no session. */
+  responsesUnknown: number;
+  /** Packets that an output batch had no room for; they are sent again by their session's timer. */
+  outputOverflows: number;
+}
+
+export function createEngineCounters(): EngineCounters {
+  return {
+    packetsCaptured: 0,
+    packetsMalformed: 0,
+    packetsUnmapped: 0,
+    bytesCaptured: 0,
+    connectionsSeen: 0,
+    sessionsStarted: 0,
+    sessionsResumed: 0,
+    turnsCaptured: 0,
+    turnsDelivered: 0,
+    turnsPending: 0,
+    turnsLost: zeroes(LOSS_REASONS),
+    turnsAnswered: 0,
+    turnsBeforeJoin: 0,
+    terminal: zeroes(TERMINAL_STATES),
+    packetsSent: 0,
+    bytesSent: 0,
+    segmentsRetransmitted: 0,
+    captureDuplicates: 0,
+    captureOutOfOrder: 0,
+    captureGaps: 0,
+    responsesReceived: 0,
+    responseBytes: 0,
+    responsesUnknown: 0,
+    outputOverflows: 0,
+  };
+}
+
+function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
+}

@@ -1,0 +1,18 @@
+/**
+ * The I/O-free heart of TrafficCopy. Sees neither Node nor the kernel: bytes, time and seeds come in as arguments, packets
+ * go out in batches that the caller owns.
+ */
+export * from './batch/packet-batch.js';
+export * from './batch/replay-batch.js';
+export * from './batch/response-record.js';
+export * from './counters.js';
+export * from './engine.js';
+export * from './engine-config.js';
+export * from './limits.js';
+export * as Seq from './seq.js';
+export * from './wire/bytes.js';
+export * from './wire/checksum.js';
+export * from './wire/ip-address.js';
+export * from './wire/packet-header.js';
+export * from './wire/tcp.js';
+export * from './wire/tcp-options.js';
