@@ -1,1 +1,2 @@
-export {};
+export * from './capture/packet-source.js';
+export * from './sink/packet-sink.js';
