@@ -1,0 +1,80 @@
+import { formatIpAddress, type IpAddress } from '@trafficcopy/core';
+
+/** A server whose arriving packets are to be captured. */
+export interface OnlineEndpoint {
+  /** Undefined: every address of this host. */
+  readonly address?: IpAddress | undefined;
+  readonly port: number;
+}
+
+export interface CaptureFilterOptions {
+  readonly online: readonly OnlineEndpoint[];
+  /**
+   * The addresses of this host, for endpoints without one: packets that it only forwards are not its traffic. Empty or
+   * more than {@link LOCAL_ADDRESSES_MAX}: any destination address is taken.
+   */
+  readonly localAddresses: readonly IpAddress[];
+  /** Targets: what goes to one of them is our own work and never captured, so that no copy is copied again. */
+  readonly targets: readonly { readonly address: IpAddress; readonly port: number }[];
+  /** Whether packets of clients on 127.0.0.0/8 and ::1 are wanted (-c gives them an address that a target can answer). */
+  readonly loopbackClients: boolean;
+  /** A condition of the user (-F), in addition. */
+  readonly condition?: string | undefined;
+}
+
+/** Beyond this the filter would come near the kernel's limit of 4096 instructions. */
+export const LOCAL_ADDRESSES_MAX = 64;
+
+/**
+ * IPv6 extension headers before TCP: `tcp` of a filter sees only a header that follows directly (RFC 8200 4.1), and the
+ * kernel's filters know no loops. What starts a chain is taken and the engine looks at its end: hop-by-hop options,
+ * routing, authentication, destination options.
+ */
+const IPV6_CHAIN = '(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 51 or ip6[6] = 60)';
+
+/**
+ * The libpcap expression, on packets that start with their IP header, for everything that clients send to the online
+ * endpoints. Pure: the same options give the same text.
+ */
+export function captureFilter(options: CaptureFilterOptions): string {
+  const local = options.localAddresses.length > LOCAL_ADDRESSES_MAX ? [] : options.localAddresses;
+  const families = ([4, 16] as const)
+    .map((addressBytes) => familyFilter(options, local, addressBytes))
+    .filter((part) => part !== undefined);
+  const arriving = anyOf(families);
+  return options.condition === undefined ? arriving : `${arriving} and (${options.condition})`;
+}
+
+function familyFilter(
+  options: CaptureFilterOptions,
+  local: readonly IpAddress[],
+  addressBytes: 4 | 16,
+): string | undefined {
+  const clauses = new Set<string>();
+  for (const { address, port } of options.online) {
+    if (address !== undefined) {
+      if (address.length === addressBytes) clauses.add(endpointClause([address], port, addressBytes));
+      continue;
+    }
+    const own = local.filter((one) => one.length === addressBytes);
+    if (own.length > 0 || local.length === 0) clauses.add(endpointClause(own, port, addressBytes));
+  }
+  if (clauses.size === 0) return undefined;
+  const parts = [addressBytes === 4 ? 'ip' : 'ip6', anyOf([...clauses])];
+  if (!options.loopbackClients) parts.push(addressBytes === 4 ? 'not src net 127.0.0.0/8' : 'not src host ::1');
+  for (const target of options.targets) {
+    if (target.address.length !== addressBytes) continue;
+    parts.push(`not (dst host ${formatIpAddress(target.address)} and tcp dst port ${target.port})`);
+  }
+  return `(${parts.join(' and ')})`;
+}
+
+function endpointClause(addresses: readonly IpAddress[], port: number, addressBytes: 4 | 16): string {
+  const toPort = addressBytes === 4 ? `tcp dst port ${port}` : `(tcp dst port ${port} or ${IPV6_CHAIN})`;
+  if (addresses.length === 0) return `(${toPort})`;
+  return `(${toPort} and ${anyOf(addresses.map((address) => `dst host ${formatIpAddress(address)}`))})`;
+}
+
+function anyOf(parts: readonly string[]): string {
+  return parts.length === 1 ? parts[0]! : `(${parts.join(' or ')})`;
+}

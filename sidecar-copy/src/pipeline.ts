@@ -1,0 +1,134 @@
+/**
+ * THE WALK: how a packet of a client becomes packets to a target.
+ *
+ *     ring readable ──► each block ──► engine ──► outputs[lane] ──► sink of the lane ──► target
+ *     HEADERS frame ────────────────►    │
+ *     deadline ─────────────────────►    ┘
+ *
+ * Everything happens on one thread and synchronously: a block goes back to the kernel as soon as the engine has read it,
+ * and what the engine made of all that one turn of the event loop brought goes out once, at the end of that turn.
+ */
+import { type Engine, PACKET_ENTRY_FIELDS, type ResponseBatch } from '@trafficcopy/core';
+import type { PacketSource } from './capture/packet-source.js';
+import type { PacketSink } from './sink/packet-sink.js';
+
+/** The part of the engine that the walk needs. */
+export type PipelineEngine = Pick<
+  Engine,
+  'outputs' | 'ingestCaptured' | 'ingestResponses' | 'advance' | 'nextDeadlineMs' | 'close'
+>;
+
+export interface PipelineOptions {
+  readonly engine: PipelineEngine;
+  readonly sources: readonly PacketSource[];
+  /** One for each of the engine's lanes. */
+  readonly sinks: readonly PacketSink[];
+  /** A clock that never goes back, whole milliseconds. */
+  readonly nowMs: () => number;
+}
+
+/** Blocks taken from one source in a turn, so that responses and timers get theirs; the kernel wakes us for the rest. */
+const BLOCKS_PER_TURN_MAX = 16;
+/** No timer fires sooner: deadlines within it are served together. */
+const TIMER_GRAIN_MS = 4;
+/** setTimeout takes 31 bits. */
+const TIMER_DELAY_MS_MAX = 60_000;
+
+export class Pipeline {
+  private readonly engine: PipelineEngine;
+  private readonly sources: readonly PacketSource[];
+  private readonly sinks: readonly PacketSink[];
+  private readonly nowMs: () => number;
+  private readonly flushNow = (): void => this.flush();
+  private readonly onDeadline = (): void => this.advance();
+  private flushIsDue = false;
+  private isClosed = false;
+  private timer: NodeJS.Timeout | undefined;
+  private timerAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: PipelineOptions) {
+    this.engine = options.engine;
+    this.sources = options.sources;
+    this.sinks = options.sinks;
+    this.nowMs = options.nowMs;
+  }
+
+  start(): void {
+    for (const source of this.sources) source.start(() => this.drain(source));
+  }
+
+  /** client --captured packets--> engine */
+  private drain(source: PacketSource): void {
+    const nowMs = this.nowMs();
+    for (let blocks = 0; blocks < BLOCKS_PER_TURN_MAX && source.next(); blocks += 1) {
+      this.engine.ingestCaptured(source, nowMs);
+      source.release();
+      this.flushFull();
+    }
+    this.flushSoon();
+  }
+
+  /** target --response headers--> engine */
+  ingestResponses(lane: number, batch: ResponseBatch): void {
+    this.engine.ingestResponses(lane, batch, this.nowMs());
+    this.flushFull();
+    this.flushSoon();
+  }
+
+  private advance(): void {
+    this.timer = undefined;
+    this.timerAtMs = Number.POSITIVE_INFINITY;
+    this.engine.advance(this.nowMs());
+    this.flush();
+  }
+
+  /** At the end of this turn of the event loop, once for all that it brought. */
+  flushSoon(): void {
+    if (this.flushIsDue) return;
+    this.flushIsDue = true;
+    setImmediate(this.flushNow);
+  }
+
+  /** engine --crafted packets--> sinks */
+  flush(): void {
+    this.flushIsDue = false;
+    for (let lane = 0; lane < this.sinks.length; lane += 1) this.send(lane);
+    this.armTimer();
+  }
+
+  /** Between two blocks: what a batch has no room for would have to be sent again. */
+  private flushFull(): void {
+    for (let lane = 0; lane < this.sinks.length; lane += 1) {
+      const output = this.engine.outputs[lane]!;
+      const packetsMax = output.entries.length / PACKET_ENTRY_FIELDS;
+      if (output.length > output.bytes.length / 2 || output.count > packetsMax / 2) this.send(lane);
+    }
+  }
+
+  private send(lane: number): void {
+    const output = this.engine.outputs[lane]!;
+    if (output.isEmpty) return;
+    this.sinks[lane]!.send(output);
+    output.clear();
+  }
+
+  /** One timer; it may fire early for a deadline that has moved, never late by more than its grain. */
+  private armTimer(): void {
+    const deadlineMs = this.engine.nextDeadlineMs();
+    if (deadlineMs >= this.timerAtMs || this.isClosed) return;
+    clearTimeout(this.timer);
+    const nowMs = this.nowMs();
+    const delayMs = Math.min(Math.max(deadlineMs - nowMs, TIMER_GRAIN_MS), TIMER_DELAY_MS_MAX);
+    this.timerAtMs = nowMs + delayMs;
+    this.timer = setTimeout(this.onDeadline, delayMs);
+  }
+
+  /** Ends every session at its target and sends what that takes. Nothing is captured afterwards. */
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    for (const source of this.sources) source.stop();
+    this.engine.close(this.nowMs());
+    this.flush();
+  }
+}
