@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type IpAddress, parseIpAddress } from '@trafficcopy/core';
+import { type CaptureFilterOptions, captureFilter } from '../../src/capture/capture-filter.js';
+
+const address = (text: string): IpAddress => parseIpAddress(text)!;
+
+function filterOf(options: Partial<CaptureFilterOptions>): string {
+  return captureFilter({ online: [], localAddresses: [], targets: [], loopbackClients: false, ...options });
+}
+
+interface Sent {
+  readonly from: string;
+  readonly to: string;
+  readonly port: number;
+  /** Kinds of IPv6 extension headers before TCP. */
+  readonly chain?: readonly number[];
+}
+
+/** The packet of a client as captured: IP header first. */
+function packet({ from, to, port, chain = [] }: Sent): Buffer {
+  const tcp = Buffer.alloc(20);
+  tcp.writeUInt16BE(40000, 0);
+  tcp.writeUInt16BE(port, 2);
+  tcp[12] = 0x50;
+  tcp[13] = 2;
+  const source = address(from);
+  const destination = address(to);
+  if (source.length === 4) {
+    const ip = Buffer.alloc(20);
+    ip[0] = 0x45;
+    ip.writeUInt16BE(40, 2);
+    ip[8] = 64;
+    ip[9] = 6;
+    return Buffer.concat([ip.subarray(0, 12), source, destination, tcp]);
+  }
+  const ip = Buffer.alloc(8);
+  ip[0] = 0x60;
+  ip.writeUInt16BE(20 + 8 * chain.length, 4);
+  ip[6] = chain[0] ?? 6;
+  ip[7] = 64;
+  const extensions = chain.map((_, index) => Buffer.from([chain[index + 1] ?? 6, 0, 1, 4, 0, 0, 0, 0]));
+  return Buffer.concat([ip, source, destination, ...extensions, tcp]);
+}
+
+/** Which of the packets pass the filter, by libpcap itself (tcpdump on a file of raw IP packets). */
+function passing(filter: string, sent: readonly Sent[]): Sent[] {
+  const directory = mkdtempSync(join(tmpdir(), 'capture-filter-'));
+  try {
+    const header = Buffer.alloc(24);
+    header.writeUInt32LE(0xa1b2c3d4, 0);
+    header.writeUInt16LE(2, 4);
+    header.writeUInt16LE(4, 6);
+    header.writeUInt32LE(65535, 16);
+    header.writeUInt32LE(101, 20);
+    const records = sent.flatMap((one, index) => {
+      const bytes = packet(one);
+      const record = Buffer.alloc(16);
+      record.writeUInt32LE(index, 0);
+      record.writeUInt32LE(bytes.length, 8);
+      record.writeUInt32LE(bytes.length, 12);
+      return [record, bytes];
+    });
+    const file = join(directory, 'sent.pcap');
+    writeFileSync(file, Buffer.concat([header, ...records]));
+    const out = execFileSync('tcpdump', ['-tt', '-n', '-r', file, filter], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const seconds = out
+      .toString()
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '');
+    return seconds.map((line) => sent[Number.parseInt(line, 10)]!);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const client = '10.9.8.7';
+const client6 = '2001:db8::77';
+
+test('an online address with its port: only what goes to both passes', () => {
+  const filter = filterOf({ online: [{ address: address('10.0.0.1'), port: 80 }] });
+  const wanted = { from: client, to: '10.0.0.1', port: 80 };
+  const sent = [wanted, { from: client, to: '10.0.0.1', port: 81 }, { from: client, to: '10.0.0.2', port: 80 }];
+  assert.deepEqual(passing(filter, sent), [wanted]);
+});
+
+test('no online address: only the addresses of this host pass, of both families', () => {
+  const filter = filterOf({ online: [{ port: 80 }], localAddresses: [address('10.0.0.1'), address('2001:db8::1')] });
+  const wanted = [
+    { from: client, to: '10.0.0.1', port: 80 },
+    { from: client6, to: '2001:db8::1', port: 80 },
+  ];
+  const forwarded = [
+    { from: client, to: '203.0.113.9', port: 80 },
+    { from: client6, to: '2001:db8::99', port: 80 },
+  ];
+  assert.deepEqual(passing(filter, [...forwarded, ...wanted]), wanted);
+});
+
+test('no online address and too many own addresses: every destination passes', () => {
+  const localAddresses = Array.from({ length: 65 }, (_, index) => address(`10.1.0.${index}`));
+  const filter = filterOf({ online: [{ port: 80 }], localAddresses });
+  const sent = [
+    { from: client, to: '203.0.113.9', port: 80 },
+    { from: client6, to: '2001:db8::99', port: 80 },
+  ];
+  assert.deepEqual(passing(filter, sent), sent);
+});
+
+test('IPv6 with extension headers before TCP passes', () => {
+  const filter = filterOf({ online: [{ address: address('2001:db8::1'), port: 80 }] });
+  const sent = [
+    { from: client6, to: '2001:db8::1', port: 80 },
+    { from: client6, to: '2001:db8::1', port: 80, chain: [0] },
+    { from: client6, to: '2001:db8::1', port: 80, chain: [60, 43] },
+  ];
+  const other = [
+    { from: client6, to: '2001:db8::2', port: 80, chain: [0] },
+    { from: client6, to: '2001:db8::1', port: 81 },
+  ];
+  assert.deepEqual(passing(filter, [...sent, ...other]), sent);
+});
+
+test('clients on 127.0.0.1 and ::1 pass only when they are given another address', () => {
+  const online = [
+    { address: address('127.0.0.1'), port: 80 },
+    { address: address('::1'), port: 80 },
+  ];
+  const sent = [
+    { from: '127.0.0.1', to: '127.0.0.1', port: 80 },
+    { from: '::1', to: '::1', port: 80 },
+  ];
+  assert.deepEqual(passing(filterOf({ online }), sent), []);
+  assert.deepEqual(passing(filterOf({ online, loopbackClients: true }), sent), sent);
+});
+
+test('what goes to a target is never captured', () => {
+  const filter = filterOf({
+    online: [{ port: 80 }],
+    targets: [
+      { address: address('10.0.0.2'), port: 80 },
+      { address: address('2001:db8::2'), port: 80 },
+    ],
+  });
+  const wanted = { from: client, to: '10.0.0.1', port: 80 };
+  const sent = [wanted, { from: client, to: '10.0.0.2', port: 80 }, { from: client6, to: '2001:db8::2', port: 80 }];
+  assert.deepEqual(passing(filter, sent), [wanted]);
+});
+
+test('a condition of the user narrows what passes', () => {
+  const filter = filterOf({
+    online: [{ address: address('10.0.0.1'), port: 80 }, { port: 81 }],
+    condition: 'not src host 10.9.8.7 or port 81',
+  });
+  const wanted = [
+    { from: '10.9.8.8', to: '10.0.0.1', port: 80 },
+    { from: client, to: '10.0.0.1', port: 81 },
+  ];
+  assert.deepEqual(passing(filter, [...wanted, { from: client, to: '10.0.0.1', port: 80 }]), wanted);
+});
