@@ -1,0 +1,137 @@
+import { PACKET_ENTRY_FIELDS, type PacketBatch } from '@trafficcopy/core';
+import { addon, callNative, type NativePacketRing } from './addon.js';
+import { NativeError } from './native-error.js';
+import { boundedOption } from './option-bounds.js';
+
+export interface PacketRingOptions {
+  /** '' captures on all interfaces of the namespace. */
+  readonly interfaceName: string;
+  /** libpcap expression on packets that start at their IP header (DLT_RAW); '' takes every IP packet. */
+  readonly filter: string;
+  /** Octets of a block, a multiple of 4096. A packet never spans blocks: 128 KiB and more hold every super-packet. */
+  readonly blockBytes: number;
+  /** Blocks; the ring has blockBytes * blockCount octets, at most 1 GiB. */
+  readonly blockCount: number;
+  /** A block that is not full is handed over after so long, ms. */
+  readonly retireMs: number;
+  /** Capture in this namespace (a file such as /proc/<pid>/ns/net) instead of the thread's own. */
+  readonly netnsPath?: string | undefined;
+  /** Share the traffic with the other rings of this group, by flow (PACKET_FANOUT_HASH), 0 to 65535. */
+  readonly fanoutGroup?: number | undefined;
+}
+
+export interface PacketRingStatistics {
+  /** Packets that passed the filter, dropped ones included. */
+  packets: number;
+  /** Packets that found the ring full. */
+  drops: number;
+  /** How often the ring ran full. */
+  freezes: number;
+  /** Blocks whose headers made no sense: never, unless something wrote into `bytes`. */
+  malformed: number;
+  /** A ring whose interface went down goes on when it is up again; a gone one is looked for by its name. */
+  interfaceState: 'up' | 'down' | 'gone';
+}
+
+/** No packet takes less of a block: the kernel's record header, its padding, and 20 octets of IP. */
+const RECORD_BYTES_MIN = 112;
+const PAGE_BYTES = 4096;
+const RING_BYTES_MAX = 2 ** 30;
+const INTERFACE_STATES = ['up', 'down', 'gone'] as const;
+
+/**
+ * A capture ring shared with the kernel (AF_PACKET, TPACKET_V3): packets that arrive at the interface, never those that
+ * leave it, each starting at its IP header. Nothing is copied: `bytes` is the ring itself.
+ *
+ * The packets of a block are current from `next() === true` until `release()`, `next()` or `close()`.
+ */
+export class PacketRing implements PacketBatch {
+  /** The whole ring. Empty after close(). Read only: it holds the kernel's own headers too. */
+  readonly bytes: Uint8Array;
+  readonly entries: Uint32Array;
+  /** For logs: the interface, or `any`. */
+  readonly name: string;
+  readonly #native: NativePacketRing;
+  readonly #figures = new Float64Array(5);
+  #count = 0;
+  #isClosed = false;
+
+  /** @throws NativeError (permission, interface, namespace, memory, option), FilterError. */
+  constructor(options: PacketRingOptions) {
+    const blockBytes = boundedOption('PacketRing', 'blockBytes', options.blockBytes, PAGE_BYTES, RING_BYTES_MAX);
+    if (blockBytes % PAGE_BYTES !== 0) {
+      throw new NativeError(
+        'ERR_NATIVE_OPTION',
+        `PacketRing: blockBytes is ${blockBytes}, expected a multiple of ${PAGE_BYTES}`,
+      );
+    }
+    const blockCountMax = Math.floor(RING_BYTES_MAX / blockBytes);
+    const blockCount = boundedOption('PacketRing', 'blockCount', options.blockCount, 1, blockCountMax);
+    const retireMs = boundedOption('PacketRing', 'retireMs', options.retireMs, 1, 10_000);
+    const { fanoutGroup } = options;
+    const group = fanoutGroup === undefined ? -1 : boundedOption('PacketRing', 'fanoutGroup', fanoutGroup, 0, 0xffff);
+    this.name = options.interfaceName === '' ? 'any' : options.interfaceName;
+    const where = options.netnsPath === undefined ? '' : ` in ${options.netnsPath}`;
+    this.#native = callNative(`open a capture ring on ${this.name}${where}`, () => {
+      const { PacketRing: Native } = addon();
+      const { interfaceName, filter, netnsPath } = options;
+      return new Native(interfaceName, filter, blockBytes, blockCount, retireMs, group, netnsPath ?? '');
+    });
+    this.bytes = new Uint8Array(this.#native.memory());
+    this.entries = new Uint32Array(Math.ceil(blockBytes / RECORD_BYTES_MIN) * PACKET_ENTRY_FIELDS);
+  }
+
+  /** Packets of the current block; 0 when there is none. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Makes the next filled block current and fills `entries`; false when none is ready. A current one is released first. */
+  next(): boolean {
+    if (this.#isClosed) return false;
+    this.#count = this.#native.next(this.entries);
+    return this.#count > 0;
+  }
+
+  /** Gives the current block back to the kernel: its bytes are invalid from now on. */
+  release(): void {
+    if (this.#isClosed) return;
+    this.#count = 0;
+    this.#native.release();
+  }
+
+  /**
+   * Calls `onReadable` from this thread's event loop while a filled block waits. Keeps the loop alive until stop(). What the
+   * callback throws is an uncaught exception.
+   */
+  start(onReadable: () => void): void {
+    if (this.#isClosed) throw new NativeError('ERR_NATIVE_CLOSED', `the capture ring on ${this.name} is closed`);
+    callNative(`wait for packets on ${this.name}`, () => this.#native.start(onReadable));
+  }
+
+  stop(): void {
+    if (!this.#isClosed) this.#native.stop();
+  }
+
+  /** Cumulative since the ring was opened; after close() as they were then. */
+  statistics(): PacketRingStatistics {
+    if (!this.#isClosed) this.#native.statistics(this.#figures);
+    const [packets, drops, freezes, malformed, state] = this.#figures as unknown as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    return { packets, drops, freezes, malformed, interfaceState: INTERFACE_STATES[state] ?? 'gone' };
+  }
+
+  /** Unmaps the ring and closes its socket. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#native.statistics(this.#figures);
+    this.#isClosed = true;
+    this.#count = 0;
+    this.#native.close();
+  }
+}
