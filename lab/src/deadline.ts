@@ -1,0 +1,30 @@
+import { LabError } from './lab-error.js';
+
+const POLL_MS = 20;
+
+/**
+ * Asks `probe` until it gives something other than undefined, null or false, and returns that.
+ * Throws ERR_LAB_DEADLINE with `what` after `timeoutMs`; errors of the probe count as «not yet» and end up in the cause.
+ */
+export async function eventually<T>(
+  what: string,
+  timeoutMs: number,
+  probe: () => T | undefined | null | false | Promise<T | undefined | null | false>,
+): Promise<T> {
+  const deadlineMs = performance.now() + timeoutMs;
+  let cause: unknown;
+  for (;;) {
+    try {
+      const found = await probe();
+      if (found !== undefined && found !== null && found !== false) return found;
+      cause = undefined;
+    } catch (error) {
+      cause = error;
+    }
+    if (performance.now() >= deadlineMs) {
+      const because = cause instanceof Error ? `: ${cause.message}` : '';
+      throw new LabError('ERR_LAB_DEADLINE', `waited ${timeoutMs} ms in vain: ${what}${because}`, { cause });
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
