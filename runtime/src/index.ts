@@ -1,1 +1,23 @@
-export {};
+/**
+ * What both programs share on Node: command line, errors, logs, metrics, terminal, recording, the channel's transport and
+ * identity. Imports `core`; knows nothing of capture and injection.
+ */
+export * from './cli/command-builder.js';
+export * from './cli/command-specification.js';
+export * from './cli/flag.js';
+export * from './cli/program-flags.js';
+export * from './cli/values/address-range-value.js';
+export * from './cli/values/choice-value.js';
+export * from './cli/values/duration-value.js';
+export * from './cli/values/integer-value.js';
+export * from './cli/values/ip-address-value.js';
+export * from './cli/values/megabytes-value.js';
+export * from './cli/values/percent-value.js';
+export * from './cli/values/socket-address-value.js';
+export * from './cli/values/text-value.js';
+export * from './cli/values/value-problem.js';
+export * from './cli/values/value-type.js';
+export * from './errors/start-error.js';
+export * from './errors/traffic-copy-error.js';
+export * from './errors/usage-error.js';
+export * from './process/version.js';

@@ -1,0 +1,72 @@
+/**
+ * The typed configuration of intercept, made from a command line by a pure function: when it returns, the configuration
+ * is right as far as it can be known without touching anything.
+ */
+import type { IpAddress } from '@trafficcopy/core';
+import {
+  type AddressRange,
+  type FlagValues,
+  type ProgramConfig,
+  programConfig,
+  UsageError,
+} from '@trafficcopy/runtime';
+import type { INTERCEPT_FLAGS } from './config/intercept-flags.js';
+import type { ServedTarget } from './config/target-value.js';
+
+export { INTERCEPT_COMMAND } from './config/intercept-command.js';
+
+export interface InterceptConfig extends ProgramConfig {
+  /** Copies are served for these only; empty: every address and port of the namespace. */
+  readonly targets: readonly ServedTarget[];
+  /** Responses to these clients are let through (-x). */
+  readonly pass: readonly AddressRange[];
+  /** The target's network namespace; undefined: the own one. */
+  readonly netnsPath: string | undefined;
+  readonly port: number;
+  /** Undefined: all addresses. */
+  readonly bindAddress: IpAddress | undefined;
+  readonly stateDirectory: string;
+  readonly tokenTtlMs: number;
+  /** Print the command for one more copy and end, instead of serving. */
+  readonly newToken: boolean;
+  readonly insecure: boolean;
+  /** Packets that may wait in the NFQUEUE. */
+  readonly queueLengthMax: number;
+  readonly queue: 'native' | 'nfqueue';
+  /** Undefined: the default base number. */
+  readonly queueNumber: number | undefined;
+  readonly iptables: 'auto' | 'legacy' | 'nft';
+  /** Stands in the owner comment of the rules. */
+  readonly instance: string;
+}
+
+/** Makes the configuration of a command line's values. Throws UsageError when they do not go together. */
+export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): InterceptConfig {
+  if (values.newToken && values.insecure) {
+    throw new UsageError('--new-token and --insecure exclude each other: a plain channel knows no tokens');
+  }
+  if (values.queue === 'nfqueue' && values.netnsPath !== undefined) {
+    throw new UsageError(
+      '--queue nfqueue does not work with --netns: the package opens its queue in the own namespace only; start intercept with "ip netns exec" or "nsenter", or use --queue native',
+    );
+  }
+  const { targets, pass, netnsPath, port, bindAddress, stateDirectory, tokenTtlMs, newToken, insecure } = values;
+  const { queueLengthMax, queue, queueNumber, iptables } = values;
+  return {
+    ...programConfig(values, []),
+    targets,
+    pass,
+    netnsPath,
+    port,
+    bindAddress,
+    stateDirectory,
+    tokenTtlMs,
+    newToken,
+    insecure,
+    queueLengthMax,
+    queue,
+    queueNumber,
+    iptables,
+    instance: values.instance ?? String(port),
+  };
+}

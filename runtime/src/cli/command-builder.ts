@@ -1,0 +1,165 @@
+/**
+ * Makes commander commands from specifications. commander splits the words, finds unknown names and lays out the help;
+ * values are read by the flag table, after all words were accepted, so that nothing happens for a wrong command line.
+ */
+import { Command, CommanderError, type Help, Option } from 'commander';
+import { UsageError } from '../errors/usage-error.js';
+import type { CommandSpecification } from './command-specification.js';
+import type { Flag, FlagTable, FlagValues, ListFlag, ValueFlag } from './flag.js';
+import { ValueProblem } from './values/value-problem.js';
+
+/** The help text is not laid out wider than this, columns. */
+const HELP_WIDTH_MAX = 110;
+
+/**
+ * The command of `specification`. `run` gets the values when it was called rightly.
+ * The command throws UsageError from its `parse`; `-h` writes the help and throws a CommanderError with exit code 0.
+ */
+export function buildCommand<Table extends FlagTable>(
+  specification: CommandSpecification<Table>,
+  env: Readonly<Record<string, string | undefined>>,
+  run: (values: FlagValues<Table>) => Promise<void> | void,
+): Command {
+  const command = new Command(specification.name)
+    .summary(specification.summary)
+    .description(specification.description)
+    .usage('[flags]')
+    .helpOption(false)
+    .allowExcessArguments(false);
+  configureCommand(command);
+
+  const options = new Map<string, Option>();
+  const byGroup = Object.entries(specification.flags).sort(
+    ([, a], [, b]) => specification.groups.indexOf(a.group) - specification.groups.indexOf(b.group),
+  );
+  for (const [name, flag] of byGroup) {
+    const option = new Option(optionSyntax(flag), flagDescription(flag)).helpGroup(`${flag.group}:`);
+    if (flag.kind !== 'switch') {
+      option.argParser((text: string, earlier: string[] | undefined) => [...(earlier ?? []), text]);
+    }
+    options.set(name, option);
+    command.addOption(option);
+  }
+  for (const refused of specification.refused) {
+    const names = [`-${refused.short}`, ...(refused.long === undefined ? [] : [`--${refused.long}`])].join(', ');
+    const option = new Option(refused.hasArgument ? `${names} <value>` : names).hideHelp();
+    command.addOption(option);
+    command.on(`option:${option.name()}`, () => {
+      throw new UsageError(`${names}: ${refused.advice}`);
+    });
+  }
+  addHelpAndExamples(command, specification);
+  command.action(async () => {
+    const given = command.opts<Record<string, unknown>>();
+    const values: Record<string, unknown> = {};
+    for (const [name, flag] of Object.entries(specification.flags)) {
+      values[name] = readFlag(flag, given[options.get(name)!.attributeName()], env);
+    }
+    await run(values as FlagValues<Table>);
+  });
+  return command;
+}
+
+/** What both the program and its commands need: help in our form, errors as exceptions. */
+export function configureCommand(command: Command): void {
+  command.exitOverride();
+  command.configureOutput({
+    // The caller reports errors itself, in one form.
+    writeErr: () => {},
+    getOutHelpWidth: () => Math.min(process.stdout.columns ?? 80, HELP_WIDTH_MAX),
+  });
+  command.configureHelp({ optionTerm: alignedOptionTerm, visibleOptions });
+}
+
+/** The error that a user sees for one of commander's; undefined for those that are no errors (help, version). */
+export function usageErrorOf(error: CommanderError): UsageError | undefined {
+  if (error.exitCode === 0) return undefined;
+  const [text = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  return new UsageError(suggestion === undefined ? text : `${text} ${suggestion}`, { cause: error });
+}
+
+export { CommanderError };
+
+function addHelpAndExamples(command: Command, specification: CommandSpecification): void {
+  const help = new Option('-h, --help', 'Print this text').helpGroup('Help:');
+  command.addOption(help);
+  command.on('option:help', () => {
+    command.outputHelp();
+    throw new CommanderError(0, 'commander.help', '(help)');
+  });
+  const examples = specification.examples.map((example) => `  ${example.text}:\n    ${example.command}`);
+  command.addHelpText('after', `\nExamples:\n${examples.join('\n\n')}`);
+}
+
+function optionSyntax(flag: Flag): string {
+  const names = flag.short === undefined ? `--${flag.long}` : `-${flag.short}, --${flag.long}`;
+  return flag.kind === 'switch' ? names : `${names} <${flag.argument}>`;
+}
+
+function flagDescription(flag: Flag): string {
+  const notes: string[] = [];
+  if (flag.kind === 'value' && flag.default !== undefined) notes.push(`default: ${flag.defaultNote ?? flag.default}`);
+  else if (flag.kind !== 'switch' && flag.defaultNote !== undefined) notes.push(`default: ${flag.defaultNote}`);
+  if (flag.kind === 'value' && flag.env !== undefined) notes.push(`environment: ${flag.env}`);
+  if (flag.tcpcopyName !== undefined) notes.push(`tcpcopy: ${flag.tcpcopyName}`);
+  return notes.length === 0 ? flag.help : `${flag.help} (${notes.join('; ')})`;
+}
+
+/** Long names stand under each other, whether a letter precedes them or not. */
+function alignedOptionTerm(option: Option): string {
+  const flags = option.flags.replace(/<(.*)>/, '$1');
+  return option.short === undefined ? `    ${flags}` : flags;
+}
+
+function visibleOptions(this: Help, command: Command): Option[] {
+  return command.options.filter((option) => !option.hidden);
+}
+
+function readFlag(flag: Flag, given: unknown, env: Readonly<Record<string, string | undefined>>): unknown {
+  switch (flag.kind) {
+    case 'switch':
+      return flag.long.startsWith('no-') ? given === false : given === true;
+    case 'value':
+      return readValue(flag, given as string[] | undefined, env);
+    case 'list':
+      return readList(flag, given as string[] | undefined);
+  }
+}
+
+function readValue(
+  flag: ValueFlag<unknown>,
+  given: readonly string[] | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): unknown {
+  const fromCommandLine = given?.at(-1);
+  if (fromCommandLine !== undefined) return readText(flag, flagName(flag), fromCommandLine);
+  const fromEnv = flag.env === undefined ? undefined : env[flag.env];
+  if (fromEnv !== undefined && fromEnv !== '') return readText(flag, flag.env!, fromEnv);
+  return flag.default === undefined ? undefined : readText(flag, flagName(flag), flag.default);
+}
+
+function readList(flag: ListFlag<unknown>, given: readonly string[] | undefined): unknown[] {
+  const texts = (given ?? []).flatMap((text) => text.split(','));
+  if (texts.length === 0 && flag.isRequired === true) {
+    throw new UsageError(`${flagName(flag)} ${flag.argument} is missing: expected ${flag.value.expected}`);
+  }
+  if (texts.length > flag.itemsMax) {
+    throw new UsageError(`${flagName(flag)}: ${texts.length} items are too many: at most ${flag.itemsMax}`);
+  }
+  return texts.map((text) => readText(flag, flagName(flag), text));
+}
+
+function readText(flag: ValueFlag<unknown> | ListFlag<unknown>, name: string, text: string): unknown {
+  try {
+    return flag.value.parse(text);
+  } catch (error) {
+    if (!(error instanceof ValueProblem)) throw error;
+    const reason = error.message === '' ? '' : ` (${error.message})`;
+    throw new UsageError(`${name}: "${text}" does not fit${reason}: expected ${flag.value.expected}`, { cause: error });
+  }
+}
+
+/** As messages call it: "-x/--map". */
+function flagName(flag: Flag): string {
+  return flag.short === undefined ? `--${flag.long}` : `-${flag.short}/--${flag.long}`;
+}

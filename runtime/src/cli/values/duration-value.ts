@@ -1,0 +1,29 @@
+import { ValueProblem } from './value-problem.js';
+import type { ValueType } from './value-type.js';
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * A length of time in milliseconds, from `minMs` to `maxMs`. A plain number is in seconds, as in tcpcopy; units are ms, s,
+ * m, h and d.
+ */
+export function durationValue(minMs: number, maxMs: number): ValueType<number> {
+  return {
+    expected: `a time from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: seconds, or with a unit, like 500ms, 90s, 15m, 2h`,
+    parse(text: string): number {
+      const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)?$/.exec(text);
+      if (match === null) throw new ValueProblem('');
+      const valueMs = Math.round(Number(match[1]) * UNIT_MS[match[2] ?? 's']!);
+      if (valueMs < minMs || valueMs > maxMs) throw new ValueProblem('');
+      return valueMs;
+    },
+  };
+}
+
+/** The shortest exact text of a time in milliseconds: 120000 is "2m". */
+export function formatDuration(valueMs: number): string {
+  for (const unit of ['d', 'h', 'm', 's'] as const) {
+    if (valueMs > 0 && valueMs % UNIT_MS[unit]! === 0) return `${valueMs / UNIT_MS[unit]!}${unit}`;
+  }
+  return `${valueMs}ms`;
+}

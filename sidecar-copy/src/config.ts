@@ -1,0 +1,278 @@
+/**
+ * The typed configuration of the copy, made from a command line (or later from CONFIG frames) by a pure function: when it
+ * returns, the configuration is right as far as it can be known without touching anything.
+ */
+import {
+  ENGINE_LIMITS_DEFAULT,
+  type EngineConfig,
+  type EngineLimits,
+  formatIpAddress,
+  type IpAddress,
+  ipAddressesEqual,
+  type MappingConfig,
+  type SampleConfig,
+  type TargetConfig,
+} from '@trafficcopy/core';
+import {
+  type FlagValues,
+  formatSocketAddress,
+  type ProgramConfig,
+  programConfig,
+  type SocketAddress,
+  UsageError,
+} from '@trafficcopy/runtime';
+import { CLIENT_ADDRESSES_MAX } from './config/client-address-value.js';
+import type { COPY_FLAGS } from './config/copy-flags.js';
+import type { InterceptText } from './config/intercept-value.js';
+import { formatEndpoint, type MappingText } from './config/mapping-value.js';
+
+/** Targets that one online port may have. */
+const TARGETS_MAX = 8;
+
+export { COPY_COMMAND } from './config/copy-command.js';
+
+export interface CopyConfig extends ProgramConfig {
+  /** What is copied; `lane` of a target is an index of `lanes`. Targets of one mapping have one address family. */
+  readonly mappings: readonly MappingConfig[];
+  /** The intercepts: one lane each, 1 or more, all different. */
+  readonly lanes: readonly SocketAddress[];
+  readonly delivery: 'tunnel' | 'direct';
+  /** Empty: the clients' own addresses stay. Has an address of each family that a target has. */
+  readonly clientAddresses: readonly IpAddress[];
+  /** Sessions for each connection and target. */
+  readonly copies: number;
+  readonly sample: SampleConfig;
+  readonly fullSessionsOnly: boolean;
+  /** False: -W. */
+  readonly wait: boolean;
+  readonly mtuBytes: number;
+  readonly responseTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** Devices to capture on; empty: all. */
+  readonly interfaces: readonly string[];
+  /** A pcap expression that captured packets must fit as well. */
+  readonly filter: string | undefined;
+  /** Size of the kernel's capture buffer, octets, for each device. */
+  readonly captureBufferBytes: number;
+  readonly capture: 'native' | 'cap';
+  readonly joinToken: string | undefined;
+  readonly stateDirectory: string;
+  readonly insecure: boolean;
+  readonly name: string;
+  readonly limits: EngineLimits;
+}
+
+/**
+ * Makes the configuration of a command line's values.
+ *
+ * @param hostAddresses the addresses of this host, so that a copy is not sent to the very port it is captured at.
+ * @throws UsageError when values do not go together.
+ */
+export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses: readonly IpAddress[]): CopyConfig {
+  const lanes = new Lanes(values.intercept, values.port);
+  const mappings = mergeMappings(values.map, lanes);
+  checkMappings(mappings, hostAddresses);
+  lanes.checkAllUsed();
+  const families = new Set(mappings.flatMap((mapping) => mapping.targets.map((target) => target.address.length)));
+  if (families.has(16) && values.mtuBytes < 1280) {
+    throw new UsageError(`-M/--mtu: ${values.mtuBytes} is too small for IPv6 targets: expected 1280 or more`);
+  }
+  if (values.insecure && values.joinToken !== undefined) {
+    throw new UsageError('--insecure and --join exclude each other: a plain channel knows no tokens');
+  }
+  if (values.seed !== 0 && values.percent === 100) {
+    throw new UsageError('--seed has no effect without -r/--percent below 100');
+  }
+  return {
+    ...programConfig(
+      values,
+      values.lonely ? ['-L/--lonely has no effect: copy always keeps running and reconnects'] : [],
+    ),
+    mappings,
+    lanes: lanes.all,
+    delivery: values.delivery,
+    clientAddresses: clientAddressesOf(values.clientAddresses.flat(), mappings, families),
+    copies: values.copies,
+    sample: { fraction: values.percent / 100, by: values.sampleBy, seed: values.seed },
+    fullSessionsOnly: values.fullSessionsOnly,
+    wait: !values.noWait,
+    mtuBytes: values.mtuBytes,
+    responseTimeoutMs: values.responseTimeoutMs,
+    idleTimeoutMs: values.idleTimeoutMs ?? values.responseTimeoutMs + 1_200_000,
+    interfaces: values.interfaces,
+    filter: values.filter,
+    captureBufferBytes: values.captureBufferBytes,
+    capture: values.capture,
+    joinToken: values.joinToken,
+    stateDirectory: values.stateDirectory,
+    insecure: values.insecure,
+    name: values.name,
+    limits: {
+      ...ENGINE_LIMITS_DEFAULT,
+      connectionsMax: values.connectionsMax,
+      sessionsMax: values.sessionsMax,
+      heldBytesMax: values.heldBytesMax,
+      heldBytesPerConnectionMax: Math.min(values.heldBytesMax, ENGINE_LIMITS_DEFAULT.heldBytesPerConnectionMax),
+    },
+  };
+}
+
+/** The engine's part of it. `seed` is for initial sequence numbers and ports: from a source of real randomness. */
+export function engineConfigOf(config: CopyConfig, seed: number): EngineConfig {
+  const { mappings, copies, sample, clientAddresses, wait, fullSessionsOnly, mtuBytes, limits } = config;
+  return {
+    mappings,
+    lanes: config.lanes.length,
+    copies,
+    sample,
+    clientAddresses,
+    wait,
+    fullSessionsOnly,
+    mtuBytes,
+    markSyn: config.delivery === 'direct',
+    seed,
+    responseTimeoutMs: config.responseTimeoutMs,
+    idleTimeoutMs: config.idleTimeoutMs,
+    limits,
+  };
+}
+
+/** The intercepts in use, each once. */
+class Lanes {
+  readonly all: SocketAddress[] = [];
+  readonly #byTarget = new Map<string, InterceptText>();
+  readonly #used = new Set<InterceptText>();
+  readonly #port: number;
+  #others: InterceptText | undefined;
+
+  constructor(items: readonly InterceptText[], port: number) {
+    this.#port = port;
+    for (const item of items) {
+      const target = item.targetAddress === undefined ? undefined : formatIpAddress(item.targetAddress);
+      if (target === undefined ? this.#others !== undefined : this.#byTarget.has(target)) {
+        const what = target === undefined ? 'all targets' : `the target ${target}`;
+        throw new UsageError(
+          `-s/--intercept: two intercepts are given for ${what}: one answers for a target; for several targets write TARGET-IP=HOST[:PORT]`,
+        );
+      }
+      if (target === undefined) this.#others = item;
+      else this.#byTarget.set(target, item);
+    }
+  }
+
+  /** The lane for a target; a new one if its intercept is new. */
+  laneOf(targetAddress: IpAddress): number {
+    const target = formatIpAddress(targetAddress);
+    const item = this.#byTarget.get(target) ?? this.#others;
+    if (item !== undefined) this.#used.add(item);
+    const address = { host: item?.host ?? target, port: item?.port ?? this.#port };
+    const known = this.all.findIndex((lane) => lane.host === address.host && lane.port === address.port);
+    return known >= 0 ? known : this.all.push(address) - 1;
+  }
+
+  checkAllUsed(): void {
+    for (const item of [...this.#byTarget.values(), this.#others]) {
+      if (item === undefined || this.#used.has(item)) continue;
+      const of = item.targetAddress === undefined ? '' : ` for ${formatIpAddress(item.targetAddress)}`;
+      const address = formatSocketAddress({ host: item.host, port: item.port ?? this.#port });
+      throw new UsageError(`-s/--intercept: ${address}${of} is never used: no target of -x/--map needs it`);
+    }
+  }
+}
+
+/** Items of one online address and port become one mapping for each address family of their targets, in order. */
+function mergeMappings(items: readonly MappingText[], lanes: Lanes): MappingConfig[] {
+  const merged = new Map<
+    string,
+    { onlineAddress: IpAddress | undefined; onlinePort: number; targets: TargetConfig[] }
+  >();
+  for (const { onlineAddress, onlinePort, targets } of items) {
+    for (const { address, port } of targets) {
+      const online = onlineAddress === undefined ? '*' : formatIpAddress(onlineAddress);
+      if (onlineAddress !== undefined && onlineAddress.length !== address.length) {
+        throw new UsageError(
+          `-x/--map: ${online} and ${formatEndpoint(address, port)} are of different IP versions: expected two IPv4 or two IPv6 addresses`,
+        );
+      }
+      const key = `${online} ${onlinePort} ${address.length}`;
+      const mapping = merged.get(key) ?? { onlineAddress, onlinePort, targets: [] };
+      merged.set(key, mapping);
+      const name = formatEndpoint(address, port);
+      if (mapping.targets.some((target) => target.name === name)) {
+        throw new UsageError(
+          `-x/--map: the target ${name} is given twice for port ${onlinePort}: use -n/--copies for more copies`,
+        );
+      }
+      if (mapping.targets.length === TARGETS_MAX) {
+        throw new UsageError(`-x/--map: port ${onlinePort} has more than ${TARGETS_MAX} targets`);
+      }
+      mapping.targets.push({ lane: lanes.laneOf(address), address, port, name });
+    }
+  }
+  return [...merged.values()];
+}
+
+function checkMappings(mappings: readonly MappingConfig[], hostAddresses: readonly IpAddress[]): void {
+  for (const [index, mapping] of mappings.entries()) {
+    for (const target of mapping.targets) {
+      const isCapturedAgain = mappings.some(
+        (other) => other.onlinePort === target.port && coversAddress(other, target.address, hostAddresses),
+      );
+      if (isCapturedAgain) {
+        throw new UsageError(
+          `-x/--map: the target ${target.name} is itself captured on this host, so copies would be copied again: name the online address (IP:PORT-…), or let the target listen elsewhere`,
+        );
+      }
+    }
+    if (mapping.onlineAddress === undefined) continue;
+    const bytes = mapping.targets[0]!.address.length;
+    const hidden = mappings
+      .slice(0, index)
+      .some(
+        (earlier) =>
+          earlier.onlineAddress === undefined &&
+          earlier.onlinePort === mapping.onlinePort &&
+          earlier.targets[0]!.address.length === bytes,
+      );
+    if (hidden) {
+      throw new UsageError(
+        `-x/--map: ${formatEndpoint(mapping.onlineAddress, mapping.onlinePort)} is never reached: an earlier mapping takes port ${mapping.onlinePort} of every address; put it first`,
+      );
+    }
+  }
+}
+
+/** Whether `mapping` captures what arrives at `address` of this host. */
+function coversAddress(mapping: MappingConfig, address: IpAddress, hostAddresses: readonly IpAddress[]): boolean {
+  if (mapping.onlineAddress !== undefined) return isSame(mapping.onlineAddress, address);
+  const isLoopback = address.length === 4 ? address[0] === 127 : formatIpAddress(address) === '::1';
+  return isLoopback || hostAddresses.some((own) => isSame(own, address));
+}
+
+function clientAddressesOf(
+  addresses: readonly IpAddress[],
+  mappings: readonly MappingConfig[],
+  families: ReadonlySet<number>,
+): IpAddress[] {
+  if (addresses.length === 0) return [];
+  // As in tcpcopy: a target cannot be its own client.
+  const targets = mappings.flatMap((mapping) => mapping.targets);
+  const unique = new Map(addresses.map((address) => [formatIpAddress(address), address]));
+  const usable = [...unique.values()].filter((address) => !targets.some((target) => isSame(target.address, address)));
+  if (usable.length > CLIENT_ADDRESSES_MAX) {
+    throw new UsageError(
+      `-c/--client-address: ${usable.length} addresses are too many: at most ${CLIENT_ADDRESSES_MAX}`,
+    );
+  }
+  for (const family of families) {
+    if (usable.some((address) => address.length === family)) continue;
+    throw new UsageError(
+      `-c/--client-address: expected at least one IPv${family === 4 ? 4 : 6} address that is not the target's own, since a target is IPv${family === 4 ? 4 : 6}`,
+    );
+  }
+  return usable;
+}
+
+function isSame(a: IpAddress, b: IpAddress): boolean {
+  return a.length === b.length && ipAddressesEqual(a, 0, b, 0, a.length);
+}
