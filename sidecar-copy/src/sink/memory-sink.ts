@@ -20,5 +20,9 @@ export class MemorySink implements PacketSink {
     this.counters.bytes += batch.length - batch.headroomBytes;
   }
 
+  useChannel(): void {}
+
+  register(): void {}
+
   close(): void {}
 }

@@ -1,4 +1,4 @@
-import type { ReplayBatch } from '@trafficcopy/core';
+import type { FrameType, ReplayBatch } from '@trafficcopy/core';
 
 /** Cumulative figures of a sink. What is refused or fails is no loss yet: the session's timer sends it again. */
 export interface SinkCounters {
@@ -18,13 +18,23 @@ export function createSinkCounters(): SinkCounters {
   return { packets: 0, bytes: 0, packetsRefused: 0, packetsWithoutChannel: 0, packetsFailed: 0 };
 }
 
+/** The part of a channel connection that a sink uses. */
+export interface SinkChannel {
+  /** Copies the records into frames; false when the bounded queue took none of it, or not all. */
+  sendBatch(type: FrameType, batch: ReplayBatch): boolean;
+}
+
 /** Where the engine's output for one lane goes. */
 export interface PacketSink {
   readonly counters: SinkCounters;
+  /** The lane's channel came up, or went away (undefined). */
+  useChannel(channel: SinkChannel | undefined): void;
   /**
    * engine --crafted packets--> target. Takes what it can in the order of the batch, counts the rest, keeps no reference:
    * the caller clears the batch when the call returns. Checksums may be filled in in place. Never throws for traffic.
    */
   send(batch: ReplayBatch): void;
+  /** copy --flows that are open--> intercept, after a channel came back: nothing of it is injected. Otherwise as send. */
+  register(batch: ReplayBatch): void;
   close(): void;
 }
