@@ -1,16 +1,15 @@
 /**
  * THE WALK: how a packet of a client becomes packets to a target.
  *
- *     ring readable ──► each block ──► engine ──► outputs[lane] ──► sink of the lane ──► target
+ *     ring readable ──► each block ──► engine ──► outputs[lane] ──► lane ──► target
  *     HEADERS frame ────────────────►    │
  *     deadline ─────────────────────►    ┘
  *
  * Everything happens on one thread and synchronously: a block goes back to the kernel as soon as the engine has read it,
  * and what the engine made of all that one turn of the event loop brought goes out once, at the end of that turn.
  */
-import { type Engine, PACKET_ENTRY_FIELDS, type ResponseBatch } from '@trafficcopy/core';
+import { type Engine, PACKET_ENTRY_FIELDS, type ReplayBatch, type ResponseBatch } from '@trafficcopy/core';
 import type { PacketSource } from './capture/packet-source.js';
-import type { PacketSink } from './sink/packet-sink.js';
 
 /** The part of the engine that the walk needs. */
 export type PipelineEngine = Pick<
@@ -18,11 +17,16 @@ export type PipelineEngine = Pick<
   'outputs' | 'ingestCaptured' | 'ingestResponses' | 'advance' | 'nextDeadlineMs' | 'close'
 >;
 
+/** Where the output of one lane goes. Takes what it can before it returns: the batch is cleared then. */
+export interface PipelineOutlet {
+  send(batch: ReplayBatch): void;
+}
+
 export interface PipelineOptions {
   readonly engine: PipelineEngine;
   readonly sources: readonly PacketSource[];
   /** One for each of the engine's lanes. */
-  readonly sinks: readonly PacketSink[];
+  readonly outlets: readonly PipelineOutlet[];
   /** A clock that never goes back, whole milliseconds. */
   readonly nowMs: () => number;
 }
@@ -37,7 +41,7 @@ const TIMER_DELAY_MS_MAX = 60_000;
 export class Pipeline {
   private readonly engine: PipelineEngine;
   private readonly sources: readonly PacketSource[];
-  private readonly sinks: readonly PacketSink[];
+  private readonly outlets: readonly PipelineOutlet[];
   private readonly nowMs: () => number;
   private readonly flushNow = (): void => this.flush();
   private readonly onDeadline = (): void => this.advance();
@@ -49,7 +53,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.engine = options.engine;
     this.sources = options.sources;
-    this.sinks = options.sinks;
+    this.outlets = options.outlets;
     this.nowMs = options.nowMs;
   }
 
@@ -89,16 +93,16 @@ export class Pipeline {
     setImmediate(this.flushNow);
   }
 
-  /** engine --crafted packets--> sinks */
+  /** engine --crafted packets--> outlets */
   flush(): void {
     this.flushIsDue = false;
-    for (let lane = 0; lane < this.sinks.length; lane += 1) this.send(lane);
+    for (let lane = 0; lane < this.outlets.length; lane += 1) this.send(lane);
     this.armTimer();
   }
 
   /** Between two blocks: what a batch has no room for would have to be sent again. */
   private flushFull(): void {
-    for (let lane = 0; lane < this.sinks.length; lane += 1) {
+    for (let lane = 0; lane < this.outlets.length; lane += 1) {
       const output = this.engine.outputs[lane]!;
       const packetsMax = output.entries.length / PACKET_ENTRY_FIELDS;
       if (output.length > output.bytes.length / 2 || output.count > packetsMax / 2) this.send(lane);
@@ -108,7 +112,7 @@ export class Pipeline {
   private send(lane: number): void {
     const output = this.engine.outputs[lane]!;
     if (output.isEmpty) return;
-    this.sinks[lane]!.send(output);
+    this.outlets[lane]!.send(output);
     output.clear();
   }
 

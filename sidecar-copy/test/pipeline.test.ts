@@ -99,7 +99,7 @@ function walk(lanes = 1, engine?: EngineStandIn) {
   const pipeline = new Pipeline({
     engine: standIn,
     sources: [source],
-    sinks,
+    outlets: sinks,
     nowMs: () => Math.floor(performance.now()),
   });
   pipeline.start();
