@@ -7,12 +7,21 @@
  *
  * The lab knows the programs under test by their command only (`bin/trafficcopy`), as a user does.
  */
+
+export { type CapturedStream, capturedStreams } from './captured-streams.js';
 export { type CommandOptions, type CommandResult, expectCommand, runCommand } from './command.js';
 export { eventually } from './deadline.js';
 export { Lab, type LabOptions } from './lab.js';
 export { LabError, type LabErrorCode } from './lab-error.js';
 export { LabHost } from './lab-host.js';
 export { LabProcess, type ProcessEnd, type ProcessOptions } from './lab-process.js';
+export type { LoadReport } from './load-report.js';
 export { type ProcessCpu, readProcessCpu } from './process-cpu.js';
 export { reapDeadLabs } from './reaper.js';
+export { Mariadb } from './servers/mariadb.js';
+export { Nghttpd } from './servers/nghttpd.js';
+export { Nginx, type NginxOptions, type NginxRequest } from './servers/nginx.js';
+export { Postgresql } from './servers/postgresql.js';
+export { Redis } from './servers/redis.js';
 export { Sniffer } from './sniffer.js';
+export type { StreamRecord } from './stream-record.js';
