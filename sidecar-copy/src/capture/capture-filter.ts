@@ -5,6 +5,8 @@ export interface OnlineEndpoint {
   /** Undefined: every address of this host. */
   readonly address?: IpAddress | undefined;
   readonly port: number;
+  /** Octets of an address of the IP version that is wanted: 4 or 16. */
+  readonly addressBytes: number;
 }
 
 export interface CaptureFilterOptions {
@@ -51,9 +53,10 @@ function familyFilter(
   addressBytes: 4 | 16,
 ): string | undefined {
   const clauses = new Set<string>();
-  for (const { address, port } of options.online) {
+  for (const { address, port, addressBytes: wantedBytes } of options.online) {
+    if (wantedBytes !== addressBytes) continue;
     if (address !== undefined) {
-      if (address.length === addressBytes) clauses.add(endpointClause([address], port, addressBytes));
+      clauses.add(endpointClause([address], port, addressBytes));
       continue;
     }
     const own = local.filter((one) => one.length === addressBytes);

@@ -79,7 +79,9 @@ export class DirectSink implements PacketSink {
       }
       at += REPLAY_RECORD_HEADER_BYTES + paddedBytes(packetBytes);
     }
+    if (pendingKind === RECORD_PACKET) return;
     this.sendFlows(channel, pendingKind);
+    channel.flush();
   }
 
   private sendFlows(channel: SinkChannel, kind: number): void {

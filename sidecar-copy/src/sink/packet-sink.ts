@@ -22,6 +22,8 @@ export function createSinkCounters(): SinkCounters {
 export interface SinkChannel {
   /** Copies the records into frames; false when the bounded queue took none of it, or not all. */
   sendBatch(type: FrameType, batch: ReplayBatch): boolean;
+  /** Writes what is queued now instead of at the end of this turn of the loop. */
+  flush(): void;
 }
 
 /** Where the engine's output for one lane goes. */

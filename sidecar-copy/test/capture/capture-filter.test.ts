@@ -5,8 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type IpAddress, parseIpAddress } from '@trafficcopy/core';
-import { type CaptureFilterOptions, captureFilter } from '../../src/capture/capture-filter.js';
+import { type CaptureFilterOptions, captureFilter, type OnlineEndpoint } from '../../src/capture/capture-filter.js';
 
+const online = (port: number, text?: string): OnlineEndpoint[] =>
+  text === undefined
+    ? [
+        { port, addressBytes: 4 },
+        { port, addressBytes: 16 },
+      ]
+    : [{ address: address(text), port, addressBytes: address(text).length }];
 const address = (text: string): IpAddress => parseIpAddress(text)!;
 
 function filterOf(options: Partial<CaptureFilterOptions>): string {
@@ -83,14 +90,14 @@ const client = '10.9.8.7';
 const client6 = '2001:db8::77';
 
 test('an online address with its port: only what goes to both passes', () => {
-  const filter = filterOf({ online: [{ address: address('10.0.0.1'), port: 80 }] });
+  const filter = filterOf({ online: online(80, '10.0.0.1') });
   const wanted = { from: client, to: '10.0.0.1', port: 80 };
   const sent = [wanted, { from: client, to: '10.0.0.1', port: 81 }, { from: client, to: '10.0.0.2', port: 80 }];
   assert.deepEqual(passing(filter, sent), [wanted]);
 });
 
 test('no online address: only the addresses of this host pass, of both families', () => {
-  const filter = filterOf({ online: [{ port: 80 }], localAddresses: [address('10.0.0.1'), address('2001:db8::1')] });
+  const filter = filterOf({ online: online(80), localAddresses: [address('10.0.0.1'), address('2001:db8::1')] });
   const wanted = [
     { from: client, to: '10.0.0.1', port: 80 },
     { from: client6, to: '2001:db8::1', port: 80 },
@@ -104,7 +111,7 @@ test('no online address: only the addresses of this host pass, of both families'
 
 test('no online address and too many own addresses: every destination passes', () => {
   const localAddresses = Array.from({ length: 65 }, (_, index) => address(`10.1.0.${index}`));
-  const filter = filterOf({ online: [{ port: 80 }], localAddresses });
+  const filter = filterOf({ online: online(80), localAddresses });
   const sent = [
     { from: client, to: '203.0.113.9', port: 80 },
     { from: client6, to: '2001:db8::99', port: 80 },
@@ -113,7 +120,7 @@ test('no online address and too many own addresses: every destination passes', (
 });
 
 test('IPv6 with extension headers before TCP passes', () => {
-  const filter = filterOf({ online: [{ address: address('2001:db8::1'), port: 80 }] });
+  const filter = filterOf({ online: online(80, '2001:db8::1') });
   const sent = [
     { from: client6, to: '2001:db8::1', port: 80 },
     { from: client6, to: '2001:db8::1', port: 80, chain: [0] },
@@ -127,21 +134,18 @@ test('IPv6 with extension headers before TCP passes', () => {
 });
 
 test('clients on 127.0.0.1 and ::1 pass only when they are given another address', () => {
-  const online = [
-    { address: address('127.0.0.1'), port: 80 },
-    { address: address('::1'), port: 80 },
-  ];
+  const loopback = [...online(80, '127.0.0.1'), ...online(80, '::1')];
   const sent = [
     { from: '127.0.0.1', to: '127.0.0.1', port: 80 },
     { from: '::1', to: '::1', port: 80 },
   ];
-  assert.deepEqual(passing(filterOf({ online }), sent), []);
-  assert.deepEqual(passing(filterOf({ online, loopbackClients: true }), sent), sent);
+  assert.deepEqual(passing(filterOf({ online: loopback }), sent), []);
+  assert.deepEqual(passing(filterOf({ online: loopback, loopbackClients: true }), sent), sent);
 });
 
 test('what goes to a target is never captured', () => {
   const filter = filterOf({
-    online: [{ port: 80 }],
+    online: online(80),
     targets: [
       { address: address('10.0.0.2'), port: 80 },
       { address: address('2001:db8::2'), port: 80 },
@@ -154,7 +158,7 @@ test('what goes to a target is never captured', () => {
 
 test('a condition of the user narrows what passes', () => {
   const filter = filterOf({
-    online: [{ address: address('10.0.0.1'), port: 80 }, { port: 81 }],
+    online: [...online(80, '10.0.0.1'), ...online(81)],
     condition: 'not src host 10.9.8.7 or port 81',
   });
   const wanted = [
@@ -162,4 +166,10 @@ test('a condition of the user narrows what passes', () => {
     { from: client, to: '10.0.0.1', port: 81 },
   ];
   assert.deepEqual(passing(filter, [...wanted, { from: client, to: '10.0.0.1', port: 80 }]), wanted);
+});
+
+test('a port with targets of one IP version only: the other version does not pass', () => {
+  const filter = filterOf({ online: [{ port: 80, addressBytes: 4 }] });
+  const wanted = { from: client, to: '10.0.0.1', port: 80 };
+  assert.deepEqual(passing(filter, [wanted, { from: client6, to: '2001:db8::1', port: 80 }]), [wanted]);
 });

@@ -27,6 +27,10 @@ class Journal implements SinkChannel, DirectSender {
     return true;
   }
 
+  flush(): void {
+    this.lines.push('flush');
+  }
+
   send(batch: ReplayBatch): number {
     this.lines.push(`raw ${batch.count}`);
     return Math.min(batch.count, this.packetsTakenMax);
@@ -105,6 +109,7 @@ describe('direct', () => {
       `${frameName(FRAME.REGISTER)} 1:open(43)1 2:open(44)2`,
       `${frameName(FRAME.RELEASE)} 9:release(0)`,
       `${frameName(FRAME.REGISTER)} 9:open(40)9`,
+      'flush',
       'raw 4',
     ]);
   });
