@@ -1,0 +1,82 @@
+/**
+ * The one line at the bottom of a terminal that shows how it goes. Lines of the log are written above it. On anything but
+ * a terminal it writes nothing.
+ */
+import type { WriteStream } from 'node:tty';
+import { createLogUpdate } from 'log-update';
+import { printable } from '../log/log-line.js';
+
+/** The line is redrawn at most this often, so that it costs nothing and can be read. */
+const REDRAW_INTERVAL_MS = 200;
+const SEPARATOR = '  ';
+
+export class StatusLine {
+  readonly isTerminal: boolean;
+  readonly hasColors: boolean;
+  readonly #stream: WriteStream;
+  readonly #draw: ReturnType<typeof createLogUpdate> | undefined;
+  #parts: readonly string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /** @param stream where it is shown if that is a terminal: standard error, which leaves standard output for results. */
+  constructor(stream: WriteStream = process.stderr) {
+    this.#stream = stream;
+    // A "dumb" terminal (an editor's shell) cannot move its cursor: log lines go there, a status line does not.
+    this.isTerminal = stream.isTTY === true;
+    this.hasColors = this.isTerminal && (stream.hasColors?.() ?? false);
+    const canMoveCursor = this.isTerminal && process.env['TERM'] !== 'dumb';
+    this.#draw = canMoveCursor ? createLogUpdate(stream, { showCursor: true }) : undefined;
+  }
+
+  /**
+   * Shows `parts`, the most important first: what the width has no room for is left out from the end. Redrawn at most
+   * every 200 ms; the last one given is always shown.
+   */
+  update(parts: readonly string[]): void {
+    if (this.#draw === undefined || this.#isClosed) return;
+    this.#parts = parts;
+    if (this.#timer !== undefined) return;
+    this.#redraw();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#redraw();
+    }, REDRAW_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** Writes a line that stays, above the status line. */
+  writeLine(line: string): void {
+    if (this.#draw === undefined || this.#isClosed) {
+      this.#stream.write(`${line}\n`);
+      return;
+    }
+    this.#draw.persist(line);
+    this.#redraw();
+  }
+
+  /** Removes the line; nothing is shown any more. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#draw?.clear();
+    this.#draw?.done();
+  }
+
+  #redraw(): void {
+    if (this.#parts.length === 0 || this.#isClosed) return;
+    this.#draw?.(fitParts(this.#parts, (this.#stream.columns || 80) - 1));
+  }
+}
+
+/** As many of the parts as fit into `widthMax` columns; of the first one as many characters as fit. */
+function fitParts(parts: readonly string[], widthMax: number): string {
+  let text = printable(parts[0] ?? '').slice(0, Math.max(0, widthMax));
+  for (const part of parts.slice(1)) {
+    const longer = `${text}${SEPARATOR}${printable(part)}`;
+    if (longer.length > widthMax) break;
+    text = longer;
+  }
+  return text;
+}
