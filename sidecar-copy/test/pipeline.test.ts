@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ReplayBatch, type ResponseBatch } from '@trafficcopy/core';
-import type { PacketSource } from '../src/capture/packet-source.js';
+import type { CaptureStatistics, PacketSource } from '../src/capture/packet-source.js';
 import { Pipeline, type PipelineEngine } from '../src/pipeline.js';
 import { MemorySink } from '../src/sink/memory-sink.js';
 
@@ -82,9 +82,11 @@ class SourceStandIn implements PacketSource {
     this.calls.push('stop');
   }
 
-  statistics(): { packets: number; drops: number; freezes: number } {
-    return { packets: 0, drops: 0, freezes: 0 };
+  statistics(): CaptureStatistics {
+    return { packets: 0, drops: 0, freezes: 0, interfaceState: 'up' };
   }
+
+  setFilter(): void {}
 
   close(): void {}
 }

@@ -8,6 +8,8 @@ export interface CaptureStatistics {
   readonly drops: number;
   /** How often the buffer ran full. */
   readonly freezes: number;
+  /** Whether the interface is there; a source whose interface comes back goes on by itself. */
+  readonly interfaceState: 'up' | 'down' | 'gone';
 }
 
 /**
@@ -28,6 +30,11 @@ export interface PacketSource extends PacketBatch {
   start(onReadable: () => void): void;
   stop(): void;
   statistics(): CaptureStatistics;
+  /**
+   * Goes on with another filter (libpcap, packets that start at their IP header). What fits both filters may come twice, but
+   * not get lost. @throws the error of the filter or the kernel; the old filter stays then.
+   */
+  setFilter(filter: string): void;
   /** Frees everything; the source is unusable afterwards. Idempotent. */
   close(): void;
 }

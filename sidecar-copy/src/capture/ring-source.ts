@@ -80,10 +80,7 @@ export class RingSource implements PacketSource {
     this.ring.stop();
   }
 
-  /**
-   * Goes on with another filter and loses no packet that fits both: for a moment both rings capture, and what both saw reaches
-   * the reader twice. @throws as the constructor; the old filter stays then.
-   */
+  /** For a moment the rings of both filters capture. @throws as the constructor. */
   setFilter(filter: string): void {
     const fresh = this.open(filter);
     this.finishRetiring();
@@ -101,7 +98,7 @@ export class RingSource implements PacketSource {
   statistics(): CaptureStatistics {
     const sum = { ...this.before };
     for (const ring of [this.ring, this.retiring]) addStatistics(sum, ring);
-    return sum;
+    return { ...sum, interfaceState: this.ring.statistics().interfaceState };
   }
 
   close(): void {

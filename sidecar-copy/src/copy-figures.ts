@@ -1,0 +1,50 @@
+import type { EngineCounters } from '@trafficcopy/core';
+import type { CaptureStatistics } from './capture/packet-source.js';
+import type { LaneCounters } from './channel/lane.js';
+import type { SinkCounters } from './sink/packet-sink.js';
+
+/** One source of captured packets. */
+export interface SourceFigures extends CaptureStatistics {
+  readonly name: string;
+}
+
+/** One intercept. */
+export interface LaneFigures {
+  readonly name: string;
+  readonly isUp: boolean;
+  readonly isCongested: boolean;
+  readonly queuedBytes: number;
+  readonly framesDropped: number;
+  readonly counters: Readonly<LaneCounters>;
+  readonly sink: Readonly<SinkCounters>;
+}
+
+/** What a copy has done since it began; a picture of one moment. */
+export interface CopyFigures {
+  /** Since the capture began, ms; 0 before. */
+  readonly elapsedMs: number;
+  readonly engine: Readonly<EngineCounters>;
+  readonly sessionsOpen: number;
+  /** How far the targets are behind the clients, ms. */
+  readonly lagMs: number;
+  readonly sources: readonly SourceFigures[];
+  readonly lanes: readonly LaneFigures[];
+  /** CPU time of the process, microseconds. */
+  readonly cpuUserUs: number;
+  readonly cpuSystemUs: number;
+  readonly rssBytes: number;
+}
+
+/** Turns that were lost, for whatever reason. */
+export function turnsLost(engine: Readonly<EngineCounters>): number {
+  return Object.values(engine.turnsLost).reduce((sum, count) => sum + count, 0);
+}
+
+export function captureDrops(figures: Pick<CopyFigures, 'sources'>): number {
+  return figures.sources.reduce((sum, source) => sum + source.drops, 0);
+}
+
+/** CPU time for each turn that was delivered, microseconds; 0 when none was. */
+export function cpuUsPerTurn({ cpuUserUs, cpuSystemUs, engine }: CopyFigures): number {
+  return engine.turnsDelivered === 0 ? 0 : (cpuUserUs + cpuSystemUs) / engine.turnsDelivered;
+}

@@ -1,0 +1,35 @@
+import { type CopyFigures, captureDrops, turnsLost } from './copy-figures.js';
+
+const MS_PER_SECOND = 1000;
+
+/** The parts of the status line, the most important first, from the figures of two moments. */
+export function copyStatus(before: CopyFigures, now: CopyFigures): string[] {
+  const intervalMs = Math.max(now.elapsedMs - before.elapsedMs, 1);
+  const perSecond = (count: number): string => Math.round((count * MS_PER_SECOND) / intervalMs).toLocaleString('en-US');
+  const down = now.lanes.filter((lane) => !lane.isUp);
+  const cpuUs = now.cpuUserUs + now.cpuSystemUs - before.cpuUserUs - before.cpuSystemUs;
+  return [
+    ...down.map((lane) => `no channel to ${lane.name}`),
+    `${perSecond(now.engine.turnsDelivered - before.engine.turnsDelivered)} requests/s copied`,
+    `${now.sessionsOpen.toLocaleString('en-US')} sessions`,
+    `lost ${lossText(now)}`,
+    `lag ${lagText(now.lagMs)}`,
+    `CPU ${Math.round(cpuUs / (intervalMs * 10))} %`,
+  ];
+}
+
+/** `0`, or `12 (targetReset 10, captureGap 2)`; drops of the capture buffer are named although they are packets. */
+export function lossText(figures: Pick<CopyFigures, 'engine' | 'sources'>): string {
+  const reasons = Object.entries(figures.engine.turnsLost)
+    .filter(([, count]) => count > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `${reason} ${count.toLocaleString('en-US')}`);
+  const drops = captureDrops(figures);
+  if (drops > 0) reasons.push(`capture buffer full: ${drops.toLocaleString('en-US')} packets`);
+  const total = turnsLost(figures.engine).toLocaleString('en-US');
+  return reasons.length === 0 ? total : `${total} (${reasons.join(', ')})`;
+}
+
+export function lagText(lagMs: number): string {
+  return lagMs < MS_PER_SECOND ? `${Math.round(lagMs)} ms` : `${(lagMs / MS_PER_SECOND).toFixed(1)} s`;
+}

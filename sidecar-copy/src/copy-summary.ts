@@ -1,0 +1,123 @@
+import { type SummaryRow, SummaryTable } from '@trafficcopy/runtime';
+import { type CopyFigures, captureDrops, cpuUsPerTurn, turnsLost } from './copy-figures.js';
+
+/** What a turn's loss means, and what helps. */
+const LOSS_NOTES: Readonly<Record<string, string>> = {
+  captureGap: 'bytes were never captured; a larger -B/--capture-buffer helps when the capture dropped packets',
+  targetRefused: 'nothing listens at the target',
+  targetReset: 'the target closed or reset connections',
+  noResponse: 'the target did not answer within -t/--timeout',
+  shed: 'a limit was reached: --max-sessions, --max-connections or -m/--max-memory',
+  channelLost: 'no channel to intercept, or intercept does not serve the target',
+  interrupted: 'the program ended before they were delivered',
+};
+
+const TERMINAL_LABELS: Readonly<Record<string, string>> = {
+  copied: 'copied to their end',
+  sampledOut: 'not chosen (-r)',
+  midStreamSkipped: 'ended before they could be joined',
+  captureGap: 'not captured completely',
+  targetRefused: 'refused by the target',
+  targetReset: 'closed or reset by the target',
+  noResponse: 'not answered by the target',
+  shed: 'given up at a limit',
+  channelLost: 'without a channel',
+  interrupted: 'running at the end',
+};
+
+/** The table at the end of a run. */
+export function copySummaryTable(figures: CopyFigures): SummaryTable {
+  const { engine } = figures;
+  const table = new SummaryTable();
+  table.add('Requests (turns)', [
+    { label: 'captured', value: engine.turnsCaptured },
+    { label: 'delivered to targets', value: engine.turnsDelivered },
+    { label: 'lost', value: turnsLost(engine) },
+    ...lossRows(figures),
+    ...present({ label: 'before the copy began', value: engine.turnsBeforeJoin }),
+  ]);
+  table.add('Sessions', [
+    { label: 'connections seen', value: engine.connectionsSeen },
+    { label: 'sessions started', value: engine.sessionsStarted },
+    ...present({ label: 'continued on a fresh connection', value: engine.sessionsResumed }),
+    ...Object.entries(engine.terminal).flatMap(([state, value]) =>
+      present({ label: TERMINAL_LABELS[state] ?? state, value }),
+    ),
+  ]);
+  table.add('Packets', [
+    { label: 'captured', value: engine.packetsCaptured },
+    ...present(
+      {
+        label: 'dropped by the capture buffer',
+        value: captureDrops(figures),
+        note: 'the copy was too slow for a moment: a larger -B/--capture-buffer helps',
+      },
+      { label: 'captured, not understood', value: engine.packetsMalformed },
+    ),
+    { label: 'sent', value: engine.packetsSent },
+    ...present({ label: 'of them sent again', value: engine.segmentsRetransmitted }),
+    { label: 'answers received', value: engine.responsesReceived },
+  ]);
+  for (const lane of figures.lanes) table.add(`Channel to ${lane.name}`, laneRows(lane));
+  table.add('Cost', [
+    { label: 'ran for', value: `${(figures.elapsedMs / 1000).toFixed(1)} s` },
+    { label: 'CPU time', value: `${((figures.cpuUserUs + figures.cpuSystemUs) / 1e6).toFixed(2)} s` },
+    { label: 'CPU time per request', value: `${cpuUsPerTurn(figures).toFixed(1)} us` },
+    { label: 'memory', value: `${Math.round(figures.rssBytes / (1024 * 1024))} MiB` },
+  ]);
+  return table;
+}
+
+function lossRows({ engine }: CopyFigures): SummaryRow[] {
+  return Object.entries(engine.turnsLost).flatMap(([reason, value]) =>
+    present({ label: `  ${reason}`, value, note: LOSS_NOTES[reason] ?? '' }),
+  );
+}
+
+function laneRows({ isUp, counters, sink, framesDropped }: CopyFigures['lanes'][number]): SummaryRow[] {
+  const neverUp = counters.connects === 0 ? 'intercept was never reached' : undefined;
+  return [
+    { label: 'packets handed over', value: sink.packets, ...(neverUp === undefined ? {} : { note: neverUp }) },
+    ...present(
+      { label: 'times lost', value: counters.losses, note: isUp ? 'it came back' : '' },
+      {
+        label: 'packets not taken, queue full',
+        value: sink.packetsRefused,
+        note: 'intercept or the way to it is slow',
+      },
+      { label: 'packets not sent, channel down', value: sink.packetsWithoutChannel },
+      { label: 'packets refused by the kernel', value: sink.packetsFailed },
+      { label: 'frames dropped', value: framesDropped },
+      { label: 'times congested', value: counters.congestions },
+    ),
+  ];
+}
+
+/** The rows that have something to say. */
+function present(...rows: readonly SummaryRow[]): SummaryRow[] {
+  return rows.filter((row) => row.value !== 0);
+}
+
+/** The JSON of `--summary`: the figures, and the sums that a script would have to form. Fields are only ever added. */
+export function copySummaryJson(figures: CopyFigures, reason: string): Record<string, unknown> {
+  const { engine } = figures;
+  return {
+    program: 'copy',
+    endReason: reason,
+    elapsedMs: Math.round(figures.elapsedMs),
+    turns: {
+      captured: engine.turnsCaptured,
+      delivered: engine.turnsDelivered,
+      answered: engine.turnsAnswered,
+      pending: engine.turnsPending,
+      lost: turnsLost(engine),
+      lostByReason: engine.turnsLost,
+      beforeJoin: engine.turnsBeforeJoin,
+    },
+    engine,
+    capture: { drops: captureDrops(figures), sources: figures.sources },
+    lanes: figures.lanes,
+    cpu: { userUs: figures.cpuUserUs, systemUs: figures.cpuSystemUs, usPerTurn: cpuUsPerTurn(figures) },
+    rssBytes: figures.rssBytes,
+  };
+}
