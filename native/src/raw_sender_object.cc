@@ -1,0 +1,65 @@
+#include "raw_sender_object.h"
+
+#include <uv.h>
+
+#include <algorithm>
+
+#include "js_call.h"
+
+namespace trafficcopy {
+
+Napi::Function RawSenderObject::Define(Napi::Env env) {
+  return DefineClass(env, "RawSender",
+                     {
+                         InstanceMethod<&RawSenderObject::Send>("send"),
+                         InstanceMethod<&RawSenderObject::Statistics>("statistics"),
+                         InstanceMethod<&RawSenderObject::Errors>("errors"),
+                         InstanceMethod<&RawSenderObject::Close>("close"),
+                     });
+}
+
+RawSenderObject::RawSenderObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  const RawSenderConfig config{
+      .family = info[0].As<Napi::Number>().Int32Value(),
+      .mark = info[1].As<Napi::Number>().Uint32Value(),
+      .send_buffer_bytes = info[2].As<Napi::Number>().Int32Value(),
+      .segment_bytes_max = info[3].As<Napi::Number>().Uint32Value(),
+      .netns_path = info[4].As<Napi::String>().Utf8Value(),
+  };
+  if (const Outcome error = sender_.Open(config)) {
+    sender_.Close();
+    ThrowSysError(info.Env(), *error);
+  }
+}
+
+Napi::Value RawSenderObject::Send(const Napi::CallbackInfo& info) {
+  const std::span<BatchEntry> entries = EntriesOf(info[1]);
+  const size_t count = std::min<size_t>(info[2].As<Napi::Number>().Uint32Value(), entries.size());
+  return Napi::Number::New(info.Env(), static_cast<double>(sender_.Send(BytesOf(info[0]), entries.first(count))));
+}
+
+void RawSenderObject::Statistics(const Napi::CallbackInfo& info) {
+  const std::span<double> out = NumbersOf(info[0]);
+  const RawSender::Statistics& statistics = sender_.statistics();
+  const double figures[] = {
+      static_cast<double>(statistics.sent),
+      static_cast<double>(statistics.failed),
+      static_cast<double>(statistics.segments),
+      static_cast<double>(statistics.last_errno),
+  };
+  if (out.size() >= std::size(figures)) std::copy(std::begin(figures), std::end(figures), out.begin());
+}
+
+Napi::Value RawSenderObject::Errors(const Napi::CallbackInfo& info) {
+  const Napi::Object errors = Napi::Object::New(info.Env());
+  for (const auto& [number, count] : sender_.statistics().errors) {
+    char name[64];
+    uv_err_name_r(-number, name, sizeof name);
+    errors.Set(name, Napi::Number::New(info.Env(), static_cast<double>(count)));
+  }
+  return errors;
+}
+
+void RawSenderObject::Close(const Napi::CallbackInfo&) { sender_.Close(); }
+
+}  // namespace trafficcopy
