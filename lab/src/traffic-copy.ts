@@ -82,6 +82,11 @@ export class TrafficCopy {
     return TrafficCopy.#start(host, 'copy', options, words);
   }
 
+  /** Starts a copy with the words of a whole command line after `copy`, as intercept prints it. */
+  static async copyAs(host: LabHost, words: readonly string[], options: RunOptions = {}): Promise<TrafficCopy> {
+    return TrafficCopy.#start(host, 'copy', options, words);
+  }
+
   static async #start(
     host: LabHost,
     command: 'copy' | 'intercept',
@@ -109,12 +114,13 @@ export class TrafficCopy {
 
   /** Waits until /readyz agrees. */
   async ready(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
-    await eventually(`${this.process.name} is ready; it said:\n${this.process.tail()}`, timeoutMs, async () => {
-      if (!this.process.isRunning) {
-        throw new LabError('ERR_LAB_PROCESS', `${this.process.name} ended; it said:\n${this.process.tail()}`);
-      }
-      return (await this.#get('/readyz')) !== undefined;
+    const state = await eventually(`${this.process.name} is ready`, timeoutMs, async () => {
+      if (!this.process.isRunning) return 'ended';
+      return (await this.#get('/readyz')) !== undefined && 'ready';
     });
+    if (state === 'ended') {
+      throw new LabError('ERR_LAB_PROCESS', `${this.process.name} ended at its start; it said:\n${this.process.tail()}`);
+    }
   }
 
   /** The copy command that intercept prints for a newcomer, as words without the shell's quotes. */

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Everything that CI runs: set-up, build, lint, and every test. Needs root. Fails on the first of: a failed step, a failed
+# test, a skipped test. Names of parts as arguments run only those (unit e2e load): `scripts/test.sh unit`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/kernel.sh
+require_root test
+require_nfqueue test
+parts=("$@")
+[ $# -gt 0 ] || parts=(unit e2e load)
+reports=tmp/test
+mkdir -p "$reports"
+rm -f "$reports"/*.log
+started=$SECONDS
+rows=()
+
+# step NAME COMMAND...: runs it quietly; shows its output only when it fails.
+step() {
+  local name=$1 begin=$SECONDS log=$reports/$1.log
+  shift
+  if "$@" >"$log" 2>&1; then
+    rows+=("$(printf '%-8s ok       %4ds' "$name" $((SECONDS - begin)))")
+  else
+    cat "$log"
+    echo "test: $name failed" >&2
+    exit 1
+  fi
+}
+
+step setup scripts/setup.sh
+. scripts/env.sh
+step build scripts/build.sh
+step lint scripts/lint.sh
+
+# tests_in DIRECTORY...: the compiled files of the test sources there; a compiled file without a source is not run.
+tests_in() {
+  find "$@" -name '*.test.ts' -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null | sort |
+    sed -E 's#^\./##; s#^([^/]+)/(.*)\.ts$#\1/dist/\2.js#'
+}
+
+failed=0
+# suite NAME CONCURRENCY TIMEOUT_MS FILE...: runs test files with node:test, and adds its row to the summary.
+suite() {
+  local name=$1 concurrency=$2 timeout=$3 log=$reports/$1.log begin=$SECONDS state=ok
+  shift 3
+  echo "test: $name ($# files)"
+  node --test --test-concurrency="$concurrency" --test-timeout="$timeout" \
+    --test-reporter=spec --test-reporter-destination="$log" \
+    --test-reporter=dot --test-reporter-destination=stdout "$@" || state=FAILED
+  local pass fail skipped
+  pass=$(count pass "$log") fail=$(count fail "$log")
+  skipped=$(($(count skipped "$log") + $(count cancelled "$log") + $(count todo "$log")))
+  [ "$pass" -gt 0 ] || state=FAILED
+  [ "$skipped" -eq 0 ] || state=FAILED
+  if [ "$state" = FAILED ]; then
+    failed=1
+    echo
+    sed -n '/^✖ failing tests/,$p' "$log"
+    grep -E '^ *﹣|# (SKIP|TODO)' "$log" || true
+  fi
+  rows+=("$(printf '%-8s %-6s   %4ds   %4d passed, %d failed, %d skipped' "$name" "$state" $((SECONDS - begin)) "$pass" "$fail" "$skipped")")
+}
+count() { sed -nE "s/^ℹ $1 ([0-9]+)$/\1/p" "$2" | tail -1 | grep . || echo 0; }
+
+# Interrupted or not: nothing of a lab stays.
+trap 'node lab/dist/src/programs/reap.js 2>/dev/null || true' EXIT
+
+for part in "${parts[@]}"; do
+  case $part in
+    unit) mapfile -t files < <(tests_in . | grep -v '^lab/dist/test/e2e/'); suite unit 2 120000 "${files[@]}" ;;
+    e2e) mapfile -t files < <(tests_in lab/test/e2e | grep -v '/load/'); suite e2e 2 180000 "${files[@]}" ;;
+    load) mapfile -t files < <(tests_in lab/test/e2e/load); suite load 1 300000 "${files[@]}" ;;
+    *) echo "test: no part «$part»: unit, e2e, load" >&2; exit 2 ;;
+  esac
+done
+
+echo
+printf '  %s\n' "${rows[@]}"
+printf '  %-8s %-6s   %4ds   (reports in %s)\n' all "$([ $failed -eq 0 ] && echo ok || echo FAILED)" $((SECONDS - started)) "$reports"
+exit $failed
