@@ -2,14 +2,16 @@
  * Makes commander commands from specifications. commander splits the words, finds unknown names and lays out the help;
  * values are read by the flag table, after all words were accepted, so that nothing happens for a wrong command line.
  */
-import { Command, CommanderError, type Help, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from '../errors/usage-error.js';
+import { VERSION } from '../process/version.js';
 import type { CommandSpecification } from './command-specification.js';
 import type { Flag, FlagTable, FlagValues, ListFlag, ValueFlag } from './flag.js';
 import { ValueProblem } from './values/value-problem.js';
 
 /** The help text is not laid out wider than this, columns. */
 const HELP_WIDTH_MAX = 110;
+const HELP_GROUP = 'Help:';
 
 /**
  * The command of `specification`. `run` gets the values when it was called rightly.
@@ -24,9 +26,11 @@ export function buildCommand<Table extends FlagTable>(
     .summary(specification.summary)
     .description(specification.description)
     .usage('[flags]')
-    .helpOption(false)
     .allowExcessArguments(false);
   configureCommand(command);
+  command.exitOverride((error) => {
+    throw missingValueError(specification, error) ?? error;
+  });
 
   const options = new Map<string, Option>();
   const byGroup = Object.entries(specification.flags).sort(
@@ -48,7 +52,9 @@ export function buildCommand<Table extends FlagTable>(
       throw new UsageError(`${names}: ${refused.advice}`);
     });
   }
-  addHelpAndExamples(command, specification);
+  addHelpFlags(command);
+  const examples = specification.examples.map((example) => `  ${example.text}:\n    ${example.command}`);
+  command.addHelpText('after', `\nExamples:\n${examples.join('\n\n')}`);
   command.action(async () => {
     const given = command.opts<Record<string, unknown>>();
     const values: Record<string, unknown> = {};
@@ -60,15 +66,29 @@ export function buildCommand<Table extends FlagTable>(
   return command;
 }
 
-/** What both the program and its commands need: help in our form, errors as exceptions. */
+/** What the program itself and its commands have in common: the form of the help, -h and -v, errors as exceptions. */
 export function configureCommand(command: Command): void {
-  command.exitOverride();
+  command.exitOverride().helpOption(false);
   command.configureOutput({
     // The caller reports errors itself, in one form.
     writeErr: () => {},
     getOutHelpWidth: () => Math.min(process.stdout.columns ?? 80, HELP_WIDTH_MAX),
   });
-  command.configureHelp({ optionTerm: alignedOptionTerm, visibleOptions });
+  command.configureHelp({ optionTerm: alignedOptionTerm, subcommandTerm: (subcommand) => subcommand.name() });
+}
+
+/** Adds -h and -v behind the command's own flags. */
+export function addHelpFlags(command: Command): void {
+  command.addOption(new Option('-h, --help', 'Print this text').helpGroup(HELP_GROUP));
+  command.on('option:help', () => {
+    command.outputHelp();
+    throw new CommanderError(0, 'commander.help', '(help)');
+  });
+  command.addOption(new Option('-v, --version', 'Print the version').helpGroup(HELP_GROUP));
+  command.on('option:version', () => {
+    command.configureOutput().writeOut?.(`${VERSION}\n`);
+    throw new CommanderError(0, 'commander.version', VERSION);
+  });
 }
 
 /** The error that a user sees for one of commander's; undefined for those that are no errors (help, version). */
@@ -80,15 +100,14 @@ export function usageErrorOf(error: CommanderError): UsageError | undefined {
 
 export { CommanderError };
 
-function addHelpAndExamples(command: Command, specification: CommandSpecification): void {
-  const help = new Option('-h, --help', 'Print this text').helpGroup('Help:');
-  command.addOption(help);
-  command.on('option:help', () => {
-    command.outputHelp();
-    throw new CommanderError(0, 'commander.help', '(help)');
-  });
-  const examples = specification.examples.map((example) => `  ${example.text}:\n    ${example.command}`);
-  command.addHelpText('after', `\nExamples:\n${examples.join('\n\n')}`);
+/** commander does not know what a flag expects. */
+function missingValueError(specification: CommandSpecification, error: CommanderError): UsageError | undefined {
+  if (error.code !== 'commander.optionMissingArgument') return undefined;
+  const flag = Object.values(specification.flags).find((candidate) =>
+    error.message.includes(`'${optionSyntax(candidate)}'`),
+  );
+  if (flag === undefined || flag.kind === 'switch') return undefined;
+  return new UsageError(`${flagName(flag)}: its value is missing: expected ${flag.value.expected}`, { cause: error });
 }
 
 function optionSyntax(flag: Flag): string {
@@ -109,10 +128,6 @@ function flagDescription(flag: Flag): string {
 function alignedOptionTerm(option: Option): string {
   const flags = option.flags.replace(/<(.*)>/, '$1');
   return option.short === undefined ? `    ${flags}` : flags;
-}
-
-function visibleOptions(this: Help, command: Command): Option[] {
-  return command.options.filter((option) => !option.hidden);
 }
 
 function readFlag(flag: Flag, given: unknown, env: Readonly<Record<string, string | undefined>>): unknown {

@@ -14,6 +14,7 @@ import {
   textValue,
 } from '@trafficcopy/runtime';
 import { clientAddressValue } from './client-address-value.js';
+import { deviceValue } from './device-value.js';
 import { interceptValue } from './intercept-value.js';
 import { mappingValue } from './mapping-value.js';
 
@@ -178,7 +179,7 @@ export const COPY_FLAGS = {
     group: CAPTURE,
     help: 'Capture on these devices only; offline files (tcpcopy --offline) are not supported yet',
     defaultNote: 'all',
-    value: textValue('the name of a network device, like eth0', /^[^\s/,]{1,15}$/),
+    value: deviceValue,
     itemsMax: 32,
   },
   filter: {

@@ -41,6 +41,7 @@ export function formatEndpoint(address: IpAddress, port: number): string {
 function parseTarget(text: string): { address: IpAddress; port: number } {
   const match = TARGET.exec(text);
   if (match === null) {
+    if (parseIpAddress(text)?.length === 16) throw new ValueProblem('an IPv6 address stands in brackets: [fd00::1]:80');
     const isBareAddress = parseIpAddress(text.replace(/^\[(.*)\]$/, '$1')) !== undefined;
     throw new ValueProblem(isBareAddress ? `the port of the target ${text} is missing` : `"${text}" is no ip:port`);
   }

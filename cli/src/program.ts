@@ -1,0 +1,121 @@
+/**
+ * The `trafficcopy` command: finds the command that is meant, makes its configuration, and runs it. Nothing is touched
+ * before the whole command line was found right; the programs are loaded only then.
+ */
+import { networkInterfaces } from 'node:os';
+import { type IpAddress, parseIpAddress } from '@trafficcopy/core';
+import { INTERCEPT_COMMAND, interceptConfig } from '@trafficcopy/daemonset-intercept/config';
+import {
+  addHelpFlags,
+  buildCommand,
+  CommanderError,
+  configureCommand,
+  UsageError,
+  usageErrorOf,
+  VERSION,
+} from '@trafficcopy/runtime';
+import { COPY_COMMAND, copyConfig } from '@trafficcopy/sidecar-copy/config';
+import { Command } from 'commander';
+
+const NAME = 'trafficcopy';
+const ERRORS_OF_NODE: ReadonlySet<string> = new Set(['Error', 'TypeError', 'RangeError', 'SyntaxError', 'SystemError']);
+
+export interface Streams {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
+/**
+ * Runs the command line `words` (without the program's own name).
+ *
+ * @returns the exit code: 0 done, 1 could not start or failed, 2 wrong use.
+ */
+export async function runProgram(
+  words: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  { stdout, stderr }: Streams,
+): Promise<number> {
+  let exitCode = 0;
+  const root = new Command(NAME)
+    .description(
+      'Copies live TCP traffic of a running server to servers under test, packet by packet and session by session. ' +
+        'Clients notice nothing.',
+    )
+    .usage('COMMAND [flags]')
+    .helpCommand(false);
+  configureCommand(root);
+  addHelpFlags(root);
+
+  const copy = buildCommand(COPY_COMMAND, env, async (values) => {
+    const config = copyConfig(values, hostAddresses());
+    const { runCopy } = await import('@trafficcopy/sidecar-copy');
+    exitCode = await runCopy(config);
+  });
+  const intercept = buildCommand(INTERCEPT_COMMAND, env, async (values) => {
+    const config = interceptConfig(values);
+    const { runIntercept } = await import('@trafficcopy/daemonset-intercept');
+    exitCode = await runIntercept(config);
+  });
+  const version = new Command('version').summary('Print the version').action(() => {
+    stdout.write(`${VERSION}\n`);
+  });
+  const help = new Command('help')
+    .summary('Print the help of a command: help copy, help intercept')
+    .argument('[command]')
+    .action(async (name: string | undefined) => {
+      const isKnown = root.commands.some((command) => command.name() === name);
+      // An unknown name is refused as it is without "help".
+      await root.parseAsync(name === undefined ? ['--help'] : isKnown ? [name, '--help'] : [name], { from: 'user' });
+    });
+  for (const command of [version, help]) {
+    configureCommand(command);
+    addHelpFlags(command);
+  }
+  for (const command of [copy, intercept, version, help]) root.addCommand(command);
+  for (const command of [root, ...root.commands]) {
+    command.configureOutput({ writeOut: (text) => stdout.write(text) });
+  }
+  root.addHelpText('after', `\n"${NAME} COMMAND --help" lists the flags of a command.`);
+
+  try {
+    if (words.length === 0) throw new UsageError('a command is missing: expected copy or intercept');
+    await root.parseAsync([...words], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return report(error, commandNamed(root, words[0]), stderr);
+  }
+}
+
+/** Writes what went wrong, in one form for all errors, and returns the exit code. */
+function report(error: unknown, commandName: string, stderr: Streams['stderr']): number {
+  const known = error instanceof CommanderError ? usageErrorOf(error) : error;
+  if (known === undefined) return 0;
+  if (!(known instanceof Error && isMeantForUsers(known))) {
+    const text = known instanceof Error ? (known.stack ?? known.message) : String(known);
+    stderr.write(`${commandName}: this is a fault of the program itself, please report it: ${text}\n`);
+    return 1;
+  }
+  const isUsage = known instanceof UsageError;
+  const isUnderRoot = isUsage && commandName === NAME && /unknown option '-/.test(known.message);
+  const hint = isUnderRoot ? `. Flags stand behind a command, like "${NAME} copy -x …"` : '';
+  stderr.write(`${commandName}: ${known.message}${hint}\n`);
+  if (isUsage) stderr.write(`"${commandName} --help" lists what there is.\n`);
+  const { exitCode } = known as { exitCode?: unknown };
+  return typeof exitCode === 'number' ? exitCode : 1;
+}
+
+/** Errors of our own classes have a stable code and a message for a person; anything else is a bug and needs its stack. */
+function isMeantForUsers(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && code.startsWith('ERR_') && !ERRORS_OF_NODE.has(error.name);
+}
+
+function commandNamed(root: Command, word: string | undefined): string {
+  return root.commands.some((command) => command.name() === word) ? `${NAME} ${word}` : NAME;
+}
+
+function hostAddresses(): IpAddress[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .flatMap(({ address }) => parseIpAddress(address.replace(/%.*$/, '')) ?? []);
+}
