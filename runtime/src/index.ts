@@ -2,6 +2,7 @@
  * What both programs share on Node: command line, errors, logs, metrics, terminal, recording, the channel's transport and
  * identity. Imports `core`; knows nothing of capture and injection.
  */
+export * from './channel/index.js';
 export * from './cli/command-builder.js';
 export * from './cli/command-specification.js';
 export * from './cli/flag.js';
@@ -20,6 +21,7 @@ export * from './cli/values/value-type.js';
 export * from './errors/start-error.js';
 export * from './errors/traffic-copy-error.js';
 export * from './errors/usage-error.js';
+export * from './identity/index.js';
 export * from './log/log-line.js';
 export * from './log/program-log.js';
 export * from './metrics/metrics-server.js';

@@ -47,6 +47,11 @@ export class FrameDecoder {
     return this.#header;
   }
 
+  /** What there is of the header of a frame that is not whole yet; empty between frames. */
+  get partialHeader(): Uint8Array {
+    return this.#header.subarray(0, this.#headerBytes);
+  }
+
   /** Octets held for a frame that is not whole yet (not counting the header). */
   get heldBytes(): number {
     return this.#assemblyBytes;
