@@ -1,2 +1,14 @@
-export * from './capture/packet-source.js';
-export * from './sink/packet-sink.js';
+/**
+ * The copy: captures what clients send to a running server and plays the clients towards targets, session by session.
+ *
+ *     ring ──► engine ──► lane ──► sink ──► channel or raw socket ──► target
+ *                ▲                              │
+ *                └──────── HEADERS ◄── intercept ◄── answers of the target
+ *
+ * pipeline.ts is that walk. capture/ has its sources, channel/ the way to each intercept, sink/ the two deliveries, copy.ts
+ * puts them together, main.ts adds what a user sees. All of it runs on one thread. Invariants: nothing here can slow or change
+ * production (the capture is a copy of what the kernel handles anyway, and what it has no room for is dropped and counted);
+ * every queue is bounded; traffic ends the program never, a refusal that only a person can mend ends it with exit code 1.
+ */
+export * from './config.js';
+export { runCopy } from './main.js';

@@ -6,6 +6,7 @@ import {
   type ReplayBatch,
   type ResponseBatch,
 } from '@trafficcopy/core';
+import type { LaneFigures } from '../copy-figures.js';
 import type { PacketSink, SinkChannel } from '../sink/packet-sink.js';
 
 /** The part of a channel connection that a lane uses. */
@@ -33,6 +34,8 @@ export interface LaneOptions {
   readonly onResponses: (lane: number, batch: ResponseBatch) => void;
   /** The engine has output for the lane. */
   readonly onOutput: () => void;
+  /** engine --crafted packets--> recorder: sees what is sent. It only reads. */
+  readonly onSend?: ((batch: ReplayBatch) => void) | undefined;
 }
 
 /** Figures of a lane since the start. */
@@ -131,8 +134,22 @@ export class Lane {
 
   /** engine --crafted packets--> target */
   send(batch: ReplayBatch): void {
+    this.options.onSend?.(batch);
     this.sink.send(batch);
     this.checkQueue();
+  }
+
+  figures(): LaneFigures {
+    const { name, isUp, isCongested, queuedBytes, framesDropped, counters, sink } = this;
+    return {
+      name,
+      isUp,
+      isCongested,
+      queuedBytes,
+      framesDropped,
+      counters: { ...counters },
+      sink: { ...sink.counters },
+    };
   }
 
   /** When the queue drained: keeps the engine's view of it. */

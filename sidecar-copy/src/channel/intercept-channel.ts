@@ -1,0 +1,80 @@
+import type { Hello } from '@trafficcopy/core';
+import { ChannelClient, type ChannelConnection, ChannelError, type ClientCredentials } from '@trafficcopy/runtime';
+
+export interface InterceptChannelOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly hello: Omit<Hello, 'version'>;
+  /** Octets that may wait for intercept; beyond, frames are dropped whole and counted. */
+  readonly queueBytesMax: number;
+  /**
+   * What to prove our identity with; joins intercept's authority where that is still to be done, so it may take a while and fail
+   * with a ChannelError, which is tried again unless it is final.
+   */
+  readonly credentials: () => Promise<ClientCredentials | 'insecure'>;
+  /** New credentials came: keep them. */
+  readonly onRenewed: (credentials: ClientCredentials) => void;
+  readonly onRenewalFailed: (message: string) => void;
+  readonly onUp: (connection: ChannelConnection) => void;
+  readonly onFrame: (type: number, bytes: Uint8Array, offset: number, length: number) => void;
+  /** The channel was lost, or an attempt failed. Without `willRetry` it has ended for good. */
+  readonly onDown: (reason: Error, willRetry: boolean) => void;
+  readonly onDrain: () => void;
+}
+
+/** Between two attempts to join, ms. */
+const JOIN_RETRY_MS = 2000;
+
+/** The channel to one intercept, from joining to the end of the program: it comes back whenever it is lost. */
+export class InterceptChannel {
+  private readonly options: InterceptChannelOptions;
+  private client: ChannelClient | undefined;
+  private retryTimer: NodeJS.Timeout | undefined;
+  private isClosed = false;
+
+  constructor(options: InterceptChannelOptions) {
+    this.options = options;
+  }
+
+  /** Nothing is thrown: what fails comes by onDown. */
+  start(): void {
+    this.options.credentials().then(
+      (credentials) => this.connect(credentials),
+      (error: unknown) => this.credentialsFailed(error),
+    );
+  }
+
+  private connect(credentials: ClientCredentials | 'insecure'): void {
+    if (this.isClosed) return;
+    const { host, port, hello, queueBytesMax, onUp, onFrame, onDown, onDrain, onRenewed, onRenewalFailed } =
+      this.options;
+    this.client = new ChannelClient({
+      host,
+      port,
+      credentials,
+      hello,
+      queueBytesMax,
+      onUp,
+      onFrame: (_connection, type, bytes, offset, length) => onFrame(type, bytes, offset, length),
+      onDown,
+      onDrain,
+      onRenewed,
+      onRenewalFailed,
+    });
+    this.client.start();
+  }
+
+  private credentialsFailed(error: unknown): void {
+    if (this.isClosed) return;
+    const willRetry = error instanceof ChannelError && !error.isFinal;
+    if (willRetry) this.retryTimer = setTimeout(() => this.start(), JOIN_RETRY_MS);
+    this.options.onDown(error as Error, willRetry);
+  }
+
+  /** Tells intercept, lets what is queued go out for a moment, and ends. No callback comes afterwards. */
+  close(): void {
+    this.isClosed = true;
+    clearTimeout(this.retryTimer);
+    this.client?.close();
+  }
+}

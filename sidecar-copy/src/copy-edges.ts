@@ -1,0 +1,43 @@
+import { compileFilter, RawSender } from '@trafficcopy/native';
+import type { PacketSource } from './capture/packet-source.js';
+import { RingSource } from './capture/ring-source.js';
+import { InterceptChannel, type InterceptChannelOptions } from './channel/intercept-channel.js';
+import type { CopyConfig } from './config.js';
+import type { DirectSender } from './sink/direct-sink.js';
+
+/** One capture that is to be opened. */
+export interface SourceRequest {
+  readonly interfaceName: string;
+  readonly filter: string;
+  readonly bufferBytes: number;
+}
+
+/** Where a copy touches the kernel and the network. Tests put something else there. */
+export interface CopyEdges {
+  /** @throws FilterError when libpcap does not understand the expression. Touches nothing. */
+  checkFilter(filter: string): void;
+  /** @throws NativeError */
+  openSource(request: SourceRequest): PacketSource;
+  /** @throws NativeError */
+  openSender(family: 4 | 6): DirectSender;
+  openChannel(options: InterceptChannelOptions): { start(): void; close(): void };
+  /** A clock that never goes back, whole milliseconds. */
+  nowMs(): number;
+}
+
+/** The real ones. */
+export async function copyEdges(config: Pick<CopyConfig, 'capture'>): Promise<CopyEdges> {
+  return {
+    checkFilter: compileFilter,
+    openSource: await sourceOpener(config.capture),
+    openSender: (family) => new RawSender({ family }),
+    openChannel: (options) => new InterceptChannel(options),
+    nowMs: () => Math.floor(performance.now()),
+  };
+}
+
+async function sourceOpener(capture: CopyConfig['capture']): Promise<(request: SourceRequest) => PacketSource> {
+  if (capture === 'native') return (request) => new RingSource(request);
+  const { CapSource } = await import('./capture/cap-source.js');
+  return (request) => new CapSource(request);
+}

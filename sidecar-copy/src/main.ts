@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto';
+import { FilterError, NativeError } from '@trafficcopy/native';
+import {
+  ChannelError,
+  MetricsServer,
+  PcapngRecorder,
+  PidFile,
+  ProgramLog,
+  StartError,
+  StatusLine,
+  StopRequest,
+  SummaryFile,
+  UsageError,
+} from '@trafficcopy/runtime';
+import { localAddresses } from './capture/local-addresses.js';
+import { LaneCredentials } from './channel/lane-credentials.js';
+import type { CopyConfig } from './config.js';
+import { Copy } from './copy.js';
+import { type CopyEdges, copyEdges } from './copy-edges.js';
+import type { CopyFigures } from './copy-figures.js';
+import { copyStatus, lossText } from './copy-status.js';
+import { copySummaryJson, copySummaryTable } from './copy-summary.js';
+import { copyMetrics } from './metrics.js';
+import { yieldToProduction } from './process-priority.js';
+
+const TICK_MS = 1000;
+/** Without a terminal, how often the log says how it goes. */
+const PROGRESS_LOG_TICKS = 60;
+const TABLE_WIDTH_DEFAULT = 100;
+
+/**
+ * `trafficcopy copy`: runs until a signal, the end of --duration, or a refusal that only a person can mend.
+ *
+ * @returns the exit code: 0 after an orderly end, 1 when an intercept refused us for good
+ * @throws UsageError, StartError: it could not start, and nothing is left behind
+ */
+export async function runCopy(config: CopyConfig): Promise<number> {
+  const statusLine = new StatusLine();
+  const log = new ProgramLog({ program: 'copy', config, statusLine });
+  try {
+    const program = await CopyProgram.open(config, log, statusLine);
+    return await program.run();
+  } finally {
+    statusLine.close();
+    log.close();
+  }
+}
+
+/** The copy with everything around it that a user sees. */
+class CopyProgram {
+  private readonly config: CopyConfig;
+  private readonly log: ProgramLog;
+  private readonly statusLine: StatusLine;
+  private readonly copy: Copy;
+  private readonly recorder: PcapngRecorder | undefined;
+  private readonly summaryFile: SummaryFile | undefined;
+  private readonly pidFile: PidFile | undefined;
+  private readonly stopRequest: StopRequest;
+  private metricsServer: MetricsServer | undefined;
+  private fatal: Error | undefined;
+  private before: CopyFigures;
+  private ticks = 0;
+
+  static async open(config: CopyConfig, log: ProgramLog, statusLine: StatusLine): Promise<CopyProgram> {
+    const opened: { close(): unknown }[] = [];
+    try {
+      const credentials = new LaneCredentials(config, log.logger);
+      await credentials.check();
+      return new CopyProgram(config, log, statusLine, await copyEdges(config), credentials, opened);
+    } catch (error) {
+      for (const one of opened) one.close();
+      throw startFailure(error);
+    }
+  }
+
+  private constructor(
+    config: CopyConfig,
+    log: ProgramLog,
+    statusLine: StatusLine,
+    edges: CopyEdges,
+    credentials: LaneCredentials,
+    opened: { close(): unknown }[],
+  ) {
+    this.config = config;
+    this.log = log;
+    this.statusLine = statusLine;
+    const { logger } = log;
+    for (const note of config.notes) logger.warn(note);
+    this.summaryFile = config.summaryFile === undefined ? undefined : new SummaryFile(config.summaryFile);
+    if (config.recordFile !== undefined) {
+      this.recorder = new PcapngRecorder({ path: config.recordFile, onStop: (message) => logger.error(message) });
+      opened.push(this.recorder);
+    }
+    this.copy = new Copy({
+      config,
+      edges,
+      logger,
+      recorder: this.recorder,
+      seed: randomBytes(4).readUInt32LE(),
+      localAddresses,
+      credentials: (lane) => credentials.get(lane),
+      onRenewed: (lane, renewed) => credentials.keep(lane, renewed),
+      onFatal: (error) => {
+        this.fatal = error;
+        this.stopRequest.request('refused');
+      },
+    });
+    opened.push(this.copy);
+    this.pidFile = config.pidFile === undefined ? undefined : new PidFile(config.pidFile);
+    this.stopRequest = new StopRequest({ durationMs: config.durationMs, hasLogFile: config.logFile !== undefined });
+    this.before = this.copy.figures();
+  }
+
+  async run(): Promise<number> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await this.serveMetrics();
+      yieldToProduction();
+      if (this.config.insecure) this.log.logger.warn('--insecure: the channel to intercept is plain TCP');
+      this.copy.start();
+      timer = setInterval(() => this.tick(), TICK_MS);
+      const reason = await this.stopRequest.requested;
+      return await this.end(reason);
+    } finally {
+      clearInterval(timer);
+      this.stopRequest.close();
+      this.pidFile?.remove();
+      await this.metricsServer?.close();
+    }
+  }
+
+  private async serveMetrics(): Promise<void> {
+    const address = this.config.metrics;
+    if (address === undefined) return;
+    const { registry } = copyMetrics(() => this.copy.figures());
+    const server = new MetricsServer({ address, registry, readiness: () => this.copy.unreadyReason() });
+    try {
+      await server.listen();
+    } catch (error) {
+      await this.copy.close();
+      await this.recorder?.close();
+      throw error;
+    }
+    this.metricsServer = server;
+  }
+
+  private tick(): void {
+    this.copy.tick();
+    this.ticks += 1;
+    const isLogged = !this.statusLine.isTerminal && this.ticks % PROGRESS_LOG_TICKS === 0;
+    if (!this.statusLine.isTerminal && !isLogged) return;
+    const now = this.copy.figures();
+    if (isLogged) this.logProgress(now);
+    else this.statusLine.update(copyStatus(this.before, now));
+    this.before = now;
+  }
+
+  private logProgress(now: CopyFigures): void {
+    const { turnsCaptured, turnsDelivered, turnsPending } = now.engine;
+    this.log.logger.info(
+      {
+        sessions: now.sessionsOpen,
+        turnsCaptured,
+        turnsDelivered,
+        turnsPending,
+        lost: lossText(now),
+        lagMs: Math.round(now.lagMs),
+      },
+      'progress',
+    );
+  }
+
+  private async end(reason: string): Promise<number> {
+    const figures = await this.copy.close();
+    await this.recorder?.close();
+    this.statusLine.close();
+    if (this.fatal !== undefined) this.log.logger.fatal({ err: this.fatal }, this.fatal.message);
+    const { turnsCaptured, turnsDelivered } = figures.engine;
+    this.log.logger.info({ reason, turnsCaptured, turnsDelivered, lost: lossText(figures) }, 'ended');
+    if (this.fatal === undefined || figures.elapsedMs > 0) this.writeSummary(figures, reason);
+    return this.fatal === undefined ? 0 : 1;
+  }
+
+  private writeSummary(figures: CopyFigures, reason: string): void {
+    process.stdout.write(`${copySummaryTable(figures).render(process.stdout.columns ?? TABLE_WIDTH_DEFAULT)}\n`);
+    try {
+      this.summaryFile?.write(copySummaryJson(figures, reason));
+    } catch (error) {
+      this.log.logger.error({ err: error }, `--summary: ${this.summaryFile?.path} could not be written`);
+    }
+  }
+}
+
+/** What the parts say, as what the program says to its user. */
+function startFailure(error: unknown): unknown {
+  if (error instanceof FilterError) return new UsageError(`-F/--filter: ${error.message}`, { cause: error });
+  if (error instanceof NativeError) {
+    return new StartError(`ERR_START_${error.code.slice('ERR_'.length)}`, error.message, { cause: error });
+  }
+  if (error instanceof ChannelError) return new StartError('ERR_START_CHANNEL', error.message, { cause: error });
+  return error;
+}
