@@ -4,7 +4,13 @@ import { NativeError, type NativeErrorCode } from './native-error.js';
 
 /** What native/src exports. Each class there holds one kernel facility; numbers are checked here, not there. */
 export interface Addon {
-  readonly constants: { readonly PACKET_ENTRY_FIELDS: number; readonly ENTRY_TIME_US: number };
+  /** What core/src/batch/packet-batch.ts says, as native code sees it. */
+  readonly constants: Readonly<
+    Record<
+      'PACKET_ENTRY_FIELDS' | 'ENTRY_OFFSET' | 'ENTRY_CAPTURED_BYTES' | 'ENTRY_WIRE_BYTES' | 'ENTRY_TIME_US',
+      number
+    >
+  >;
   readonly PacketRing: new (
     interfaceName: string,
     filter: string,
@@ -39,6 +45,7 @@ export interface NativePacketRing {
   /** Packets of the next filled block, now in `entries`; 0 when none is filled. */
   next(entries: Uint32Array): number;
   release(): void;
+  setFilter(expression: string): void;
   start(onReadable: () => void): void;
   stop(): void;
   /** Fills in packets, drops, freezes, malformed, interface state (0 up, 1 down, 2 gone). */

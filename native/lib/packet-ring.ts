@@ -113,6 +113,16 @@ export class PacketRing implements PacketBatch {
     if (!this.#isClosed) this.#native.stop();
   }
 
+  /**
+   * Goes on with another filter: the kernel changes it between two packets, so nothing comes twice or gets lost.
+   *
+   * @throws FilterError; the old filter stays then.
+   */
+  setFilter(filter: string): void {
+    if (this.#isClosed) throw new NativeError('ERR_NATIVE_CLOSED', `the capture ring on ${this.name} is closed`);
+    callNative(`change the filter on ${this.name}`, () => this.#native.setFilter(filter));
+  }
+
   /** Cumulative since the ring was opened; after close() as they were then. */
   statistics(): PacketRingStatistics {
     if (!this.#isClosed) this.#native.statistics(this.#figures);

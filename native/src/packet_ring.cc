@@ -97,6 +97,12 @@ void PacketRing::Close() {
   socket_.Reset();
 }
 
+Outcome PacketRing::SetFilter(const std::string& expression) {
+  PacketFilter filter;
+  if (Outcome error = filter.Compile(expression)) return error;
+  return filter.Attach(fd());
+}
+
 // The interface is looked up by the socket, in the namespace that the socket is in.
 Outcome PacketRing::BindInterface() {
   sockaddr_ll address{};

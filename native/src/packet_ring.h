@@ -62,6 +62,9 @@ class PacketRing {
   Outcome Open(const PacketRingConfig& config);
   void Close();
 
+  // Goes on with another filter; the kernel changes it between two packets. The old one stays when it fails.
+  Outcome SetFilter(const std::string& expression);
+
   int fd() const { return socket_.get(); }
   const std::shared_ptr<RingMapping>& mapping() const { return mapping_; }
 

@@ -10,6 +10,7 @@ Napi::Function PacketRingObject::Define(Napi::Env env) {
                          InstanceMethod<&PacketRingObject::Memory>("memory"),
                          InstanceMethod<&PacketRingObject::Next>("next"),
                          InstanceMethod<&PacketRingObject::Release>("release"),
+                         InstanceMethod<&PacketRingObject::SetFilter>("setFilter"),
                          InstanceMethod<&PacketRingObject::Start>("start"),
                          InstanceMethod<&PacketRingObject::Stop>("stop"),
                          InstanceMethod<&PacketRingObject::Statistics>("statistics"),
@@ -61,6 +62,10 @@ Napi::Value PacketRingObject::Next(const Napi::CallbackInfo& info) {
 }
 
 void PacketRingObject::Release(const Napi::CallbackInfo&) { ring_.Release(); }
+
+void PacketRingObject::SetFilter(const Napi::CallbackInfo& info) {
+  if (const Outcome error = ring_.SetFilter(info[0].As<Napi::String>().Utf8Value())) ThrowSysError(info.Env(), *error);
+}
 
 void PacketRingObject::Start(const Napi::CallbackInfo& info) {
   const bool was_started = watch_.is_started();

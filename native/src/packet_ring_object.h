@@ -20,6 +20,7 @@ class PacketRingObject : public Napi::ObjectWrap<PacketRingObject> {
   Napi::Value Memory(const Napi::CallbackInfo& info);
   Napi::Value Next(const Napi::CallbackInfo& info);
   void Release(const Napi::CallbackInfo& info);
+  void SetFilter(const Napi::CallbackInfo& info);
   void Start(const Napi::CallbackInfo& info);
   void Stop(const Napi::CallbackInfo& info);
   void Statistics(const Napi::CallbackInfo& info);
