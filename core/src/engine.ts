@@ -1,56 +1,140 @@
 /**
  * The session engine. Synchronous and total: time and batches are arguments, output goes into batches that the caller
  * drains, and no traffic makes it throw.
+ *
+ *   client --captured packets--> Capturer --turns--> Replayer --segments--> outputs[lane]
+ *                                                        ^
+ *   target --response headers----------------------------+
  */
+import { assert } from './assert.js';
 import type { PacketBatch } from './batch/packet-batch.js';
 import { ReplayBatch } from './batch/replay-batch.js';
 import type { ResponseBatch } from './batch/response-record.js';
 import { createEngineCounters, type EngineCounters } from './counters.js';
 import type { EngineConfig } from './engine-config.js';
+import { flowHash } from './flow/flow-hash.js';
+import { TimerWheel } from './flow/timer-wheel.js';
+import { ByteStore } from './session/byte-store.js';
+import { Capturer } from './session/capturer.js';
+import { Replayer, SESSIONS_MAX } from './session/replayer.js';
+import { SegmentWriter } from './session/segment-writer.js';
 
 export class Engine {
   readonly counters: EngineCounters = createEngineCounters();
   /** One for each lane. The caller sends what is in them after each call and clears them. */
   readonly outputs: readonly ReplayBatch[];
+  readonly #config: EngineConfig;
+  readonly #store: ByteStore;
+  readonly #writer: SegmentWriter;
+  readonly #capturer: Capturer;
+  readonly #replayer: Replayer;
+  readonly #wheel: TimerWheel;
+  readonly #timestampBase: number;
+  #wakeNowMs = 0;
 
-  constructor(config: EngineConfig) {
+  /** `nowMs` is the caller's clock, monotonic, 0 or more; all later calls use the same one. */
+  constructor(config: EngineConfig, nowMs = 0) {
+    const { limits } = config;
+    assert(limits.sessionsMax <= SESSIONS_MAX, `at most ${SESSIONS_MAX} sessions have an id`);
+    this.#config = config;
     this.outputs = Array.from(
       { length: config.lanes },
-      () => new ReplayBatch(config.limits.batchBytesMax, config.limits.batchPacketsMax),
+      () => new ReplayBatch(limits.batchBytesMax, limits.batchPacketsMax),
     );
+    this.#store = new ByteStore(limits.heldBytesMax);
+    this.#wheel = new TimerWheel(limits.sessionsMax + limits.connectionsMax, nowMs);
+    this.#writer = new SegmentWriter(this.outputs, this.#store, this.counters, config);
+    this.#capturer = new Capturer(config, this.counters, this.#store, this.#wheel, limits.sessionsMax);
+    this.#replayer = new Replayer(config, this.counters, this.#store, this.#writer, this.#wheel, (captured) =>
+      this.#capturer.onIdle(captured),
+    );
+    this.#capturer.attach(this.#replayer);
+    this.#timestampBase = flowHash(config.seed, new Uint8Array(4), 0, 4, 0x7473);
   }
 
   /** Sessions that are open now. */
   get sessionsOpen(): number {
-    return 0;
+    return this.#replayer.openCount;
+  }
+
+  /** Connections that are followed now. */
+  get connectionsOpen(): number {
+    return this.#capturer.openCount;
+  }
+
+  /** Octets of client streams that wait for their targets. */
+  get heldBytes(): number {
+    return this.#store.usedBytes;
   }
 
   /** client --captured packets--> engine. Nothing of the batch is kept: it may be reused when the call returns. */
-  ingestCaptured(_batch: PacketBatch, _nowMs: number): void {}
+  ingestCaptured(batch: PacketBatch, nowMs: number): void {
+    const now = this.#setTime(nowMs);
+    this.#capturer.ingest(batch, now);
+    this.#replayer.flush(now);
+  }
 
   /** target --response headers--> engine, received on `lane`. */
-  ingestResponses(_lane: number, _batch: ResponseBatch, _nowMs: number): void {}
+  ingestResponses(lane: number, batch: ResponseBatch, nowMs: number): void {
+    const now = this.#setTime(nowMs);
+    this.#replayer.receive(lane, batch, now);
+    this.#replayer.flush(now);
+  }
 
-  /** Runs the timers that are due. */
-  advance(_nowMs: number): void {}
+  /** Runs the timers that are due, and what waited for room in an output batch. */
+  advance(nowMs: number): void {
+    const now = this.#setTime(nowMs);
+    this.#wakeNowMs = now;
+    this.#wheel.expire(now, this.#wake);
+    this.#replayer.flush(now);
+  }
 
-  /** When `advance` should be called next, on the caller's clock; Infinity when nothing is waiting. */
+  readonly #wake = (id: number): void => {
+    const { sessionsMax } = this.#config.limits;
+    if (id < sessionsMax) this.#replayer.onTimer(id, this.#wakeNowMs);
+    else this.#capturer.onTimer(id - sessionsMax, this.#wakeNowMs);
+  };
+
+  /**
+   * When `advance` should be called next, on the caller's clock; Infinity when nothing is waiting, 0 when output waits for
+   * the batches to be drained.
+   */
   nextDeadlineMs(): number {
-    return Number.POSITIVE_INFINITY;
+    return this.#replayer.hasBacklog ? 0 : this.#wheel.nextDeadlineMs();
   }
 
   /** The lane's channel went away or came back. Sessions of a lane that is down are held up to their timeouts. */
-  setLaneUp(_lane: number, _isUp: boolean, _nowMs: number): void {}
+  setLaneUp(lane: number, isUp: boolean, nowMs: number): void {
+    const now = this.#setTime(nowMs);
+    this.#replayer.setLaneUp(lane, isUp, now);
+    this.#replayer.flush(now);
+  }
 
   /** While congested no new session is started on the lane (they are shed and counted). */
-  setLaneCongested(_lane: number, _isCongested: boolean): void {}
+  setLaneCongested(lane: number, isCongested: boolean): void {
+    this.#capturer.setLaneCongested(lane, isCongested);
+  }
 
   /** Appends the open flows of the lane as RECORD_OPEN records without a SYN's effect, for a channel that came back. */
-  reopenFlows(_lane: number): void {}
+  reopenFlows(lane: number): void {
+    this.#replayer.reopenFlows(lane);
+  }
 
   /** Changes the share of connections that are copied; running sessions go on. */
-  setSampleFraction(_fraction: number): void {}
+  setSampleFraction(fraction: number): void {
+    this.#capturer.setSampleFraction(fraction);
+  }
 
   /** Ends every session: resets them at their targets and closes the ledger. Drain the outputs afterwards. */
-  close(_nowMs: number): void {}
+  close(nowMs: number): void {
+    const now = this.#setTime(nowMs);
+    this.#replayer.endAll('interrupted', now);
+    this.#capturer.endAll();
+  }
+
+  #setTime(nowMs: number): number {
+    const now = Math.max(1, Math.floor(nowMs));
+    this.#writer.tsNow = (now + this.#timestampBase) >>> 0;
+    return now;
+  }
 }

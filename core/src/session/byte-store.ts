@@ -1,0 +1,48 @@
+/**
+ * Memory for the client streams of all connections: blocks of one fixed size in one array that is sized at start. The
+ * operating system commits its pages when they are first touched; freed blocks are used again first.
+ */
+import { assert } from '../assert.js';
+
+export const BLOCK_BYTES = 2048;
+export const NO_BLOCK = -1;
+
+export class ByteStore {
+  readonly bytes: Uint8Array;
+  /** Next block of a chain, or of the free list. */
+  readonly next: Int32Array;
+  readonly blocksMax: number;
+  #free = NO_BLOCK;
+  #fresh = 0;
+  #used = 0;
+
+  constructor(bytesMax: number) {
+    this.blocksMax = Math.max(1, Math.floor(bytesMax / BLOCK_BYTES));
+    this.bytes = new Uint8Array(this.blocksMax * BLOCK_BYTES);
+    this.next = new Int32Array(this.blocksMax);
+  }
+
+  get usedBytes(): number {
+    return this.#used * BLOCK_BYTES;
+  }
+
+  /** A block of undefined content, or NO_BLOCK at the limit. */
+  allocate(): number {
+    let block = this.#free;
+    if (block !== NO_BLOCK) this.#free = this.next[block]!;
+    else if (this.#fresh < this.blocksMax) {
+      block = this.#fresh;
+      this.#fresh += 1;
+    } else return NO_BLOCK;
+    this.next[block] = NO_BLOCK;
+    this.#used += 1;
+    return block;
+  }
+
+  release(block: number): void {
+    assert(block >= 0 && block < this.#fresh, 'a released block was allocated');
+    this.next[block] = this.#free;
+    this.#free = block;
+    this.#used -= 1;
+  }
+}

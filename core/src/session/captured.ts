@@ -1,0 +1,141 @@
+/**
+ * The captured half: what one client sent to online, put together from the packets that were seen (RFC 9293 3.10.7.4 for
+ * what a receiver takes, although we are none: we see the client's segments whether or not online got them).
+ *
+ *   joining    the connection was running when we first saw it; we wait for a turn to begin
+ *   open       the stream is complete from where we joined
+ *   ended      the client sent FIN or RST, or used its port for another connection
+ *
+ * Life of a gap: a segment beyond rcvNxt is kept in `outOfOrder`. When the missing bytes do not come for GAP_TIMEOUT_MS
+ * (the client retransmits within that unless online has acknowledged them), they were never captured: the turn that they
+ * belong to is lost, and the stream goes on where the next turn begins.
+ */
+import { add, SEQ_ZERO, type Seq, sizeBetween } from '../seq.js';
+import type { Session } from './session.js';
+import { StreamBuffer } from './stream-buffer.js';
+import { Turns } from './turns.js';
+
+/**
+ * How long missing bytes may take to come. A client that knows of a loss repeats by fast retransmission within a round
+ * trip or by its timer, 1 s at first (RFC 6298 2.1; Linux: 200 ms); what online has acknowledged is never repeated.
+ */
+export const GAP_TIMEOUT_MS = 1000;
+/** Octets kept beyond a gap for one connection; more ends the wait for the missing bytes at once. */
+export const OUT_OF_ORDER_BYTES_MAX = 4 * 1024 * 1024;
+
+export const CAPTURED_JOINING = 0;
+export const CAPTURED_OPEN = 1;
+export const CAPTURED_ENDED = 2;
+
+export const END_NONE = 0;
+export const END_FIN = 1;
+export const END_RESET = 2;
+
+/** A segment that came before the bytes in front of it. */
+export interface EarlySegment {
+  readonly seq: Seq;
+  /** A copy. */
+  readonly bytes: Uint8Array;
+  readonly clientAck: Seq;
+  readonly hasFin: boolean;
+}
+
+export class Captured {
+  /** Index in the engine's table of connections. */
+  readonly slot: number;
+  readonly mapping: number;
+  readonly endpoint: number;
+  readonly clientAddress: Uint8Array;
+  readonly clientPort: number;
+  state = CAPTURED_JOINING;
+  end = END_NONE;
+  /** The client's initial sequence number, when its SYN was captured. */
+  readonly iss: Seq;
+  readonly hasSyn: boolean;
+  /** The next octet that the stream lacks (RFC 9293 3.3.1, of a receiver beside online). */
+  rcvNxt: Seq = SEQ_ZERO;
+  /** Highest acknowledgement of online's bytes. */
+  clientAck: Seq = SEQ_ZERO;
+  hasClientAck = false;
+  /** clientAck when the current turn began. */
+  turnAck: Seq = SEQ_ZERO;
+  /** Options of the captured SYN. */
+  mss = 0;
+  offersWindowScale = true;
+  offersTimestamps = true;
+  readonly stream = new StreamBuffer();
+  readonly turns = new Turns();
+  outOfOrder: EarlySegment[] | undefined = undefined;
+  outOfOrderBytes = 0;
+  gapSinceMs = 0;
+  lastSeenMs: number;
+  sessions: readonly Session[] = [];
+  /** Octets that online sent before the client's first: a server-first protocol's greeting. */
+  greetingBytes = 0;
+  /** Octets that online sent between the last turn's start and the client's FIN or RST, online's FIN counted as one. */
+  endAnswerBytes = 0;
+  /** Whether the connection was seen to send while it could not be joined. */
+  sentBeforeJoin = false;
+
+  constructor(
+    slot: number,
+    mapping: number,
+    endpoint: number,
+    clientAddress: Uint8Array,
+    clientPort: number,
+    iss: Seq | undefined,
+    nowMs: number,
+  ) {
+    this.slot = slot;
+    this.mapping = mapping;
+    this.endpoint = endpoint;
+    this.clientAddress = clientAddress;
+    this.clientPort = clientPort;
+    this.hasSyn = iss !== undefined;
+    this.iss = iss ?? SEQ_ZERO;
+    if (iss !== undefined) {
+      this.rcvNxt = add(iss, 1);
+      this.state = CAPTURED_OPEN;
+    }
+    this.lastSeenMs = nowMs;
+  }
+
+  /** Stream offset of the next octet that the stream lacks: its length so far. */
+  get streamEnd(): number {
+    return this.stream.endOffset;
+  }
+
+  /** Takes note of an acknowledgement; the client's only go forward. */
+  noteAck(ack: Seq): void {
+    if (!this.hasClientAck) {
+      this.hasClientAck = true;
+      this.clientAck = ack;
+      this.turnAck = ack;
+    } else if (sizeBetween(this.clientAck, ack) > 0) {
+      this.clientAck = ack;
+    }
+  }
+
+  /** Octets of online that the client has acknowledged since the current turn began. */
+  answeredBytes(): number {
+    return sizeBetween(this.turnAck, this.clientAck);
+  }
+
+  /** Keeps a copy of a segment beyond rcvNxt, sorted by sequence number. */
+  keepEarly(segment: EarlySegment, nowMs: number): void {
+    if (this.outOfOrder === undefined) {
+      this.outOfOrder = [];
+      this.gapSinceMs = nowMs;
+    }
+    const list = this.outOfOrder;
+    let at = list.length;
+    while (at > 0 && sizeBetween(segment.seq, list[at - 1]!.seq) > 0) at -= 1;
+    list.splice(at, 0, segment);
+    this.outOfOrderBytes += segment.bytes.length;
+  }
+
+  dropEarly(): void {
+    this.outOfOrder = undefined;
+    this.outOfOrderBytes = 0;
+  }
+}

@@ -1,0 +1,600 @@
+/**
+ * Follows the connections of clients to online: finds the captured half of each packet, puts the stream together, marks
+ * the turns, and tells the replayer.
+ */
+import {
+  ENTRY_CAPTURED_BYTES,
+  ENTRY_OFFSET,
+  ENTRY_WIRE_BYTES,
+  PACKET_ENTRY_FIELDS,
+  type PacketBatch,
+} from '../batch/packet-batch.js';
+import type { EngineCounters, LossReason, TerminalState } from '../counters.js';
+import type { EngineConfig, MappingConfig } from '../engine-config.js';
+import { flowHash } from '../flow/flow-hash.js';
+import { FlowTable } from '../flow/flow-table.js';
+import type { TimerWheel } from '../flow/timer-wheel.js';
+import { add, lessThan, type Seq, sizeBetween } from '../seq.js';
+import { type IpAddress, ipAddressesEqual } from '../wire/ip-address.js';
+import { PacketHeader, parsePacket } from '../wire/packet-header.js';
+import { ACK, FIN, RST, SYN } from '../wire/tcp.js';
+import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.js';
+import type { ByteStore } from './byte-store.js';
+import {
+  CAPTURED_ENDED,
+  CAPTURED_JOINING,
+  CAPTURED_OPEN,
+  Captured,
+  END_FIN,
+  END_NONE,
+  END_RESET,
+  GAP_TIMEOUT_MS,
+  OUT_OF_ORDER_BYTES_MAX,
+} from './captured.js';
+import type { Replayer } from './replayer.js';
+import type { Session } from './session.js';
+import { TargetState } from './target-state.js';
+
+/** Addresses and ports of online that are told apart; packets to more are counted as unmapped. */
+const ENDPOINTS_MAX = 4096;
+/** A segment that lies farther ahead of the stream than any window belongs to no stream that we know (RFC 7323 2.3). */
+const AHEAD_BYTES_MAX = 0x3fffffff;
+
+interface Endpoint {
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly mapping: number;
+}
+
+export class Capturer {
+  readonly #config: EngineConfig;
+  readonly #counters: EngineCounters;
+  readonly #store: ByteStore;
+  readonly #wheel: TimerWheel;
+  /** Wheel ids of connections begin here, behind those of sessions. */
+  readonly #wheelBase: number;
+  readonly #flows: FlowTable;
+  readonly #connections: (Captured | undefined)[];
+  readonly #freeSlots: Int32Array;
+  #freeCount: number;
+  readonly #endpoints: Endpoint[] = [];
+  #lastEndpoint = 0;
+  readonly #targets: readonly (readonly TargetState[])[];
+  readonly #header = new PacketHeader();
+  readonly #options = new TcpOptions();
+  #sampleLimit: number;
+  #replayer!: Replayer;
+  readonly #laneIsCongested: boolean[];
+
+  constructor(config: EngineConfig, counters: EngineCounters, store: ByteStore, wheel: TimerWheel, wheelBase: number) {
+    this.#config = config;
+    this.#counters = counters;
+    this.#store = store;
+    this.#wheel = wheel;
+    this.#wheelBase = wheelBase;
+    const max = config.limits.connectionsMax;
+    this.#flows = new FlowTable(max, config.seed);
+    this.#connections = new Array<Captured | undefined>(max).fill(undefined);
+    this.#freeSlots = new Int32Array(max);
+    for (let index = 0; index < max; index += 1) this.#freeSlots[index] = max - 1 - index;
+    this.#freeCount = max;
+    let targetCount = 0;
+    this.#targets = config.mappings.map((mapping) =>
+      mapping.targets.map((target) => {
+        targetCount += 1;
+        return new TargetState(target, targetCount - 1);
+      }),
+    );
+    this.#sampleLimit = sampleLimitOf(config.sample.fraction);
+    this.#laneIsCongested = new Array<boolean>(config.lanes).fill(false);
+  }
+
+  attach(replayer: Replayer): void {
+    this.#replayer = replayer;
+  }
+
+  get openCount(): number {
+    return this.#config.limits.connectionsMax - this.#freeCount;
+  }
+
+  setSampleFraction(fraction: number): void {
+    this.#sampleLimit = sampleLimitOf(fraction);
+  }
+
+  setLaneCongested(lane: number, isCongested: boolean): void {
+    this.#laneIsCongested[lane] = isCongested;
+  }
+
+  /** client --captured packets--> connections. */
+  ingest(batch: PacketBatch, nowMs: number): void {
+    const { bytes, entries, count } = batch;
+    for (let index = 0, at = 0; index < count; index += 1, at += PACKET_ENTRY_FIELDS) {
+      const offset = entries[at + ENTRY_OFFSET]!;
+      const capturedBytes = entries[at + ENTRY_CAPTURED_BYTES]!;
+      this.#onPacket(bytes, offset, capturedBytes, entries[at + ENTRY_WIRE_BYTES]!, nowMs);
+    }
+  }
+
+  #onPacket(bytes: Uint8Array, offset: number, capturedBytes: number, wireBytes: number, nowMs: number): void {
+    const counters = this.#counters;
+    const header = this.#header;
+    counters.packetsCaptured += 1;
+    if (parsePacket(bytes, offset, capturedBytes, wireBytes, header) !== 'ok') {
+      counters.packetsMalformed += 1;
+      return;
+    }
+    const endpoint = this.#endpointOf(bytes, header);
+    if (endpoint < 0) {
+      counters.packetsUnmapped += 1;
+      return;
+    }
+    counters.bytesCaptured += header.payloadBytes;
+    const { addressOffset, addressBytes, sourcePort, flags } = header;
+    const slot = this.#flows.get(bytes, addressOffset, addressBytes, sourcePort, endpoint);
+    const known = slot < 0 ? undefined : this.#connections[slot]!;
+    // A client never sends SYN and ACK together, unless it is the answering side of a simultaneous open.
+    if ((flags & (SYN | ACK | RST)) === SYN) {
+      this.#onSyn(bytes, known, endpoint, nowMs);
+      return;
+    }
+    if (known !== undefined) {
+      known.lastSeenMs = nowMs;
+      this.#onSegment(known, bytes, nowMs);
+      return;
+    }
+    // A running connection is followed from its first data on. Acknowledgements and ends that fit no connection are the
+    // rest of one that is over.
+    if ((flags & (SYN | RST | FIN)) !== 0 || (flags & ACK) === 0 || header.payloadBytes === 0) return;
+    this.#onUnknown(bytes, endpoint, nowMs);
+  }
+
+  /** The endpoint of the packet's destination, or -1 when no mapping fits. */
+  #endpointOf(bytes: Uint8Array, header: PacketHeader): number {
+    const { addressBytes, destinationPort } = header;
+    const at = header.addressOffset + addressBytes;
+    const endpoints = this.#endpoints;
+    const last = endpoints[this.#lastEndpoint];
+    if (last !== undefined && isEndpoint(last, bytes, at, addressBytes, destinationPort)) return this.#lastEndpoint;
+    for (let index = 0; index < endpoints.length; index += 1) {
+      if (isEndpoint(endpoints[index]!, bytes, at, addressBytes, destinationPort)) {
+        this.#lastEndpoint = index;
+        return index;
+      }
+    }
+    const mapping = this.#config.mappings.findIndex((candidate) =>
+      fits(candidate, bytes, at, addressBytes, destinationPort),
+    );
+    if (mapping < 0 || endpoints.length === ENDPOINTS_MAX) return -1;
+    endpoints.push({ address: bytes.slice(at, at + addressBytes), port: destinationPort, mapping });
+    return endpoints.length - 1;
+  }
+
+  #isSampled(bytes: Uint8Array): boolean {
+    if (this.#sampleLimit > 0xffffffff) return true;
+    const { addressOffset, addressBytes, sourcePort, destinationPort } = this.#header;
+    const word = this.#config.sample.by === 'connection' ? (sourcePort << 16) | destinationPort : 0;
+    return flowHash(this.#config.sample.seed, bytes, addressOffset, addressBytes, word) < this.#sampleLimit;
+  }
+
+  #onSyn(bytes: Uint8Array, known: Captured | undefined, endpoint: number, nowMs: number): void {
+    const header = this.#header;
+    if (known !== undefined) {
+      if (known.hasSyn && known.iss === header.seq && known.state !== CAPTURED_ENDED) {
+        this.#counters.captureDuplicates += 1;
+        return;
+      }
+      // The client uses its port again: the old connection has ended, whether or not its FIN was captured.
+      this.#forget(known, bytes);
+      if (known.end === END_NONE) this.#endStream(known, END_RESET, nowMs);
+    }
+    this.#counters.connectionsSeen += 1;
+    if (!this.#isSampled(bytes)) {
+      this.#countUnreplayed(endpoint, 'sampledOut');
+      return;
+    }
+    const captured = this.#createConnection(bytes, endpoint, header.seq, nowMs);
+    if (captured === undefined) {
+      this.#countUnreplayed(endpoint, 'shed');
+      return;
+    }
+    parseTcpOptions(bytes, header.optionsOffset, header.payloadOffset, this.#options);
+    captured.mss = this.#options.mss;
+    captured.offersWindowScale = this.#options.windowScale >= 0;
+    captured.offersTimestamps = this.#options.hasTimestamps;
+    this.#createSessions(captured, nowMs);
+    for (const session of captured.sessions) {
+      if (this.#replayer.isLaneUp(session.target.config.lane)) this.#replayer.open(session, nowMs);
+    }
+    if (captured.sessions.length === 0) this.#remove(captured);
+  }
+
+  #onUnknown(bytes: Uint8Array, endpoint: number, nowMs: number): void {
+    if (this.#config.fullSessionsOnly || !this.#isSampled(bytes)) return;
+    const captured = this.#createConnection(bytes, endpoint, undefined, nowMs);
+    if (captured === undefined) return;
+    this.#counters.connectionsSeen += 1;
+    captured.rcvNxt = add(this.#header.seq, this.#header.payloadBytes);
+    captured.noteAck(this.#header.ack);
+    captured.sentBeforeJoin = true;
+    this.#counters.turnsBeforeJoin += 1;
+  }
+
+  #createConnection(bytes: Uint8Array, endpoint: number, iss: Seq | undefined, nowMs: number): Captured | undefined {
+    const { addressOffset, addressBytes, sourcePort } = this.#header;
+    if (this.#freeCount === 0) return undefined;
+    const slot = this.#freeSlots[this.#freeCount - 1]!;
+    if (!this.#flows.set(bytes, addressOffset, addressBytes, sourcePort, endpoint, slot)) return undefined;
+    this.#freeCount -= 1;
+    const address = bytes.slice(addressOffset, addressOffset + addressBytes);
+    const { mapping } = this.#endpoints[endpoint]!;
+    const captured = new Captured(slot, mapping, endpoint, address, sourcePort, iss, nowMs);
+    this.#connections[slot] = captured;
+    this.#wheel.arm(this.#wheelBase + slot, nowMs + this.#config.idleTimeoutMs);
+    return captured;
+  }
+
+  /** A session for each target and copy; those that find no room are shed. */
+  #createSessions(captured: Captured, nowMs: number): void {
+    const made: Session[] = [];
+    const turn = captured.turns.endIndex;
+    for (const target of this.#targets[captured.mapping]!) {
+      for (let copy = 0; copy < this.#config.copies; copy += 1) {
+        const address = this.#addressFor(captured, copy);
+        const isCongested = this.#laneIsCongested[target.config.lane]!;
+        const fitsTarget = address.length === target.config.address.length;
+        const session =
+          isCongested || !fitsTarget ? undefined : this.#replayer.create(captured, target, copy, address, turn, nowMs);
+        if (session === undefined) this.#counters.terminal[fitsTarget ? 'shed' : 'targetRefused'] += 1;
+        else made.push(session);
+      }
+    }
+    captured.sessions = made;
+  }
+
+  /** The source address towards the target: the client's own, or one of -c that is always the same for a client. */
+  #addressFor(captured: Captured, copy: number): IpAddress {
+    const pool = this.#config.clientAddresses;
+    if (pool.length === 0) return captured.clientAddress;
+    const { clientAddress } = captured;
+    return pool[flowHash(this.#config.seed, clientAddress, 0, clientAddress.length, copy) % pool.length]!;
+  }
+
+  #countUnreplayed(endpoint: number, terminal: TerminalState): void {
+    const targets = this.#targets[this.#endpoints[endpoint]!.mapping]!;
+    this.#counters.terminal[terminal] += targets.length * this.#config.copies;
+  }
+
+  #onSegment(captured: Captured, bytes: Uint8Array, nowMs: number): void {
+    const header = this.#header;
+    if (captured.state === CAPTURED_ENDED) return;
+    if (captured.state === CAPTURED_JOINING) {
+      this.#onJoining(captured, bytes, nowMs);
+      return;
+    }
+    const { flags } = header;
+    if (flags & RST) {
+      this.#onReset(captured, nowMs);
+      return;
+    }
+    if ((flags & ACK) === 0) return;
+    if (header.payloadBytes === 0 && (flags & FIN) === 0) {
+      captured.noteAck(header.ack);
+      return;
+    }
+    if (header.payloadBytesPresent < header.payloadBytes) {
+      // The capture cut the packet: the rest is a gap like any other.
+      this.#takeText(captured, bytes, header.payloadBytesPresent, false, nowMs);
+      return;
+    }
+    this.#takeText(captured, bytes, header.payloadBytes, (flags & FIN) !== 0, nowMs);
+  }
+
+  /** Takes the text of the current header's segment, as far as it continues the stream. */
+  #takeText(captured: Captured, bytes: Uint8Array, payloadBytes: number, hasFin: boolean, nowMs: number): void {
+    const header = this.#header;
+    const ahead = sizeBetween(captured.rcvNxt, header.seq);
+    if (ahead > 0) {
+      this.#counters.captureOutOfOrder += 1;
+      if (ahead > AHEAD_BYTES_MAX) return;
+      captured.keepEarly(
+        {
+          seq: header.seq,
+          bytes: bytes.slice(header.payloadOffset, header.payloadOffset + payloadBytes),
+          clientAck: header.ack,
+          hasFin,
+        },
+        nowMs,
+      );
+      if (captured.outOfOrderBytes > OUT_OF_ORDER_BYTES_MAX) this.#onGap(captured, nowMs);
+      else this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapSinceMs + GAP_TIMEOUT_MS);
+      return;
+    }
+    const fresh = payloadBytes + ahead;
+    if (fresh < 0 || (fresh === 0 && !hasFin)) {
+      // A keep-alive probe, or a retransmission of what we have; its acknowledgement still counts.
+      this.#counters.captureDuplicates += 1;
+      captured.noteAck(header.ack);
+      return;
+    }
+    this.#append(captured, bytes, header.payloadOffset - ahead, fresh, header.ack, hasFin, nowMs);
+    if (captured.outOfOrder !== undefined) this.#takeEarly(captured, nowMs);
+  }
+
+  /** Appends bytes that continue the stream. First bytes win: what overlaps was cut off before. */
+  #append(
+    captured: Captured,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    ack: Seq,
+    hasFin: boolean,
+    nowMs: number,
+  ): void {
+    captured.noteAck(ack);
+    if (length > 0) {
+      this.#markTurn(captured, nowMs);
+      const isTooMuch = captured.stream.heldBytes + length > this.#config.limits.heldBytesPerConnectionMax;
+      if (isTooMuch || !captured.stream.append(this.#store, bytes, offset, length)) {
+        this.#resynchronize(captured, add(captured.rcvNxt, length), 'shed', nowMs);
+        if (hasFin) this.#endStream(captured, END_FIN, nowMs);
+        return;
+      }
+      captured.rcvNxt = add(captured.rcvNxt, length);
+      for (const session of captured.sessions) this.#replayer.touch(session);
+    }
+    if (hasFin) {
+      captured.rcvNxt = add(captured.rcvNxt, 1);
+      this.#endStream(captured, END_FIN, nowMs);
+    }
+  }
+
+  /** Begins a turn where the client sends after it had an answer, and where all sessions have settled what came before. */
+  #markTurn(captured: Captured, nowMs: number): void {
+    const { turns } = captured;
+    const answeredBytes = captured.answeredBytes();
+    const isFirst = turns.endIndex === 0;
+    if (!isFirst && answeredBytes <= 0 && !isTurnSettled(captured)) return;
+    if (isFirst && captured.hasSyn) captured.greetingBytes = answeredBytes;
+    turns.begin(captured.streamEnd, isFirst ? 0 : answeredBytes);
+    captured.turnAck = captured.clientAck;
+    for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
+  }
+
+  /** Takes segments that came too early, as far as they continue the stream now. */
+  #takeEarly(captured: Captured, nowMs: number): void {
+    while (captured.outOfOrder !== undefined && captured.state === CAPTURED_OPEN) {
+      const segment = captured.outOfOrder[0];
+      if (segment === undefined) {
+        captured.dropEarly();
+        return;
+      }
+      const ahead = sizeBetween(captured.rcvNxt, segment.seq);
+      if (ahead > 0) {
+        // Another gap: it has its own time.
+        captured.gapSinceMs = nowMs;
+        this.#wheel.arm(this.#wheelBase + captured.slot, nowMs + GAP_TIMEOUT_MS);
+        return;
+      }
+      captured.outOfOrder.shift();
+      captured.outOfOrderBytes -= segment.bytes.length;
+      const fresh = segment.bytes.length + ahead;
+      if (fresh < 0 || (fresh === 0 && !segment.hasFin)) continue;
+      this.#append(captured, segment.bytes, -ahead, fresh, segment.clientAck, segment.hasFin, nowMs);
+    }
+  }
+
+  #onReset(captured: Captured, nowMs: number): void {
+    const header = this.#header;
+    // RFC 9293 3.10.7.4: a reset counts when its number fits; what never reached online ends nothing there.
+    if (Math.abs(sizeBetween(captured.rcvNxt, header.seq)) > AHEAD_BYTES_MAX) return;
+    if (header.flags & ACK) captured.noteAck(header.ack);
+    if (captured.outOfOrder !== undefined) this.#onGap(captured, nowMs);
+    this.#endStream(captured, END_RESET, nowMs);
+  }
+
+  #endStream(captured: Captured, end: typeof END_FIN | typeof END_RESET, nowMs: number): void {
+    if (captured.state === CAPTURED_ENDED) return;
+    const wasJoining = captured.state === CAPTURED_JOINING;
+    captured.state = CAPTURED_ENDED;
+    captured.end = end;
+    captured.dropEarly();
+    captured.endAnswerBytes = captured.answeredBytes();
+    if (wasJoining && captured.sessions.length === 0) {
+      if (!captured.hasSyn) this.#countUnreplayed(captured.endpoint, 'midStreamSkipped');
+      this.#remove(captured);
+      return;
+    }
+    for (const session of captured.sessions) {
+      session.progressMs = nowMs;
+      this.#replayer.touch(session);
+    }
+  }
+
+  /**
+   * Waits for a turn to begin: the client sends new bytes after having acknowledged more than it had when we first saw it.
+   * Before that we may be in the middle of a request, and half a request is worse than none.
+   */
+  #onJoining(captured: Captured, bytes: Uint8Array, nowMs: number): void {
+    const header = this.#header;
+    const { flags, payloadBytes } = header;
+    if (flags & (RST | FIN)) {
+      this.#endStream(captured, flags & RST ? END_RESET : END_FIN, nowMs);
+      return;
+    }
+    if ((flags & ACK) === 0) return;
+    const isNew = header.seq === captured.rcvNxt;
+    if (payloadBytes === 0) {
+      // Only what comes with data moves the mark: an acknowledgement on its way through an answer begins no turn.
+      if (lessThan(captured.rcvNxt, header.seq)) captured.rcvNxt = header.seq;
+      if (sizeBetween(captured.clientAck, header.ack) > 0) captured.clientAck = header.ack;
+      return;
+    }
+    captured.noteAck(header.ack);
+    if (isNew && captured.answeredBytes() > 0) {
+      this.#join(captured, bytes, nowMs);
+      return;
+    }
+    if (!captured.sentBeforeJoin || captured.answeredBytes() > 0) this.#counters.turnsBeforeJoin += 1;
+    captured.sentBeforeJoin = true;
+    captured.turnAck = captured.clientAck;
+    const end = add(header.seq, payloadBytes);
+    if (lessThan(captured.rcvNxt, end)) captured.rcvNxt = end;
+  }
+
+  /** The current header's segment begins a turn: the stream starts, or goes on, with it. */
+  #join(captured: Captured, bytes: Uint8Array, nowMs: number): void {
+    captured.state = CAPTURED_OPEN;
+    if (captured.sessions.length === 0) {
+      this.#createSessions(captured, nowMs);
+      if (captured.sessions.length === 0) {
+        this.#remove(captured);
+        return;
+      }
+    }
+    const header = this.#header;
+    this.#takeText(captured, bytes, header.payloadBytesPresent, false, nowMs);
+  }
+
+  /**
+   * Bytes are missing for good. The turn that they belong to is lost; the stream goes on with the first segment behind
+   * them that begins a turn.
+   */
+  #onGap(captured: Captured, nowMs: number): void {
+    this.#counters.captureGaps += 1;
+    const early = captured.outOfOrder ?? [];
+    const held = captured.turns.endIndex;
+    captured.dropEarly();
+    // What the target answered so far tells whether an answer lies between the last turn and the segment.
+    const answered = captured.sessions[0]?.replay.receivedBytes ?? 0;
+    const base = captured.sessions[0]?.answeredAtGate ?? 0;
+    let previousAck = captured.turnAck;
+    let expected = held > 0 ? answered - base : 0;
+    let from = -1;
+    for (let index = 0; index < early.length; index += 1) {
+      const segment = early[index]!;
+      const advance = sizeBetween(previousAck, segment.clientAck);
+      // The first segment behind the gap begins a turn only if the client had more answers than to the turn before it.
+      if (index === 0 ? expected > 0 && advance > expected + (expected >> 3) : advance > 0) {
+        from = index;
+        break;
+      }
+      previousAck = segment.clientAck;
+      expected = 0;
+    }
+    const missing = early.at(-1);
+    const end =
+      from >= 0 ? early[from]!.seq : missing === undefined ? captured.rcvNxt : add(missing.seq, missing.bytes.length);
+    const hasFin = from < 0 && missing?.hasFin === true;
+    this.#resynchronize(captured, end, 'captureGap', nowMs);
+    if (from >= 0) {
+      captured.state = CAPTURED_OPEN;
+      captured.outOfOrder = early.slice(from);
+      captured.outOfOrderBytes = captured.outOfOrder.reduce((sum, segment) => sum + segment.bytes.length, 0);
+      captured.clientAck = early[from]!.clientAck;
+      this.#takeEarly(captured, nowMs);
+    } else if (hasFin) {
+      this.#endStream(captured, END_FIN, nowMs);
+    } else if (missing !== undefined) {
+      captured.noteAck(missing.clientAck);
+      captured.turnAck = captured.clientAck;
+    }
+  }
+
+  /**
+   * Gives up the stream up to `rcvNxt`: the turn under way is lost for `reason`; the connection is joined again at the
+   * next turn.
+   */
+  #resynchronize(captured: Captured, rcvNxt: Seq, reason: LossReason, nowMs: number): void {
+    const { turns } = captured;
+    // A gap may hide a turn that began in it; a turn that every session has settled is not the one that is hit.
+    if (turns.endIndex === 0 || (reason === 'captureGap' && isTurnSettled(captured))) {
+      turns.begin(captured.streamEnd, 0);
+      for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
+    }
+    captured.state = CAPTURED_JOINING;
+    captured.sentBeforeJoin = true;
+    captured.rcvNxt = rcvNxt;
+    captured.turnAck = captured.clientAck;
+    captured.dropEarly();
+    for (const session of captured.sessions) this.#replayer.cut(session, turns.endIndex, reason, nowMs);
+    captured.stream.restartAt(this.#store, captured.streamEnd);
+  }
+
+  /** The wheel's wake-up of a connection. */
+  onTimer(slot: number, nowMs: number): void {
+    const captured = this.#connections[slot];
+    // Once the client has ended, the sessions have timers of their own.
+    if (captured === undefined || captured.state === CAPTURED_ENDED) return;
+    if (captured.outOfOrder !== undefined && nowMs >= captured.gapSinceMs + GAP_TIMEOUT_MS)
+      this.#onGap(captured, nowMs);
+    const idleAtMs = captured.lastSeenMs + this.#config.idleTimeoutMs;
+    if (nowMs >= idleAtMs) {
+      this.#endStream(captured, END_RESET, nowMs);
+      return;
+    }
+    if (this.#connections[slot] !== captured || captured.end !== END_NONE) return;
+    const gapAtMs = captured.outOfOrder === undefined ? idleAtMs : captured.gapSinceMs + GAP_TIMEOUT_MS;
+    this.#wheel.arm(this.#wheelBase + slot, Math.min(Math.max(idleAtMs, nowMs + 1), gapAtMs));
+  }
+
+  /** The last session of a connection is gone. */
+  onIdle(captured: Captured): void {
+    this.#remove(captured);
+  }
+
+  endAll(): void {
+    for (const captured of this.#connections) {
+      if (captured === undefined || captured.sessions.length > 0) continue;
+      if (captured.state === CAPTURED_JOINING) this.#countUnreplayed(captured.endpoint, 'midStreamSkipped');
+      this.#remove(captured);
+    }
+  }
+
+  /** The client's address and port mean another connection from now on. */
+  #forget(captured: Captured, bytes: Uint8Array): void {
+    const { addressOffset, addressBytes, sourcePort } = this.#header;
+    this.#flows.delete(bytes, addressOffset, addressBytes, sourcePort, captured.endpoint);
+  }
+
+  #remove(captured: Captured): void {
+    if (this.#connections[captured.slot] !== captured) return;
+    const { clientAddress, clientPort, endpoint, slot } = captured;
+    if (this.#flows.get(clientAddress, 0, clientAddress.length, clientPort, endpoint) === slot) {
+      this.#flows.delete(clientAddress, 0, clientAddress.length, clientPort, endpoint);
+    }
+    captured.stream.restartAt(this.#store, captured.streamEnd);
+    captured.dropEarly();
+    this.#wheel.cancel(this.#wheelBase + slot);
+    this.#connections[slot] = undefined;
+    this.#freeSlots[this.#freeCount] = slot;
+    this.#freeCount += 1;
+  }
+}
+
+/** Hashes below it are chosen; above 2^32 - 1 all are. */
+function sampleLimitOf(fraction: number): number {
+  return fraction >= 1 ? 0x100000000 : Math.floor(fraction * 0x100000000);
+}
+
+/** Whether some session has settled the last turn: what comes now is not part of it any more. */
+function isTurnSettled(captured: Captured): boolean {
+  for (const session of captured.sessions) {
+    if (session.turnUna >= captured.turns.endIndex) return true;
+  }
+  return false;
+}
+
+function isEndpoint(endpoint: Endpoint, bytes: Uint8Array, at: number, addressBytes: number, port: number): boolean {
+  return (
+    endpoint.port === port &&
+    endpoint.address.length === addressBytes &&
+    ipAddressesEqual(endpoint.address, 0, bytes, at, addressBytes)
+  );
+}
+
+function fits(mapping: MappingConfig, bytes: Uint8Array, at: number, addressBytes: number, port: number): boolean {
+  if (mapping.onlinePort !== port) return false;
+  const address = mapping.onlineAddress;
+  if (address === undefined) return true;
+  return address.length === addressBytes && ipAddressesEqual(address, 0, bytes, at, addressBytes);
+}

@@ -1,0 +1,469 @@
+/**
+ * The replay half: a transmission control block of our own, as client of the target. Read RFC 9293 section 3 first; then
+ * RFC 6298 (retransmission timer), RFC 5681 and 6582 (congestion control), RFC 7323 (window scale, timestamps).
+ *
+ * Positions in what we send are offsets in the client's stream (octets since the stream was joined), so that they mean the
+ * same on every target connection of a session; `seqAt` maps them. Our FIN stands at the offset where the stream ends.
+ *
+ * Deviations, on purpose:
+ *  - What the target sends is not kept: only its length matters. So a gap in it (a response header that was lost on the
+ *    way to us, after the target's kernel had dropped the packet) is taken as received instead of asking for it again: the
+ *    octets exist nowhere, a retransmission would only be dropped again, and nothing waits for them.
+ *  - SACK is not offered: we never have a hole to report, for the same reason.
+ *  - The smallest retransmission timeout is 200 ms instead of 1 s (RFC 6298 2.4), as in Linux.
+ */
+import {
+  RESPONSE_ACK,
+  RESPONSE_FLAGS,
+  RESPONSE_HAS_TIMESTAMPS,
+  RESPONSE_HAS_WINDOW_SCALE,
+  RESPONSE_MSS,
+  RESPONSE_OPTIONS,
+  RESPONSE_PAYLOAD_BYTES,
+  RESPONSE_SEQ,
+  RESPONSE_TS_ECR,
+  RESPONSE_TS_VAL,
+  RESPONSE_WINDOW,
+  RESPONSE_WINDOW_SCALE,
+} from '../batch/response-record.js';
+import { add, lessThan, SEQ_ZERO, type Seq, seq, sizeBetween } from '../seq.js';
+import { readI32, readU16, readU32 } from '../wire/bytes.js';
+import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.js';
+
+/** Connection states (RFC 9293 3.3.2), those that a client passes. */
+export const CLOSED = 0;
+export const SYN_SENT = 1;
+export const ESTABLISHED = 2;
+export const FIN_WAIT_1 = 3;
+export const FIN_WAIT_2 = 4;
+export const CLOSE_WAIT = 5;
+export const CLOSING = 6;
+export const LAST_ACK = 7;
+export const TIME_WAIT = 8;
+
+/** What a segment brought about; bits. */
+export const EVENT_ESTABLISHED = 1;
+/** New octets of ours were acknowledged. */
+export const EVENT_ADVANCED = 2;
+/** New octets of the target came. */
+export const EVENT_ANSWERED = 4;
+export const EVENT_PEER_FIN = 8;
+export const EVENT_RESET = 16;
+export const EVENT_REFUSED = 32;
+/** Another connection with our addresses and ports lives at the target: reset it and try again (RFC 9293 3.5.1). */
+export const EVENT_HALF_OPEN = 64;
+
+/** RFC 6298 2.1. */
+const RTO_INITIAL_MS = 1000;
+const RTO_MIN_MS = 200;
+/** RFC 6298 2.5 asks for 60 s at least. */
+const RTO_MAX_MS = 60_000;
+/** RFC 9293 3.7.1: assumed when the SYN-ACK has no MSS option. */
+const MSS_DEFAULT_V4 = 536;
+const MSS_DEFAULT_V6 = 1220;
+/** A smaller MSS would make headers of everything (Linux: tcp_min_snd_mss). */
+const MSS_MIN = 48;
+/** RFC 6928: initial window of ten segments. */
+const INITIAL_WINDOW_SEGMENTS = 10;
+const CWND_MAX_BYTES = 16 * 1024 * 1024;
+/** RFC 5681 3.2. */
+const DUPLICATE_ACKS = 3;
+/** What we let the target send: its octets cost us nothing, its pace is its own (65535 << 7). */
+export const RCV_WINDOW_SCALE = 7;
+export const RCV_WINDOW_FIELD = 65_535;
+/** RFC 7323 5.5: after 24 days without a segment a timestamp says nothing. */
+const PAWS_IDLE_MS_MAX = 24 * 24 * 3600 * 1000;
+/** Timestamp options take 12 octets of each segment. */
+const TIMESTAMP_BYTES = 12;
+
+export class Replay {
+  state = CLOSED;
+  /** Stream offset of the first octet on this connection: it has sequence number iss + 1. */
+  baseOffset = 0;
+  iss: Seq = SEQ_ZERO;
+  sndUnaOffset = 0;
+  sndNxtOffset = 0;
+  /** Highest offset ever sent; sndNxtOffset falls back behind it after a timeout. */
+  sndMaxOffset = 0;
+  /** Octets, scaled. */
+  sndWnd = 0;
+  sndWl1: Seq = SEQ_ZERO;
+  sndWl2: Seq = SEQ_ZERO;
+  sndWndShift = 0;
+  /** Payload octets of a segment, options taken off. */
+  mss = MSS_DEFAULT_V4;
+  irs: Seq = SEQ_ZERO;
+  rcvNxt: Seq = SEQ_ZERO;
+  /** rcvNxt as the target last heard it. */
+  rcvAcked: Seq = SEQ_ZERO;
+  /** Octets that the target sent on this connection, its FIN counted as one. */
+  receivedBytes = 0;
+  /** The last new octets came with PSH: the target has written all of what it wanted to say just then. */
+  answerPushed = false;
+  lastAnswerMs = 0;
+  hasTimestamps = false;
+  tsRecent = 0;
+  tsRecentMs = 0;
+  hasSentFin = false;
+  hasPeerFin = false;
+  /** An acknowledgement must go out now: something came that the target must hear about (RFC 9293 3.10.7.4). */
+  mustAck = false;
+  /** Fast retransmission: the segment at sndUna goes out again. */
+  mustRetransmit = false;
+  cwndBytes = 0;
+  ssthreshBytes = CWND_MAX_BYTES;
+  duplicateAcks = 0;
+  /** Recovery lasts until this offset is acknowledged (RFC 6582); below sndUna: not in recovery. */
+  recoverOffset = -1;
+  /** The retransmission timer; 0 = off. */
+  rtoAtMs = 0;
+  rtoMs = RTO_INITIAL_MS;
+  srttMs = -1;
+  rttVarMs = 0;
+  /** Timed octet for connections without timestamps; -1: none (RFC 6298 3, Karn). */
+  rttOffset = -1;
+  rttStartMs = 0;
+  /** Retransmissions of the segment at sndUna so far. */
+  retransmits = 0;
+
+  /** Back to SYN-SENT for a new connection whose first octet is the stream's at `baseOffset`. */
+  open(baseOffset: number, iss: Seq): void {
+    this.state = SYN_SENT;
+    this.baseOffset = baseOffset;
+    this.iss = iss;
+    this.sndUnaOffset = baseOffset;
+    this.sndNxtOffset = baseOffset;
+    this.sndMaxOffset = baseOffset;
+    this.sndWnd = 0;
+    this.sndWndShift = 0;
+    this.irs = SEQ_ZERO;
+    this.rcvNxt = SEQ_ZERO;
+    this.rcvAcked = SEQ_ZERO;
+    this.receivedBytes = 0;
+    this.answerPushed = false;
+    this.lastAnswerMs = 0;
+    this.hasTimestamps = false;
+    this.tsRecent = 0;
+    this.hasSentFin = false;
+    this.hasPeerFin = false;
+    this.mustAck = false;
+    this.mustRetransmit = false;
+    this.cwndBytes = 0;
+    this.ssthreshBytes = CWND_MAX_BYTES;
+    this.duplicateAcks = 0;
+    this.recoverOffset = -1;
+    this.rtoAtMs = 0;
+    this.rtoMs = RTO_INITIAL_MS;
+    this.srttMs = -1;
+    this.rttVarMs = 0;
+    this.rttOffset = -1;
+    this.retransmits = 0;
+  }
+
+  close(): void {
+    this.state = CLOSED;
+    this.rtoAtMs = 0;
+    this.mustAck = false;
+    this.mustRetransmit = false;
+  }
+
+  get isSynchronized(): boolean {
+    return this.state >= ESTABLISHED;
+  }
+
+  /** The sequence number of the octet at a stream offset. Offsets beyond 2^31 wrap as sequence numbers do. */
+  seqAt(offset: number): Seq {
+    return add(this.iss, 1 + offset - this.baseOffset);
+  }
+
+  /** Octets that may be sent beyond sndNxt now: windows of both ends, what is in flight taken off (RFC 5681 3). */
+  usableWindow(): number {
+    const window = this.sndWnd < this.cwndBytes ? this.sndWnd : this.cwndBytes;
+    return this.sndUnaOffset + window - this.sndNxtOffset;
+  }
+
+  /** Notes that [offset, offset + bytes) went out, and starts the timers that this asks for (RFC 6298 5.1). */
+  noteSent(offset: number, bytes: number, nowMs: number): void {
+    const end = offset + bytes;
+    if (end > this.sndNxtOffset) this.sndNxtOffset = end;
+    if (end > this.sndMaxOffset) {
+      if (this.rttOffset < 0 && offset >= this.sndMaxOffset) {
+        this.rttOffset = end;
+        this.rttStartMs = nowMs;
+      }
+      this.sndMaxOffset = end;
+    } else if (this.rttOffset >= 0 && offset < this.rttOffset) {
+      this.rttOffset = -1;
+    }
+    if (this.rtoAtMs === 0) this.rtoAtMs = nowMs + this.rtoMs;
+    this.noteAcked();
+  }
+
+  /** Every segment with ACK tells the target rcvNxt. */
+  noteAcked(): void {
+    this.rcvAcked = this.rcvNxt;
+    this.mustAck = false;
+  }
+
+  /**
+   * The retransmission timer has run out (RFC 6298 5.4 to 5.6): the caller sends again from sndUna, or the SYN.
+   */
+  timeOut(nowMs: number): void {
+    this.retransmits += 1;
+    this.rtoMs = Math.min(this.rtoMs * 2, RTO_MAX_MS);
+    this.rtoAtMs = nowMs + this.rtoMs;
+    this.rttOffset = -1;
+    if (this.state === SYN_SENT) return;
+    const flight = this.sndMaxOffset - this.sndUnaOffset;
+    // RFC 5681 4.3: the threshold falls once for a loss, not for each repetition.
+    if (this.retransmits === 1) this.ssthreshBytes = Math.max(flight >> 1, 2 * this.mss);
+    this.cwndBytes = this.mss;
+    this.recoverOffset = this.sndMaxOffset;
+    this.duplicateAcks = 0;
+    this.sndNxtOffset = this.sndUnaOffset;
+  }
+
+  /** RFC 5681 4.1: after an idle time beyond the timeout the path's state is unknown again. */
+  restartAfterIdle(): void {
+    this.cwndBytes = Math.min(this.cwndBytes, INITIAL_WINDOW_SEGMENTS * this.mss);
+  }
+
+  /**
+   * SEGMENT ARRIVES (RFC 9293 3.10.7) for the response record at `at`. Returns EVENT_* bits.
+   *
+   * @param tsNow our timestamp clock at nowMs, unsigned 32 bits.
+   * @param mssMax largest payload that the path towards the target carries, without options.
+   */
+  receive(bytes: Uint8Array, at: number, nowMs: number, tsNow: number, mssMax: number, isV6: boolean): number {
+    const flags = bytes[at + RESPONSE_FLAGS]!;
+    const segSeq = seq(readI32(bytes, at + RESPONSE_SEQ));
+    const segAck = seq(readI32(bytes, at + RESPONSE_ACK));
+    if (this.state === SYN_SENT) return this.#receiveInSynSent(bytes, at, flags, segSeq, segAck, nowMs, mssMax, isV6);
+    if (this.state === CLOSED) return 0;
+
+    const payloadBytes = readU32(bytes, at + RESPONSE_PAYLOAD_BYTES);
+    const segLen = payloadBytes + (flags & FIN ? 1 : 0);
+    const segHasTimestamps = (bytes[at + RESPONSE_OPTIONS]! & RESPONSE_HAS_TIMESTAMPS) !== 0;
+
+    // First, check sequence number and PAWS (RFC 9293 3.10.7.4, RFC 7323 5.3).
+    const ahead = sizeBetween(this.rcvNxt, segSeq);
+    const windowBytes = RCV_WINDOW_FIELD << RCV_WINDOW_SCALE;
+    if (flags & RST) {
+      // RFC 5961 3.2: only the exact number resets; another one inside the window is challenged.
+      if (ahead !== 0) {
+        if (ahead > 0 && ahead < windowBytes) this.mustAck = true;
+        return 0;
+      }
+      // The acknowledgement of a reset tells how much the target's kernel had taken.
+      if (flags & ACK) this.#takeAck(segAck, segSeq, 0, nowMs, tsNow, -1);
+      return EVENT_RESET;
+    }
+    if (ahead > windowBytes) {
+      this.mustAck = true;
+      return 0;
+    }
+    if (segHasTimestamps && this.hasTimestamps) {
+      const tsVal = readU32(bytes, at + RESPONSE_TS_VAL);
+      const isOlder = ((tsVal - this.tsRecent) | 0) < 0;
+      if (isOlder && nowMs - this.tsRecentMs < PAWS_IDLE_MS_MAX) {
+        this.mustAck = true;
+        return 0;
+      }
+      // RFC 7323 4.3: the timestamp of the segment that spans what was acknowledged last.
+      if (sizeBetween(this.rcvAcked, segSeq) <= 0) {
+        this.tsRecent = tsVal;
+        this.tsRecentMs = nowMs;
+      }
+    }
+    if (flags & SYN) {
+      // A repeated SYN-ACK, or RFC 5961 4.2: challenged, nothing else.
+      this.mustAck = true;
+      return 0;
+    }
+    if ((flags & ACK) === 0) return 0;
+
+    let events = 0;
+    const tsEcr = segHasTimestamps && this.hasTimestamps ? readU32(bytes, at + RESPONSE_TS_ECR) : -1;
+    const window = readU16(bytes, at + RESPONSE_WINDOW) << this.sndWndShift;
+    if (this.#takeAck(segAck, segSeq, window, nowMs, tsNow, tsEcr, segLen)) events |= EVENT_ADVANCED;
+
+    // Seventh, the segment text; eighth, the FIN.
+    if (segLen > 0) {
+      const fresh = sizeBetween(this.rcvNxt, add(segSeq, segLen));
+      if (fresh <= 0 || this.hasPeerFin) {
+        this.mustAck = true;
+      } else {
+        this.rcvNxt = add(segSeq, segLen);
+        this.receivedBytes += fresh;
+        this.answerPushed = (flags & (PSH | FIN)) !== 0;
+        this.lastAnswerMs = nowMs;
+        if (payloadBytes > 0) events |= EVENT_ANSWERED;
+        if (flags & FIN) {
+          this.hasPeerFin = true;
+          this.mustAck = true;
+          events |= EVENT_PEER_FIN;
+          this.#enterAfterPeerFin();
+        }
+      }
+    }
+    return events;
+  }
+
+  #receiveInSynSent(
+    bytes: Uint8Array,
+    at: number,
+    flags: number,
+    segSeq: Seq,
+    segAck: Seq,
+    nowMs: number,
+    mssMax: number,
+    isV6: boolean,
+  ): number {
+    // RFC 9293 3.10.7.3. SND.UNA = ISS, SND.NXT = ISS + 1: exactly one number acknowledges our SYN.
+    if ((flags & ACK) !== 0 && sizeBetween(this.iss, segAck) !== 1) {
+      return flags & RST ? 0 : EVENT_HALF_OPEN;
+    }
+    if (flags & RST) return flags & ACK ? EVENT_REFUSED : 0;
+    // A SYN without ACK would be a simultaneous open: servers do not do that.
+    if ((flags & (SYN | ACK)) !== (SYN | ACK)) return 0;
+    const options = bytes[at + RESPONSE_OPTIONS]!;
+    this.state = ESTABLISHED;
+    this.irs = segSeq;
+    this.rcvNxt = add(segSeq, 1);
+    this.rcvAcked = segSeq;
+    this.mustAck = true;
+    // RFC 7323 2.2: the window of a segment with SYN is not scaled.
+    this.sndWnd = readU16(bytes, at + RESPONSE_WINDOW);
+    this.sndWl1 = segSeq;
+    this.sndWl2 = segAck;
+    this.sndWndShift =
+      this.offersWindowScale && (options & RESPONSE_HAS_WINDOW_SCALE) !== 0 ? bytes[at + RESPONSE_WINDOW_SCALE]! : 0;
+    this.hasTimestamps = this.offersTimestamps && (options & RESPONSE_HAS_TIMESTAMPS) !== 0;
+    if (this.hasTimestamps) {
+      this.tsRecent = readU32(bytes, at + RESPONSE_TS_VAL);
+      this.tsRecentMs = nowMs;
+    }
+    const offered = readU16(bytes, at + RESPONSE_MSS) || (isV6 ? MSS_DEFAULT_V6 : MSS_DEFAULT_V4);
+    const mss = Math.min(offered, mssMax) - (this.hasTimestamps ? TIMESTAMP_BYTES : 0);
+    this.mss = Math.max(mss, MSS_MIN);
+    this.cwndBytes = INITIAL_WINDOW_SEGMENTS * this.mss;
+    if (this.retransmits === 0) this.#sampleRtt(nowMs - this.rttStartMs);
+    else this.rtoMs = RTO_INITIAL_MS;
+    this.retransmits = 0;
+    this.rtoAtMs = 0;
+    return EVENT_ESTABLISHED;
+  }
+
+  /** What our SYN offered; the options of the answer count only then (RFC 7323 2.2, 3.2). */
+  offersWindowScale = true;
+  offersTimestamps = true;
+
+  /**
+   * The fifth check, the ACK field. Returns whether it acknowledges anything new. `tsEcr` is -1 without timestamps.
+   */
+  #takeAck(segAck: Seq, segSeq: Seq, window: number, nowMs: number, tsNow: number, tsEcr: number, segLen = 0): boolean {
+    const advance = sizeBetween(this.seqAt(this.sndUnaOffset), segAck);
+    const finBytes = this.hasSentFin ? 1 : 0;
+    if (advance > this.sndMaxOffset + finBytes - this.sndUnaOffset) {
+      // It acknowledges what was never sent.
+      this.mustAck = true;
+      return false;
+    }
+    const oldWindow = this.sndWnd;
+    if (advance >= 0) {
+      const isNewer = lessThan(this.sndWl1, segSeq) || (this.sndWl1 === segSeq && !lessThan(segAck, this.sndWl2));
+      if (isNewer) {
+        this.sndWnd = window;
+        this.sndWl1 = segSeq;
+        this.sndWl2 = segAck;
+      }
+    }
+    if (advance > 0) {
+      this.#advance(advance, finBytes, nowMs, tsNow, tsEcr);
+      return true;
+    }
+    const inFlight = this.sndMaxOffset > this.sndUnaOffset;
+    // RFC 5681 2: what counts as a duplicate acknowledgement.
+    if (advance === 0 && inFlight && segLen === 0 && this.sndWnd === oldWindow) this.#noteDuplicateAck();
+    return false;
+  }
+
+  #advance(advance: number, finBytes: number, nowMs: number, tsNow: number, tsEcr: number): void {
+    const unaOffset = this.sndUnaOffset + advance;
+    this.sndUnaOffset = unaOffset;
+    if (this.sndNxtOffset < unaOffset) this.sndNxtOffset = unaOffset;
+    this.retransmits = 0;
+    this.mustRetransmit = false;
+    if (tsEcr > 0) this.#sampleRtt((tsNow - tsEcr) >>> 0);
+    else if (this.rttOffset >= 0 && unaOffset >= this.rttOffset) this.#sampleRtt(nowMs - this.rttStartMs);
+    if (this.rttOffset >= 0 && unaOffset >= this.rttOffset) this.rttOffset = -1;
+
+    if (unaOffset < this.recoverOffset) {
+      // RFC 6582 3.2: a partial acknowledgement in fast recovery; after a timeout go-back-N resends by itself.
+      if (this.duplicateAcks >= DUPLICATE_ACKS) {
+        this.mustRetransmit = true;
+        this.cwndBytes = Math.max(this.cwndBytes - advance + this.mss, this.mss);
+      } else {
+        this.cwndBytes = Math.min(this.cwndBytes + Math.min(advance, this.mss), CWND_MAX_BYTES);
+      }
+    } else {
+      if (this.duplicateAcks >= DUPLICATE_ACKS) this.cwndBytes = Math.max(this.ssthreshBytes, this.mss);
+      this.duplicateAcks = 0;
+      if (this.cwndBytes < this.ssthreshBytes) {
+        // RFC 5681 3.1 slow start, counting octets (RFC 3465) with L = 2.
+        this.cwndBytes = Math.min(this.cwndBytes + Math.min(advance, 2 * this.mss), CWND_MAX_BYTES);
+      } else {
+        this.cwndBytes = Math.min(this.cwndBytes + Math.ceil((this.mss * this.mss) / this.cwndBytes), CWND_MAX_BYTES);
+      }
+    }
+
+    const finIsAcked = finBytes === 1 && unaOffset === this.sndMaxOffset + 1;
+    if (finIsAcked) {
+      this.#enterAfterFinAcked();
+      this.rtoAtMs = 0;
+    } else if (unaOffset === this.sndMaxOffset && finBytes === 0) {
+      this.rtoAtMs = 0;
+    } else {
+      this.rtoAtMs = nowMs + this.rtoMs;
+    }
+  }
+
+  #noteDuplicateAck(): void {
+    this.duplicateAcks += 1;
+    if (this.duplicateAcks === DUPLICATE_ACKS && this.sndUnaOffset >= this.recoverOffset) {
+      const flight = this.sndMaxOffset - this.sndUnaOffset;
+      this.ssthreshBytes = Math.max(flight >> 1, 2 * this.mss);
+      this.cwndBytes = this.ssthreshBytes + DUPLICATE_ACKS * this.mss;
+      this.recoverOffset = this.sndMaxOffset;
+      this.mustRetransmit = true;
+      this.rttOffset = -1;
+    } else if (this.duplicateAcks > DUPLICATE_ACKS) {
+      this.cwndBytes = Math.min(this.cwndBytes + this.mss, CWND_MAX_BYTES);
+    }
+  }
+
+  #sampleRtt(sampleMs: number): void {
+    // A timestamp that came back after minutes is no sample but an oddity of the other end.
+    if (sampleMs < 0 || sampleMs > RTO_MAX_MS) return;
+    if (this.srttMs < 0) {
+      this.srttMs = sampleMs;
+      this.rttVarMs = sampleMs / 2;
+    } else {
+      this.rttVarMs = 0.75 * this.rttVarMs + 0.25 * Math.abs(this.srttMs - sampleMs);
+      this.srttMs = 0.875 * this.srttMs + 0.125 * sampleMs;
+    }
+    this.rtoMs = Math.min(Math.max(Math.ceil(this.srttMs + Math.max(1, 4 * this.rttVarMs)), RTO_MIN_MS), RTO_MAX_MS);
+  }
+
+  #enterAfterPeerFin(): void {
+    if (this.state === ESTABLISHED) this.state = CLOSE_WAIT;
+    else if (this.state === FIN_WAIT_1) this.state = CLOSING;
+    else if (this.state === FIN_WAIT_2) this.state = TIME_WAIT;
+  }
+
+  #enterAfterFinAcked(): void {
+    if (this.state === FIN_WAIT_1) this.state = FIN_WAIT_2;
+    else if (this.state === CLOSING) this.state = TIME_WAIT;
+    else if (this.state === LAST_ACK) this.state = CLOSED;
+  }
+}

@@ -1,0 +1,827 @@
+/**
+ * Plays the client towards the targets: opens target connections, lets turns go when they are due, sends, acknowledges,
+ * settles the ledger. One instance serves all sessions.
+ *
+ * Life of a session:
+ *
+ *   parked     no target connection: nothing to deliver, or the lane is down. A new turn opens one
+ *   connected  replay.state is not CLOSED
+ *   finished   the client has ended and nothing is left to deliver; the slot is free
+ *
+ * A session that loses its target connection goes on with a fresh one at the first turn of which the target has taken
+ * nothing. What the target may have taken is never sent a second time.
+ */
+import { assert } from '../assert.js';
+import {
+  RESPONSE_ACK,
+  RESPONSE_EVENT,
+  RESPONSE_EVENT_FLOW_TABLE_FULL,
+  RESPONSE_EVENT_FLOW_TAKEN,
+  RESPONSE_EVENT_SEGMENT,
+  RESPONSE_PAYLOAD_BYTES,
+  RESPONSE_SESSION_ID,
+  type ResponseBatch,
+} from '../batch/response-record.js';
+import type { EngineCounters, LossReason, TerminalState } from '../counters.js';
+import type { EngineConfig } from '../engine-config.js';
+import { flowHash } from '../flow/flow-hash.js';
+import { PortAllocator } from '../flow/port-allocator.js';
+import type { TimerWheel } from '../flow/timer-wheel.js';
+import { add, seq } from '../seq.js';
+import { readU32 } from '../wire/bytes.js';
+import { ACK, FIN, PSH, RST } from '../wire/tcp.js';
+import type { ByteStore } from './byte-store.js';
+import { CAPTURED_ENDED, type Captured, END_NONE, END_RESET } from './captured.js';
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  ESTABLISHED,
+  EVENT_ADVANCED,
+  EVENT_ANSWERED,
+  EVENT_ESTABLISHED,
+  EVENT_HALF_OPEN,
+  EVENT_PEER_FIN,
+  EVENT_REFUSED,
+  EVENT_RESET,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  LAST_ACK,
+  SYN_SENT,
+  TIME_WAIT,
+} from './replay.js';
+import type { SegmentWriter } from './segment-writer.js';
+import { Session } from './session.js';
+import type { TargetState } from './target-state.js';
+
+/** RFC 9293 3.8.6.3 allows 500 ms; Linux uses 40. A turn that follows carries the acknowledgement for free. */
+const DELAYED_ACK_MS = 40;
+/** An answer whose last octets had PSH, and that is much shorter than online's, is over after so long. */
+const QUIET_AFTER_PUSH_MS = 10;
+/** The same without PSH: longer than a delayed acknowledgement and a retransmission at the target. */
+const QUIET_MS = 300;
+/** How far an answer may fall short of online's and count as whole when it ends with PSH: a date, a version, a length. */
+const ANSWER_SLACK_BYTES = 512;
+/** The target has this long to close its side once we have closed ours; then it is reset. */
+const FIN_WAIT_2_MS = 10_000;
+/** Long enough to answer a repeated FIN; not 2 MSL (RFC 9293 3.6.1), as our sequence numbers never go back. */
+const TIME_WAIT_MS = 500;
+/** Fresh connections in a row without one turn delivered: then the target does not want us. */
+const RESUMES_MAX = 3;
+/** A session whose target failed tries again no sooner than this. */
+const RETRY_AFTER_FAILURE_MS = 1000;
+/** Linux counts initial sequence numbers in 64 ns (RFC 6528 3 with a faster clock): 15,625 in a millisecond. */
+const ISS_PER_MS = 15_625;
+/** A fresh connection with the same ports starts so far beyond the one before that no old segment fits its window. */
+const ISS_STEP = 16 * 1024 * 1024;
+/** Session ids: 20 bits of slot, 12 of generation. */
+const SLOT_BITS = 20;
+const SLOT_MASK = (1 << SLOT_BITS) - 1;
+export const SESSIONS_MAX = 1 << SLOT_BITS;
+
+export class Replayer {
+  readonly #config: EngineConfig;
+  readonly #counters: EngineCounters;
+  readonly #store: ByteStore;
+  readonly #writer: SegmentWriter;
+  readonly #wheel: TimerWheel;
+  readonly #ports: PortAllocator;
+  readonly #sessions: (Session | undefined)[];
+  readonly #generations: Uint16Array;
+  readonly #freeSlots: Int32Array;
+  #freeCount: number;
+  readonly #laneIsUp: boolean[];
+  /** Sessions that have something to send or settle, each once. */
+  #dirty: Session[] = [];
+  #spare: Session[] = [];
+  /** Sessions whose output had no room: they go on when the caller has drained the batches. */
+  #blocked: Session[] = [];
+  /** Called when a connection's last session is gone. */
+  readonly #onIdle: (captured: Captured) => void;
+
+  constructor(
+    config: EngineConfig,
+    counters: EngineCounters,
+    store: ByteStore,
+    writer: SegmentWriter,
+    wheel: TimerWheel,
+    onIdle: (captured: Captured) => void,
+  ) {
+    this.#config = config;
+    this.#counters = counters;
+    this.#store = store;
+    this.#writer = writer;
+    this.#wheel = wheel;
+    this.#onIdle = onIdle;
+    const max = config.limits.sessionsMax;
+    this.#ports = new PortAllocator(max, config.seed);
+    this.#sessions = new Array<Session | undefined>(max).fill(undefined);
+    this.#generations = new Uint16Array(max);
+    this.#freeSlots = new Int32Array(max);
+    for (let index = 0; index < max; index += 1) this.#freeSlots[index] = max - 1 - index;
+    this.#freeCount = max;
+    this.#laneIsUp = new Array<boolean>(config.lanes).fill(true);
+  }
+
+  get openCount(): number {
+    return this.#config.limits.sessionsMax - this.#freeCount;
+  }
+
+  get hasBacklog(): boolean {
+    return this.#blocked.length > 0 || this.#dirty.length > 0;
+  }
+
+  isLaneUp(lane: number): boolean {
+    return this.#laneIsUp[lane]!;
+  }
+
+  /** Makes a session that starts with turn `turn`; undefined when there is no room for it. */
+  create(
+    captured: Captured,
+    target: TargetState,
+    copy: number,
+    clientAddress: Uint8Array,
+    turn: number,
+    nowMs: number,
+  ): Session | undefined {
+    if (this.#freeCount === 0) return undefined;
+    this.#freeCount -= 1;
+    const slot = this.#freeSlots[this.#freeCount]!;
+    const generation = (this.#generations[slot]! + 1) & 0xfff;
+    this.#generations[slot] = generation;
+    const id = ((generation << SLOT_BITS) | slot) >>> 0;
+    const session = new Session(slot, id, captured, target, copy, clientAddress, captured.clientPort, turn, nowMs);
+    session.replay.offersTimestamps = captured.offersTimestamps;
+    session.replay.offersWindowScale = captured.offersWindowScale;
+    this.#sessions[slot] = session;
+    this.#counters.sessionsStarted += 1;
+    return session;
+  }
+
+  touch(session: Session): void {
+    if (session.isDirty || session.isFinished) return;
+    session.isDirty = true;
+    this.#dirty.push(session);
+  }
+
+  /** The output batch is full: the session goes on when the caller has drained it. */
+  #block(session: Session): void {
+    this.#blocked.push(session);
+  }
+
+  /** A turn of the connection has begun: it is pending until it is settled. */
+  noteTurn(session: Session, nowMs: number): void {
+    this.#counters.turnsCaptured += 1;
+    this.#counters.turnsPending += 1;
+    if (session.turnUna === session.captured.turns.endIndex - 1) session.progressMs = nowMs;
+  }
+
+  /** target --response headers--> sessions. */
+  receive(lane: number, batch: ResponseBatch, nowMs: number): void {
+    const { bytes, strideBytes, count } = batch;
+    const counters = this.#counters;
+    const tsNow = this.#writer.tsNow;
+    for (let index = 0, at = batch.offset; index < count; index += 1, at += strideBytes) {
+      const id = readU32(bytes, at + RESPONSE_SESSION_ID);
+      const session = this.#sessions[id & SLOT_MASK];
+      if (session === undefined || session.id !== id || session.target.config.lane !== lane) {
+        counters.responsesUnknown += 1;
+        continue;
+      }
+      const event = bytes[at + RESPONSE_EVENT]!;
+      if (event !== RESPONSE_EVENT_SEGMENT) {
+        this.#onInterceptEvent(session, event, nowMs);
+        continue;
+      }
+      counters.responsesReceived += 1;
+      counters.responseBytes += readU32(bytes, at + RESPONSE_PAYLOAD_BYTES);
+      const isV6 = session.clientAddress.length === 16;
+      const events = session.replay.receive(bytes, at, nowMs, tsNow, this.#writer.mssMax(isV6), isV6);
+      this.#onSegment(session, events, bytes, at, nowMs);
+    }
+  }
+
+  #onSegment(session: Session, events: number, bytes: Uint8Array, at: number, nowMs: number): void {
+    if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
+    if (events & EVENT_ANSWERED) this.#onAnswer(session);
+    if (events & EVENT_PEER_FIN && session.replay.state === TIME_WAIT) session.lingerAtMs = nowMs + TIME_WAIT_MS;
+    if (events & EVENT_RESET) {
+      this.#settle(session);
+      this.#onReset(session, nowMs);
+      return;
+    }
+    if (events & EVENT_REFUSED) {
+      this.#fail(session, 'targetRefused', nowMs);
+      return;
+    }
+    if (events & EVENT_HALF_OPEN && session.replay.retransmits > 0) {
+      // RFC 9293 3.5.1: the other end remembers an old connection. A late segment of our own last one is no reason.
+      this.#writer.bare(session, RST, seq(readU32(bytes, at + RESPONSE_ACK)));
+      session.replay.rtoAtMs = nowMs;
+    }
+    this.touch(session);
+  }
+
+  #onAnswer(session: Session): void {
+    const { replay } = session;
+    if (!session.answerCounted) {
+      session.answerCounted = true;
+      this.#counters.turnsAnswered += 1;
+    }
+    if (session.trustedAtOffset >= 0) {
+      // More of the last answer, before the target can have seen the turn that we let go: PSH was not its end.
+      if (replay.sndUnaOffset <= session.trustedAtOffset) session.target.denyPush();
+      session.trustedAtOffset = -1;
+    }
+  }
+
+  #onInterceptEvent(session: Session, event: number, nowMs: number): void {
+    const { replay } = session;
+    if (event === RESPONSE_EVENT_FLOW_TAKEN && replay.state === SYN_SENT) {
+      // Another copy plays this client already: the same connection from another port is as good.
+      this.#releasePort(session);
+      replay.close();
+      if (this.#takePort(session, nowMs, true)) this.#connect(session, nowMs);
+      else this.#fail(session, 'shed', nowMs);
+      return;
+    }
+    this.#fail(session, event === RESPONSE_EVENT_FLOW_TABLE_FULL ? 'shed' : 'channelLost', nowMs);
+  }
+
+  /** Opens a target connection at the first turn that is not settled. Sends the SYN. */
+  open(session: Session, nowMs: number): void {
+    assert(session.replay.state === CLOSED, 'a session opens one target connection at a time');
+    if (!session.holdsPort && !this.#takePort(session, nowMs, session.copy > 0)) {
+      this.#fail(session, 'shed', nowMs);
+      return;
+    }
+    this.#connect(session, nowMs);
+  }
+
+  #takePort(session: Session, nowMs: number, another: boolean): boolean {
+    const { clientAddress, target } = session;
+    const port = session.captured.clientPort;
+    if (!another && this.#ports.take(clientAddress, port, target.index, session.slot)) {
+      session.clientPort = port;
+      session.holdsPort = true;
+      return true;
+    }
+    const salt = (port * 65599 + session.copy * 31 + Math.floor(nowMs)) | 0;
+    const free = this.#ports.takeAny(clientAddress, target.index, salt, session.slot);
+    if (free === 0) return false;
+    session.clientPort = free;
+    session.holdsPort = true;
+    return true;
+  }
+
+  #connect(session: Session, nowMs: number): void {
+    const { replay, captured } = session;
+    const { turns } = captured;
+    const hasTurn = session.turnUna < turns.endIndex;
+    const baseOffset = hasTurn ? turns.offsetOf(session.turnUna) : captured.streamEnd;
+    const salt = (session.clientPort << 16) | session.target.index;
+    const hash = flowHash(this.#config.seed, session.clientAddress, 0, session.clientAddress.length, salt);
+    let iss = seq(hash + Math.floor(nowMs * ISS_PER_MS));
+    if (session.resumes > 0) iss = add(replay.seqAt(replay.sndMaxOffset), ISS_STEP);
+    replay.open(baseOffset, iss);
+    session.turnNxt = session.turnUna;
+    session.answeredAtGate = 0;
+    session.answerCounted = true;
+    session.trustedAtOffset = -1;
+    session.ackAtMs = 0;
+    session.gateAtMs = 0;
+    session.lingerAtMs = 0;
+    session.progressMs = nowMs;
+    replay.rttStartMs = nowMs;
+    replay.rtoAtMs = nowMs + replay.rtoMs;
+    this.#sendSyn(session);
+    this.touch(session);
+  }
+
+  #sendSyn(session: Session): void {
+    if (this.#laneIsUp[session.target.config.lane]!) this.#writer.syn(session);
+  }
+
+  /** Works through the sessions that something happened to. Those whose output has no room stay for the next call. */
+  flush(nowMs: number): void {
+    for (const session of this.#blocked) this.touch(session);
+    this.#blocked.length = 0;
+    while (this.#dirty.length > 0) {
+      const work = this.#dirty;
+      this.#dirty = this.#spare;
+      this.#spare = work;
+      for (const session of work) {
+        session.isDirty = false;
+        if (!session.isFinished) this.#run(session, nowMs);
+      }
+      work.length = 0;
+    }
+  }
+
+  /** Brings one session up to date: settles, opens gates, sends, arms its timer. */
+  #run(session: Session, nowMs: number): void {
+    const { replay, captured } = session;
+    this.#settle(session);
+    if (replay.state === CLOSED) {
+      this.#runParked(session, nowMs);
+      return;
+    }
+    if (replay.state !== SYN_SENT) {
+      this.#openGates(session, nowMs);
+      this.#send(session, nowMs);
+      this.#settle(session);
+      const hasPending = session.turnUna < captured.turns.endIndex;
+      if (captured.end !== END_NONE && !hasPending) this.#sendEnd(session, nowMs);
+      else if (replay.state === CLOSE_WAIT) this.#leaveClosedTarget(session, nowMs);
+      if (session.isFinished) return;
+      if (replay.isSynchronized) this.#acknowledge(session, nowMs);
+    }
+    this.#armTimer(session, nowMs);
+  }
+
+  #runParked(session: Session, nowMs: number): void {
+    const { captured } = session;
+    const hasTurn = session.turnUna < captured.turns.endIndex;
+    if (!hasTurn) {
+      if (captured.state === CAPTURED_ENDED) this.#finish(session, session.failure ?? 'copied');
+      return;
+    }
+    if (session.failure !== undefined && nowMs - session.failedAtMs < RETRY_AFTER_FAILURE_MS) {
+      this.#lose(session, captured.turns.endIndex, session.failure);
+      this.#runParked(session, nowMs);
+      return;
+    }
+    if (this.#laneIsUp[session.target.config.lane]!) {
+      if (session.resumes > 0) this.#counters.sessionsResumed += 1;
+      this.open(session, nowMs);
+    } else {
+      this.#armTimer(session, nowMs);
+    }
+  }
+
+  /** Stream offset where turn `index` ends so far. */
+  #endOfTurn(session: Session, index: number): number {
+    const { turns, streamEnd } = session.captured;
+    const next = index + 1;
+    if (next >= turns.endIndex) return streamEnd;
+    return next < turns.firstIndex ? turns.offsetOf(turns.firstIndex) : turns.offsetOf(next);
+  }
+
+  /** Counts the turns that the target has taken whole. */
+  #settle(session: Session): void {
+    const { replay, captured } = session;
+    const { turns } = captured;
+    while (session.turnUna < session.turnNxt) {
+      const end = this.#endOfTurn(session, session.turnUna);
+      if (replay.sndUnaOffset < end) break;
+      // The last turn may still grow; once the target answers it is whole (what comes later is counted as another).
+      const isLast = session.turnUna + 1 === turns.endIndex;
+      const isAnswered = replay.receivedBytes > session.answeredAtGate || replay.hasPeerFin;
+      if (isLast && captured.end === END_NONE && !isAnswered) break;
+      session.turnUna += 1;
+      session.resumes = 0;
+      this.#counters.turnsDelivered += 1;
+      this.#counters.turnsPending -= 1;
+    }
+    this.#trim(captured);
+  }
+
+  /** Counts a last turn as delivered that is acknowledged whole, answered or not. Returns whether it was. */
+  #settleAcknowledged(session: Session): boolean {
+    const { replay, captured } = session;
+    if (!replay.isSynchronized || session.turnUna >= session.turnNxt) return false;
+    if (replay.sndUnaOffset < this.#endOfTurn(session, session.turnUna)) return false;
+    session.turnUna += 1;
+    this.#counters.turnsDelivered += 1;
+    this.#counters.turnsPending -= 1;
+    this.#trim(captured);
+    return true;
+  }
+
+  /** Gives up the bytes and turns of the connection that no session needs any more. */
+  #trim(captured: Captured): void {
+    let offset = captured.streamEnd;
+    let turn = captured.turns.endIndex;
+    for (const session of captured.sessions) {
+      const { replay, turnUna } = session;
+      let needed = replay.sndUnaOffset;
+      if (replay.state === CLOSED) {
+        needed = turnUna < captured.turns.endIndex ? captured.turns.offsetOf(turnUna) : captured.streamEnd;
+      }
+      if (needed < offset) offset = needed;
+      if (turnUna < turn) turn = turnUna;
+    }
+    captured.stream.trimTo(this.#store, offset);
+    captured.turns.trimTo(turn);
+  }
+
+  /** Lets turns go that are due. */
+  #openGates(session: Session, nowMs: number): void {
+    const { turns } = session.captured;
+    session.gateAtMs = 0;
+    // A target that has closed gets nothing new on this connection.
+    if (session.replay.hasPeerFin) return;
+    while (session.turnNxt < turns.endIndex) {
+      const expected = this.#expectedBefore(session, session.turnNxt);
+      if (!this.#isAnswered(session, expected, nowMs)) return;
+      if (expected > 0) {
+        session.answeredAtGate = session.replay.receivedBytes;
+        session.answerCounted = false;
+      } else if (session.turnNxt === session.turnUna) {
+        session.answerCounted = false;
+      }
+      session.turnNxt += 1;
+    }
+  }
+
+  /** Octets of online that the client had before it sent turn `index`. On a fresh connection that is the greeting. */
+  #expectedBefore(session: Session, index: number): number {
+    const { captured, replay } = session;
+    const isFirst = captured.turns.offsetOf(index) === replay.baseOffset;
+    return isFirst ? captured.greetingBytes : captured.turns.answerBefore(index);
+  }
+
+  /** Whether the target has answered what was sent, as online had when the client went on. */
+  #isAnswered(session: Session, expected: number, nowMs: number): boolean {
+    if (expected <= 0 || !this.#config.wait) return true;
+    const { replay, target } = session;
+    // All turns that were let go must be out before their answer can be.
+    if (replay.sndNxtOffset < this.#endOfTurn(session, session.turnNxt - 1)) return false;
+    const answered = replay.receivedBytes - session.answeredAtGate;
+    if (answered >= expected) return true;
+    if (answered <= 0) return false;
+    if (replay.hasPeerFin) return true;
+    if (replay.answerPushed) {
+      if (expected - answered <= Math.max(ANSWER_SLACK_BYTES, expected >> 3)) return true;
+      if (target.isPushTrusted) {
+        session.trustedAtOffset = this.#endOfTurn(session, session.turnNxt - 1);
+        return true;
+      }
+    }
+    const quietAtMs = replay.lastAnswerMs + (replay.answerPushed ? QUIET_AFTER_PUSH_MS : QUIET_MS);
+    if (nowMs >= quietAtMs) {
+      if (replay.answerPushed) target.confirmPush();
+      return true;
+    }
+    session.gateAtMs = quietAtMs;
+    return false;
+  }
+
+  /** Sends what turns and windows allow (RFC 9293 3.8.6.2.1: no silly segments while data is in flight). */
+  #send(session: Session, nowMs: number): void {
+    const { replay, captured } = session;
+    if (!this.#laneIsUp[session.target.config.lane]! || replay.hasSentFin) return;
+    const limit = this.#endOfTurn(session, session.turnNxt - 1);
+    if (replay.mustRetransmit && replay.sndUnaOffset < replay.sndMaxOffset) {
+      const bytes = Math.min(replay.mss, replay.sndMaxOffset - replay.sndUnaOffset);
+      if (this.#sendData(session, replay.sndUnaOffset, bytes, limit, nowMs)) this.#counters.segmentsRetransmitted += 1;
+      replay.mustRetransmit = false;
+    }
+    if (replay.sndNxtOffset >= limit || session.turnNxt === session.turnUna) return;
+    if (replay.sndNxtOffset === replay.sndUnaOffset && nowMs - session.progressMs > replay.rtoMs) {
+      if (replay.retransmits === 0) replay.restartAfterIdle();
+    }
+    assert(captured.stream.startOffset <= replay.sndNxtOffset, 'unsent bytes are held');
+    while (replay.sndNxtOffset < limit) {
+      const usable = replay.usableWindow();
+      const left = limit - replay.sndNxtOffset;
+      const bytes = Math.min(replay.mss, left, usable);
+      if (bytes <= 0) break;
+      if (bytes < left && bytes < replay.mss && replay.sndNxtOffset > replay.sndUnaOffset) break;
+      const offset = replay.sndNxtOffset;
+      const isRetransmission = offset < replay.sndMaxOffset;
+      if (!this.#sendData(session, offset, bytes, limit, nowMs)) return;
+      if (isRetransmission) this.#counters.segmentsRetransmitted += 1;
+    }
+    // RFC 9293 3.8.6.1: a closed window is probed with the retransmission timer's back-off.
+    if (replay.sndNxtOffset < limit && replay.rtoAtMs === 0) replay.rtoAtMs = nowMs + replay.rtoMs;
+  }
+
+  #sendData(session: Session, offset: number, bytes: number, limit: number, nowMs: number): boolean {
+    const { replay } = session;
+    const isEnd = offset + bytes === limit;
+    if (!this.#writer.segment(session, isEnd ? ACK | PSH : ACK, offset, bytes)) {
+      this.#block(session);
+      return false;
+    }
+    replay.noteSent(offset, bytes, nowMs);
+    session.ackAtMs = 0;
+    return true;
+  }
+
+  /** The client has ended its side: so do we once everything is delivered and the last answer is there. */
+  #sendEnd(session: Session, nowMs: number): void {
+    const { replay, captured } = session;
+    if (replay.hasSentFin) return;
+    // Half-close: a client that ends before the answer came does the same here. Otherwise the answer comes first, as
+    // servers may drop what they were about to send to a client that has gone.
+    const expected = captured.endAnswerBytes;
+    if (expected > 1 && !this.#isAnswered(session, expected, nowMs)) return;
+    if (!this.#laneIsUp[session.target.config.lane]!) return;
+    if (captured.end === END_RESET) {
+      this.#reset(session);
+      this.#finish(session, session.failure ?? 'copied');
+      return;
+    }
+    this.#sendFin(session, nowMs);
+  }
+
+  #sendFin(session: Session, nowMs: number): void {
+    const { replay } = session;
+    if (!this.#writer.segment(session, FIN | ACK, replay.sndMaxOffset, 0)) {
+      this.#block(session);
+      return;
+    }
+    replay.hasSentFin = true;
+    replay.noteSent(replay.sndMaxOffset, 0, nowMs);
+    session.ackAtMs = 0;
+    if (replay.state === ESTABLISHED) replay.state = FIN_WAIT_1;
+    else if (replay.state === CLOSE_WAIT) replay.state = LAST_ACK;
+  }
+
+  /**
+   * The target has closed while turns are left or may come: they go to a fresh connection. What is under way is waited
+   * for first: a target that has only half-closed acknowledges it, one that has closed resets (RFC 9293 3.6.1), and what it
+   * had not acknowledged by its FIN was never read.
+   */
+  #leaveClosedTarget(session: Session, nowMs: number): void {
+    if (session.turnUna < session.turnNxt) return;
+    if (this.#laneIsUp[session.target.config.lane]!) {
+      this.#writer.segment(session, FIN | ACK, session.replay.sndMaxOffset, 0);
+    }
+    this.#disconnect(session, nowMs);
+  }
+
+  /** Resets the target connection. Our place in it is behind all that was sent: RFC 5961 3.2 wants it exact. */
+  #reset(session: Session): void {
+    const { replay } = session;
+    if (!replay.isSynchronized || !this.#laneIsUp[session.target.config.lane]!) return;
+    this.#writer.segment(session, RST | ACK, this.#endOfSent(session), 0);
+  }
+
+  /** Stream offset behind everything sent, our FIN included: SND.NXT as the target knows it. */
+  #endOfSent(session: Session): number {
+    return session.replay.sndMaxOffset + (session.replay.hasSentFin ? 1 : 0);
+  }
+
+  /** The target connection is gone or given up; turns that are left go to a fresh one. */
+  #disconnect(session: Session, nowMs: number): void {
+    const { replay, captured } = session;
+    replay.close();
+    session.ackAtMs = 0;
+    session.gateAtMs = 0;
+    session.lingerAtMs = 0;
+    session.turnNxt = session.turnUna;
+    session.resumes += 1;
+    if (session.turnUna < captured.turns.endIndex && session.resumes > RESUMES_MAX) {
+      this.#fail(session, 'targetReset', nowMs);
+      return;
+    }
+    this.touch(session);
+  }
+
+  /** The target has reset the connection. */
+  #onReset(session: Session, nowMs: number): void {
+    const { replay, captured } = session;
+    const { turns } = captured;
+    const isOver = replay.hasSentFin && session.turnUna >= turns.endIndex;
+    if (isOver) {
+      // Everything was delivered and our FIN sent: a target that answers with a reset has gone the short way.
+      replay.close();
+      this.#finish(session, session.failure ?? 'copied');
+      return;
+    }
+    if (session.turnUna < turns.endIndex && session.turnUna < session.turnNxt) {
+      const start = turns.offsetOf(session.turnUna);
+      const isUntouched = replay.sndUnaOffset <= start && replay.sndMaxOffset <= start;
+      // After the target's FIN nothing that it has not acknowledged was read (see leaveClosedTarget).
+      const isUnread = replay.hasPeerFin && replay.sndUnaOffset <= start;
+      if (this.#settleAcknowledged(session)) {
+        // Acknowledged whole and then reset instead of answered.
+        this.#noteFailure(session, 'targetReset', nowMs);
+      } else if (!isUntouched && !isUnread) {
+        this.#lose(session, this.#turnAfter(session, replay.sndMaxOffset), 'targetReset');
+        this.#noteFailure(session, 'targetReset', nowMs);
+      }
+    }
+    this.#disconnect(session, nowMs);
+  }
+
+  /** The first turn that begins at or after `offset`. */
+  #turnAfter(session: Session, offset: number): number {
+    const { turns } = session.captured;
+    let index = Math.max(session.turnUna, turns.firstIndex);
+    while (index < turns.endIndex && turns.offsetOf(index) < offset) index += 1;
+    return index;
+  }
+
+  #noteFailure(session: Session, reason: LossReason, nowMs: number): void {
+    session.failure = reason;
+    session.failedAtMs = nowMs - RETRY_AFTER_FAILURE_MS;
+  }
+
+  /** Counts the turns before `turn` that are not settled as lost. */
+  #lose(session: Session, turn: number, reason: LossReason): void {
+    const count = turn - session.turnUna;
+    if (count <= 0) return;
+    session.failure = reason;
+    session.turnUna = turn;
+    if (session.turnNxt < turn) session.turnNxt = turn;
+    this.#counters.turnsLost[reason] += count;
+    this.#counters.turnsPending -= count;
+    this.#trim(session.captured);
+  }
+
+  /** Gives up what is pending; a later turn may try again. */
+  #fail(session: Session, reason: LossReason, nowMs: number): void {
+    const { replay, captured } = session;
+    this.#reset(session);
+    replay.close();
+    session.ackAtMs = 0;
+    session.gateAtMs = 0;
+    session.lingerAtMs = 0;
+    this.#lose(session, captured.turns.endIndex, reason);
+    session.turnNxt = session.turnUna;
+    session.failure = reason;
+    session.failedAtMs = nowMs;
+    session.resumes = 1;
+    if (captured.state === CAPTURED_ENDED) this.#finish(session, reason);
+    else this.#wheel.cancel(session.slot);
+  }
+
+  /** Loses every turn before `turn` that is not delivered, and cuts the target connection if one of them was begun. */
+  cut(session: Session, turn: number, reason: LossReason, nowMs: number): void {
+    const { replay, captured } = session;
+    const wasBegun = session.turnUna < turn && session.turnNxt > session.turnUna;
+    this.#lose(session, turn, reason);
+    if (replay.state !== CLOSED && (wasBegun || replay.sndNxtOffset < captured.streamEnd)) {
+      this.#reset(session);
+      replay.close();
+      session.turnNxt = session.turnUna;
+      session.resumes = Math.max(session.resumes, 1);
+      session.failedAtMs = nowMs - RETRY_AFTER_FAILURE_MS;
+    }
+    this.touch(session);
+  }
+
+  /** Ends the session whatever it is doing. */
+  end(session: Session, reason: LossReason, nowMs: number): void {
+    if (session.isFinished) return;
+    this.#settleAcknowledged(session);
+    const hasPending = session.turnUna < session.captured.turns.endIndex;
+    const isRunning = session.replay.state !== CLOSED && !session.replay.hasSentFin;
+    const terminal: TerminalState = hasPending || isRunning ? reason : (session.failure ?? 'copied');
+    if (hasPending) this.#lose(session, session.captured.turns.endIndex, reason);
+    const { replay } = session;
+    this.#reset(session);
+    if (replay.state === SYN_SENT && this.#laneIsUp[session.target.config.lane]!) {
+      this.#writer.bare(session, RST, add(replay.iss, 1));
+    }
+    session.progressMs = nowMs;
+    this.#finish(session, session.failure ?? terminal);
+  }
+
+  #finish(session: Session, terminal: TerminalState): void {
+    if (session.isFinished) return;
+    const { captured, replay } = session;
+    assert(session.turnUna >= captured.turns.endIndex, 'a session finishes when its turns are settled');
+    session.isFinished = true;
+    replay.close();
+    this.#counters.terminal[terminal] += 1;
+    this.#releasePort(session);
+    this.#wheel.cancel(session.slot);
+    this.#sessions[session.slot] = undefined;
+    this.#freeSlots[this.#freeCount] = session.slot;
+    this.#freeCount += 1;
+    captured.sessions = captured.sessions.filter((other) => other !== session);
+    if (captured.sessions.length === 0) this.#onIdle(captured);
+    else this.#trim(captured);
+  }
+
+  #releasePort(session: Session): void {
+    if (!session.holdsPort) return;
+    session.holdsPort = false;
+    this.#ports.release(session.clientAddress, session.clientPort, session.target.index);
+    if (this.#laneIsUp[session.target.config.lane]!) this.#writer.release(session);
+  }
+
+  /** Sends the acknowledgement that is due, or sees that it will be. */
+  #acknowledge(session: Session, nowMs: number): void {
+    const { replay } = session;
+    const isPending = replay.rcvNxt !== replay.rcvAcked;
+    if (!replay.mustAck && !isPending) return;
+    if (!this.#laneIsUp[session.target.config.lane]!) return;
+    const owed = (replay.rcvNxt - replay.rcvAcked) | 0;
+    // RFC 9293 3.8.6.3: at least every second full segment.
+    if (replay.mustAck || owed >= 2 * replay.mss || (session.ackAtMs !== 0 && nowMs >= session.ackAtMs)) {
+      if (!this.#writer.segment(session, ACK, this.#endOfSent(session), 0)) {
+        this.#block(session);
+        return;
+      }
+      replay.noteAcked();
+      session.ackAtMs = 0;
+    } else if (session.ackAtMs === 0) {
+      session.ackAtMs = nowMs + DELAYED_ACK_MS;
+    }
+  }
+
+  /** The wheel's wake-up of a session. */
+  onTimer(slot: number, nowMs: number): void {
+    const session = this.#sessions[slot];
+    if (session === undefined) return;
+    const { replay } = session;
+    if (session.lingerAtMs !== 0 && nowMs >= session.lingerAtMs) {
+      if (replay.state !== TIME_WAIT) this.#reset(session);
+      this.#finish(session, session.failure ?? 'copied');
+      return;
+    }
+    if (this.#timeoutAtMs(session) <= nowMs) {
+      this.#onNoProgress(session, nowMs);
+      return;
+    }
+    if (replay.rtoAtMs !== 0 && nowMs >= replay.rtoAtMs) this.#onRetransmissionTimeout(session, nowMs);
+    this.touch(session);
+  }
+
+  #onRetransmissionTimeout(session: Session, nowMs: number): void {
+    const { replay } = session;
+    replay.timeOut(nowMs);
+    if (!this.#laneIsUp[session.target.config.lane]!) return;
+    if (replay.state === SYN_SENT) {
+      this.#counters.segmentsRetransmitted += 1;
+      this.#writer.syn(session);
+    } else if (replay.hasSentFin && replay.sndUnaOffset === replay.sndMaxOffset) {
+      this.#counters.segmentsRetransmitted += 1;
+      this.#writer.segment(session, FIN | ACK, replay.sndMaxOffset, 0);
+    } else if (replay.sndWnd === 0 && replay.sndUnaOffset < this.#endOfTurn(session, session.turnNxt - 1)) {
+      // One octet beyond the closed window, which the target answers with its window (RFC 9293 3.8.6.1).
+      if (this.#writer.segment(session, ACK, replay.sndUnaOffset, 1)) {
+        replay.noteSent(replay.sndUnaOffset, 1, nowMs);
+        // The target may have thrown it away: when the window opens it goes again with the rest.
+        replay.sndNxtOffset = replay.sndUnaOffset;
+      }
+    }
+  }
+
+  /** When the session gives up for lack of progress; Infinity while it waits for nothing. */
+  #timeoutAtMs(session: Session): number {
+    const { replay, captured } = session;
+    const waits =
+      session.turnUna < captured.turns.endIndex ||
+      replay.state === SYN_SENT ||
+      (captured.end !== END_NONE && session.lingerAtMs === 0 && replay.state !== FIN_WAIT_2);
+    return waits ? session.progressMs + this.#config.responseTimeoutMs : Number.POSITIVE_INFINITY;
+  }
+
+  #onNoProgress(session: Session, nowMs: number): void {
+    const { captured, replay } = session;
+    const isLaneDown = !this.#laneIsUp[session.target.config.lane]!;
+    // A last turn that the target has taken and never answered, on a connection that stays open: nothing waits for it.
+    if (captured.end === END_NONE && replay.state !== SYN_SENT && this.#settleAcknowledged(session)) {
+      if (session.turnUna >= captured.turns.endIndex) {
+        this.touch(session);
+        return;
+      }
+    }
+    this.#fail(session, isLaneDown ? 'channelLost' : 'noResponse', nowMs);
+  }
+
+  #armTimer(session: Session, nowMs: number): void {
+    const { replay } = session;
+    if (session.isFinished) return;
+    if (replay.state === FIN_WAIT_2 && session.lingerAtMs === 0) session.lingerAtMs = nowMs + FIN_WAIT_2_MS;
+    if (replay.state === TIME_WAIT && session.lingerAtMs === 0) session.lingerAtMs = nowMs + TIME_WAIT_MS;
+    let at = this.#timeoutAtMs(session);
+    if (replay.rtoAtMs !== 0 && replay.rtoAtMs < at) at = replay.rtoAtMs;
+    if (session.ackAtMs !== 0 && session.ackAtMs < at) at = session.ackAtMs;
+    if (session.gateAtMs !== 0 && session.gateAtMs < at) at = session.gateAtMs;
+    if (session.lingerAtMs !== 0 && session.lingerAtMs < at) at = session.lingerAtMs;
+    if (at !== Number.POSITIVE_INFINITY) this.#wheel.arm(session.slot, at);
+  }
+
+  /** A lane's channel went away or came back. */
+  setLaneUp(lane: number, isUp: boolean, nowMs: number): void {
+    if (this.#laneIsUp[lane] === isUp) return;
+    this.#laneIsUp[lane] = isUp;
+    if (!isUp) return;
+    for (const session of this.#sessions) {
+      if (session === undefined || session.target.config.lane !== lane) continue;
+      // What was sent into the void goes out again now, not when the backed-off timer says so.
+      if (session.replay.rtoAtMs !== 0) session.replay.rtoAtMs = nowMs;
+      this.#wheel.arm(session.slot, nowMs);
+      this.touch(session);
+    }
+  }
+
+  /** Tells a fresh intercept of the lane which flows are open. */
+  reopenFlows(lane: number): void {
+    for (const session of this.#sessions) {
+      if (session?.holdsPort && session.target.config.lane === lane) this.#writer.syn(session);
+    }
+  }
+
+  endAll(reason: LossReason, nowMs: number): void {
+    for (const session of this.#sessions) {
+      if (session !== undefined) this.end(session, reason, nowMs);
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Writes the packets of sessions into their lane's output batch. Checksums stay 0: native code fills them in.
+ */
+import { RECORD_OPEN, RECORD_PACKET, RECORD_RELEASE, type ReplayBatch } from '../batch/replay-batch.js';
+import type { EngineCounters } from '../counters.js';
+import type { EngineConfig } from '../engine-config.js';
+import type { Seq } from '../seq.js';
+import { writeU16, writeU32 } from '../wire/bytes.js';
+import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/packet-header.js';
+import { ACK, SYN, TCP_HEADER_BYTES } from '../wire/tcp.js';
+import { writeExperiment, writeMss, writeTimestamps, writeWindowScale } from '../wire/tcp-options.js';
+import type { ByteStore } from './byte-store.js';
+import { RCV_WINDOW_FIELD, RCV_WINDOW_SCALE } from './replay.js';
+import type { Session } from './session.js';
+
+const TIMESTAMPS_BYTES = 12;
+const TTL = 64;
+const DONT_FRAGMENT = 0x4000;
+
+export class SegmentWriter {
+  readonly #outputs: readonly ReplayBatch[];
+  readonly #store: ByteStore;
+  readonly #counters: EngineCounters;
+  readonly #mtuBytes: number;
+  readonly #markSyn: boolean;
+  /** Our timestamp clock at the current time, unsigned 32 bits (RFC 7323 5.4: 1 ms). */
+  tsNow = 0;
+
+  constructor(outputs: readonly ReplayBatch[], store: ByteStore, counters: EngineCounters, config: EngineConfig) {
+    this.#outputs = outputs;
+    this.#store = store;
+    this.#counters = counters;
+    this.#mtuBytes = config.mtuBytes;
+    this.#markSyn = config.markSyn;
+  }
+
+  /** Largest payload of a segment without options on the path towards targets. */
+  mssMax(isV6: boolean): number {
+    return this.#mtuBytes - TCP_HEADER_BYTES - (isV6 ? IPV6_HEADER_BYTES : IPV4_HEADER_BYTES);
+  }
+
+  /** Sends the SYN (kind RECORD_OPEN). False when the batch has no room. */
+  syn(session: Session, kind = RECORD_OPEN): boolean {
+    const { replay, captured } = session;
+    const isV6 = session.clientAddress.length === 16;
+    const optionBytes =
+      4 +
+      (replay.offersWindowScale ? 4 : 0) +
+      (replay.offersTimestamps ? TIMESTAMPS_BYTES : 0) +
+      (this.#markSyn ? 4 : 0);
+    const at = this.#begin(session, kind, SYN, replay.iss, optionBytes, 0);
+    if (at < 0) return false;
+    const bytes = this.#outputs[session.target.config.lane]!.bytes;
+    const mssMax = this.mssMax(isV6);
+    writeMss(bytes, at, captured.mss > 0 ? Math.min(captured.mss, mssMax) : mssMax);
+    let next = at + 4;
+    if (replay.offersWindowScale) {
+      writeWindowScale(bytes, next, RCV_WINDOW_SCALE);
+      next += 4;
+    }
+    if (replay.offersTimestamps) {
+      writeTimestamps(bytes, next, this.tsNow, 0);
+      next += TIMESTAMPS_BYTES;
+    }
+    if (this.#markSyn) writeExperiment(bytes, next);
+    return true;
+  }
+
+  /** Sends a segment with `payloadBytes` of the stream from `offset` on. False when the batch has no room. */
+  segment(session: Session, flags: number, offset: number, payloadBytes: number): boolean {
+    const { replay } = session;
+    const optionBytes = replay.hasTimestamps ? TIMESTAMPS_BYTES : 0;
+    const at = this.#begin(session, RECORD_PACKET, flags, replay.seqAt(offset), optionBytes, payloadBytes);
+    if (at < 0) return false;
+    const bytes = this.#outputs[session.target.config.lane]!.bytes;
+    if (optionBytes > 0) writeTimestamps(bytes, at, this.tsNow, replay.tsRecent);
+    if (payloadBytes > 0) {
+      session.captured.stream.read(this.#store, offset, payloadBytes, bytes, at + optionBytes);
+      this.#counters.bytesSent += payloadBytes;
+    }
+    return true;
+  }
+
+  /** Sends a segment without payload at a sequence number of its own: resets of half-open connections. */
+  bare(session: Session, flags: number, seq: Seq): boolean {
+    return this.#begin(session, RECORD_PACKET, flags, seq, 0, 0) >= 0;
+  }
+
+  /** Tells intercept that the session's flow is over. */
+  release(session: Session): boolean {
+    const output = this.#outputs[session.target.config.lane]!;
+    if (!output.hasRoom(0)) return false;
+    output.append(session.id, RECORD_RELEASE, 0);
+    return true;
+  }
+
+  /** Writes the headers; returns where the TCP options begin, or -1 when there is no room. */
+  #begin(session: Session, kind: number, flags: number, seq: Seq, optionBytes: number, payloadBytes: number): number {
+    const { replay, clientAddress, target } = session;
+    const isV6 = clientAddress.length === 16;
+    const tcpBytes = TCP_HEADER_BYTES + optionBytes + payloadBytes;
+    const packetBytes = tcpBytes + (isV6 ? IPV6_HEADER_BYTES : IPV4_HEADER_BYTES);
+    const output = this.#outputs[target.config.lane]!;
+    if (!output.hasRoom(packetBytes)) {
+      this.#counters.outputOverflows += 1;
+      return -1;
+    }
+    this.#counters.packetsSent += 1;
+    const start = output.append(session.id, kind, packetBytes);
+    const bytes = output.bytes;
+    const destination = target.config.address;
+    let at: number;
+    if (isV6) {
+      writeU32(bytes, start, 0x60000000);
+      writeU16(bytes, start + 4, tcpBytes);
+      bytes[start + 6] = IPPROTO_TCP;
+      bytes[start + 7] = TTL;
+      for (let index = 0; index < 16; index += 1) {
+        bytes[start + 8 + index] = clientAddress[index]!;
+        bytes[start + 24 + index] = destination[index]!;
+      }
+      at = start + IPV6_HEADER_BYTES;
+    } else {
+      writeU16(bytes, start, 0x4500);
+      writeU16(bytes, start + 2, packetBytes);
+      writeU16(bytes, start + 4, 0);
+      writeU16(bytes, start + 6, DONT_FRAGMENT);
+      bytes[start + 8] = TTL;
+      bytes[start + 9] = IPPROTO_TCP;
+      writeU16(bytes, start + 10, 0);
+      for (let index = 0; index < 4; index += 1) {
+        bytes[start + 12 + index] = clientAddress[index]!;
+        bytes[start + 16 + index] = destination[index]!;
+      }
+      at = start + IPV4_HEADER_BYTES;
+    }
+    writeU16(bytes, at, session.clientPort);
+    writeU16(bytes, at + 2, target.config.port);
+    writeU32(bytes, at + 4, seq);
+    writeU32(bytes, at + 8, flags & ACK ? replay.rcvNxt : 0);
+    bytes[at + 12] = ((TCP_HEADER_BYTES + optionBytes) >> 2) << 4;
+    bytes[at + 13] = flags;
+    writeU16(bytes, at + 14, RCV_WINDOW_FIELD);
+    writeU32(bytes, at + 16, 0);
+    return at + TCP_HEADER_BYTES;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * One captured connection replayed to one target once: the captured half is shared by all sessions of the connection, the
+ * replay half is the session's own. Turns are settled in order: `turnUna` is the first that is neither delivered nor
+ * lost, `turnNxt` the first that may not be sent yet.
+ *
+ *   turns   ... settled | turnUna ... allowed | turnNxt ... held until the target has answered
+ */
+import type { LossReason } from '../counters.js';
+import type { Captured } from './captured.js';
+import { Replay } from './replay.js';
+import type { TargetState } from './target-state.js';
+
+export class Session {
+  /** Index in the table of sessions. */
+  readonly slot: number;
+  /** What intercept calls it: slot and generation, so that an answer to a dead session is not taken for a live one's. */
+  readonly id: number;
+  readonly captured: Captured;
+  readonly replay = new Replay();
+  readonly target: TargetState;
+  /** 0 for the first copy, which keeps the client's port if it can. */
+  readonly copy: number;
+  /** Source address towards the target; shared, never written. */
+  readonly clientAddress: Uint8Array;
+  /** Source port towards the target. */
+  clientPort: number;
+  /** Whether (clientAddress, clientPort, target) is taken in the port table, and intercept told. */
+  holdsPort = false;
+  turnUna: number;
+  turnNxt: number;
+  /** replay.receivedBytes when the last gate opened: what came since answers the turns after it. */
+  answeredAtGate = 0;
+  /** Whether turn turnNxt - 1 has been counted as answered. */
+  answerCounted = true;
+  /** Where the turn begins that was let go on trust in PSH alone; -1 when the last gate opened otherwise. */
+  trustedAtOffset = -1;
+  /** When something last moved: a turn came, bytes were acknowledged or answered. */
+  progressMs: number;
+  /** Delayed acknowledgement; 0 = none. */
+  ackAtMs = 0;
+  /** When a held turn's gate opens by quiet; 0 = no such time. */
+  gateAtMs = 0;
+  /** End of FIN-WAIT-2 and TIME-WAIT; 0 = none. */
+  lingerAtMs = 0;
+  /** Fresh connections made in a row without a turn delivered. */
+  resumes = 0;
+  /** Why turns were lost last; undefined: none were. */
+  failure: LossReason | undefined = undefined;
+  failedAtMs = 0;
+  /** In the list of sessions that have something to send or to settle. */
+  isDirty = false;
+  isFinished = false;
+
+  constructor(
+    slot: number,
+    id: number,
+    captured: Captured,
+    target: TargetState,
+    copy: number,
+    clientAddress: Uint8Array,
+    clientPort: number,
+    turn: number,
+    nowMs: number,
+  ) {
+    this.slot = slot;
+    this.id = id;
+    this.captured = captured;
+    this.target = target;
+    this.copy = copy;
+    this.clientAddress = clientAddress;
+    this.clientPort = clientPort;
+    this.turnUna = turn;
+    this.turnNxt = turn;
+    this.progressMs = nowMs;
+  }
+}

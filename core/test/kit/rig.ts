@@ -1,0 +1,104 @@
+/** An engine between clients and a target, with a clock that only moves when told. */
+import assert from 'node:assert/strict';
+import { LOSS_REASONS, TERMINAL_STATES } from '../../src/counters.js';
+import { Engine } from '../../src/engine.js';
+import type { EngineConfig } from '../../src/engine-config.js';
+import { BenchTarget, type TargetBehaviour } from './bench-target.js';
+import { batchOf } from './segment.js';
+
+export const CONFIG: EngineConfig = {
+  mappings: [
+    {
+      onlinePort: 80,
+      targets: [{ lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080, name: 'target' }],
+    },
+  ],
+  lanes: 1,
+  copies: 1,
+  sample: { fraction: 1, by: 'connection', seed: 1 },
+  clientAddresses: [],
+  wait: true,
+  fullSessionsOnly: false,
+  mtuBytes: 1500,
+  markSyn: false,
+  seed: 7,
+  responseTimeoutMs: 5000,
+  idleTimeoutMs: 600_000,
+  limits: {
+    connectionsMax: 1024,
+    sessionsMax: 2048,
+    heldBytesMax: 8 * 1024 * 1024,
+    heldBytesPerConnectionMax: 4 * 1024 * 1024,
+    batchBytesMax: 1024 * 1024,
+    batchPacketsMax: 4096,
+  },
+};
+
+export class Rig {
+  readonly engine: Engine;
+  readonly target: BenchTarget;
+  nowMs = 1000;
+
+  constructor(config: Partial<EngineConfig> = {}, behaviour: TargetBehaviour = {}) {
+    this.engine = new Engine({ ...CONFIG, ...config }, this.nowMs);
+    this.target = new BenchTarget(behaviour);
+  }
+
+  /** clients --packets--> capture, then everything that follows from it without time passing. */
+  capture(...packets: Uint8Array[]): void {
+    this.engine.ingestCaptured(batchOf(packets), this.nowMs);
+    this.settle();
+  }
+
+  /** Lets engine and target talk until neither has anything to say. */
+  settle(): void {
+    for (let round = 0; round < 10_000; round += 1) {
+      for (const output of this.engine.outputs) this.target.take(output);
+      const answers = this.target.drain();
+      if (answers.count > 0) this.engine.ingestResponses(0, answers, this.nowMs);
+      if (this.engine.nextDeadlineMs() === 0) this.engine.advance(this.nowMs);
+      if (answers.count === 0 && this.engine.outputs.every((output) => output.isEmpty)) {
+        this.checkLedger();
+        return;
+      }
+    }
+    assert.fail('engine and target do not come to rest');
+  }
+
+  /** Time passes; timers run when they are due. */
+  wait(ms: number): void {
+    const end = this.nowMs + ms;
+    for (;;) {
+      const deadline = this.engine.nextDeadlineMs();
+      if (deadline > end) break;
+      this.nowMs = Math.max(this.nowMs, deadline);
+      this.engine.advance(this.nowMs);
+      this.settle();
+    }
+    this.nowMs = end;
+    this.engine.advance(this.nowMs);
+    this.settle();
+  }
+
+  /** The sums of the ledger. */
+  checkLedger(): void {
+    const { counters } = this.engine;
+    const lost = LOSS_REASONS.reduce((sum, reason) => sum + counters.turnsLost[reason], 0);
+    assert.equal(counters.turnsCaptured, counters.turnsDelivered + lost + counters.turnsPending, 'turns add up');
+    assert.ok(counters.turnsPending >= 0, 'no turn is settled twice');
+  }
+
+  terminals(): Record<string, number> {
+    const { terminal } = this.engine.counters;
+    return Object.fromEntries(
+      TERMINAL_STATES.filter((state) => terminal[state] > 0).map((state) => [state, terminal[state]]),
+    );
+  }
+
+  lost(): Record<string, number> {
+    const { turnsLost } = this.engine.counters;
+    return Object.fromEntries(
+      LOSS_REASONS.filter((reason) => turnsLost[reason] > 0).map((reason) => [reason, turnsLost[reason]]),
+    );
+  }
+}

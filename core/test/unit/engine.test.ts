@@ -1,0 +1,390 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Client } from '../kit/client.js';
+import { CONFIG, Rig } from '../kit/rig.js';
+
+const answerAll = { answer: (): number => 100 };
+
+describe('a whole session', () => {
+  it('is copied: handshake, one turn, answer, close', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.syn());
+    rig.capture(client.acknowledge());
+    rig.capture(client.send('GET / HTTP/1.1\r\n\r\n'));
+    client.hear(100);
+    rig.capture(client.acknowledge());
+    rig.capture(client.fin());
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['GET / HTTP/1.1\r\n\r\n']);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+    assert.equal(rig.engine.counters.turnsDelivered, 1);
+    assert.equal(rig.engine.counters.turnsAnswered, 1);
+    assert.equal(rig.target.connections[0]!.state, 'closed');
+    assert.equal(rig.engine.sessionsOpen, 0);
+    assert.equal(rig.engine.connectionsOpen, 0);
+    assert.equal(rig.engine.heldBytes, 0);
+    assert.deepEqual(rig.target.released, [rig.target.connections[0]!.sessionId]);
+  });
+
+  it('of twenty turns on one connection delivers each once and in order', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    let sent = '';
+    for (let turn = 0; turn < 20; turn += 1) {
+      rig.capture(client.send(`request ${turn};`));
+      sent += `request ${turn};`;
+      client.hear(100);
+      rig.wait(3);
+    }
+    rig.capture(client.fin());
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), [sent]);
+    assert.equal(rig.engine.counters.turnsCaptured, 20);
+    assert.equal(rig.engine.counters.turnsDelivered, 20);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+  });
+
+  it('that was captured in one batch is replayed turn by turn', () => {
+    const texts: number[] = [];
+    const rig = new Rig({}, { answer: (_, text) => (texts.push(text.length), 100) });
+    const client = new Client();
+    const packets = [client.syn(), client.acknowledge(), client.send('aaa')];
+    client.hear(100);
+    packets.push(client.send('bbbb'));
+    client.hear(100);
+    packets.push(client.send('ccccc'), client.fin());
+    rig.capture(...packets);
+    rig.wait(1000);
+    assert.deepEqual(texts, [3, 4, 5]);
+    assert.deepEqual(rig.target.streams(), ['aaabbbbccccc']);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+  });
+
+  it('with an upload of 1 MB arrives byte for byte', () => {
+    const rig = new Rig({}, {});
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    const body = Uint8Array.from({ length: 1_000_000 }, (_, index) => (index * 7 + (index >> 8)) & 255);
+    for (let at = 0; at < body.length; at += 40_000) rig.capture(client.send(body.subarray(at, at + 40_000)));
+    rig.wait(2000);
+    assert.deepEqual(Uint8Array.from(rig.target.connections[0]!.received), body);
+    rig.capture(client.fin());
+    rig.wait(1000);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+    assert.equal(rig.engine.heldBytes, 0);
+  });
+});
+
+describe('turn gating', () => {
+  it('holds the next turn until the target has answered the one before', () => {
+    let isReady = false;
+    const rig = new Rig({}, { answer: () => (isReady ? 100 : 0) });
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('one'));
+    client.hear(100);
+    rig.capture(client.send('two'));
+    assert.deepEqual(rig.target.streams(), ['one']);
+    isReady = true;
+    rig.target.send(rig.target.connections[0]!, 100);
+    rig.settle();
+    assert.deepEqual(rig.target.streams(), ['onetwo']);
+  });
+
+  it('is skipped with wait off (-W)', () => {
+    const rig = new Rig({ wait: false }, {});
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('one'));
+    client.hear(100);
+    rig.capture(client.send('two'));
+    assert.deepEqual(rig.target.streams(), ['onetwo']);
+  });
+
+  it('waits for the greeting of a server-first protocol', () => {
+    const rig = new Rig({}, { answer: () => 10 });
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    client.hear(78);
+    rig.capture(client.acknowledge());
+    rig.capture(client.send('login'));
+    assert.deepEqual(rig.target.streams(), ['']);
+    rig.target.send(rig.target.connections[0]!, 95);
+    rig.settle();
+    assert.deepEqual(rig.target.streams(), ['login']);
+  });
+
+  it('lets a much shorter answer pass after a quiet time, and at once when that has proved right', () => {
+    const rig = new Rig({}, { answer: () => 10 });
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    for (let turn = 0; turn < 6; turn += 1) {
+      rig.capture(client.send('x'));
+      client.hear(5000);
+      const before = rig.target.connections[0]!.received.length;
+      if (turn > 0 && turn < 4) {
+        assert.equal(before, turn);
+        rig.wait(12);
+      }
+      assert.equal(rig.target.connections[0]!.received.length, turn + 1);
+      if (turn > 0 && turn < 4) continue;
+    }
+  });
+
+  it('never blocks longer than the timeout, and says why the turn was lost', () => {
+    const rig = new Rig({}, {});
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('one'));
+    client.hear(100);
+    rig.capture(client.send('two'));
+    rig.capture(client.fin());
+    rig.wait(6000);
+    assert.deepEqual(rig.lost(), { noResponse: 1 });
+    assert.deepEqual(rig.terminals(), { noResponse: 1 });
+    assert.equal(rig.engine.counters.turnsDelivered, 1);
+  });
+});
+
+describe('targets that do not play along', () => {
+  it('refuse: the turns are lost as targetRefused', () => {
+    const rig = new Rig({}, { refuse: true });
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    rig.capture(client.send('one'));
+    rig.capture(client.fin());
+    assert.deepEqual(rig.lost(), { targetRefused: 1 });
+    assert.deepEqual(rig.terminals(), { targetRefused: 1 });
+  });
+
+  it('never answer the SYN: noResponse after the timeout', () => {
+    const rig = new Rig({}, { silent: true });
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('one'), client.fin());
+    rig.wait(10_000);
+    assert.deepEqual(rig.lost(), { noResponse: 1 });
+    assert.deepEqual(rig.terminals(), { noResponse: 1 });
+    assert.ok(rig.target.log.filter((entry) => entry === 'SYN').length >= 3, 'the SYN is repeated');
+  });
+
+  it('close after each turn: the next one goes to a fresh connection, none twice', () => {
+    const rig = new Rig(
+      {},
+      {
+        answer: (connection) => {
+          rig.target.send(connection, 100);
+          rig.target.send(connection, 0, 0x11);
+          return 0;
+        },
+      },
+    );
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    for (let turn = 0; turn < 5; turn += 1) {
+      rig.capture(client.send(`r${turn}`));
+      client.hear(100);
+    }
+    rig.capture(client.fin());
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['r0', 'r1', 'r2', 'r3', 'r4']);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+    assert.equal(rig.engine.counters.turnsDelivered, 5);
+  });
+
+  it('reset on each request: every turn is sent once, the session is named targetReset', () => {
+    const rig = new Rig(
+      {},
+      {
+        answer: (connection) => {
+          rig.target.reset(connection);
+          return 0;
+        },
+      },
+    );
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    for (let turn = 0; turn < 3; turn += 1) {
+      rig.capture(client.send(`r${turn}`));
+      client.hear(100);
+    }
+    rig.capture(client.fin());
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['r0', 'r1', 'r2']);
+    assert.deepEqual(rig.terminals(), { targetReset: 1 });
+  });
+});
+
+describe('loss on the way to the target', () => {
+  it('of any one packet is repaired', () => {
+    for (let victim = 0; victim < 8; victim += 1) {
+      let seen = 0;
+      const lose = (): boolean => {
+        seen += 1;
+        return seen - 1 === victim;
+      };
+      const rig = new Rig({}, { ...answerAll, lose });
+      const client = new Client();
+      rig.capture(client.syn(), client.acknowledge());
+      rig.capture(client.send('one'));
+      client.hear(100);
+      rig.capture(client.send('two'));
+      client.hear(100);
+      rig.capture(client.fin());
+      rig.wait(20_000);
+      assert.deepEqual(rig.target.streams(), ['onetwo'], `packet ${victim} lost`);
+      assert.deepEqual(rig.terminals(), { copied: 1 }, `packet ${victim} lost`);
+    }
+  });
+
+  it('of one in ten in an upload is repaired', () => {
+    let seen = 0;
+    const lose = (): boolean => {
+      seen += 1;
+      return seen % 10 === 7;
+    };
+    const rig = new Rig({}, { lose });
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    const body = Uint8Array.from({ length: 200_000 }, (_, index) => index & 255);
+    for (let at = 0; at < body.length; at += 20_000) rig.capture(client.send(body.subarray(at, at + 20_000)));
+    rig.capture(client.fin());
+    rig.wait(200_000);
+    assert.deepEqual(Uint8Array.from(rig.target.connections[0]!.received), body);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+  });
+});
+
+describe('capture', () => {
+  it('reordered and repeated gives the same stream', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    const first = client.send('abc');
+    const second = client.send('def');
+    const third = client.send('ghi');
+    rig.capture(third, first);
+    rig.capture(third);
+    rig.capture(second, first);
+    rig.capture(client.fin());
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['abcdefghi']);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+  });
+
+  it('joins a running connection at the start of a turn', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.send('half of a request'));
+    rig.capture(client.send('its rest'));
+    client.hear(100);
+    rig.capture(client.send('whole'));
+    client.hear(100);
+    rig.capture(client.send('second'));
+    rig.capture(client.fin());
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['wholesecond']);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+    assert.equal(rig.engine.counters.turnsBeforeJoin, 1);
+  });
+
+  it('with -O leaves running connections alone', () => {
+    const rig = new Rig({ fullSessionsOnly: true }, answerAll);
+    const client = new Client();
+    rig.capture(client.send('a'));
+    client.hear(100);
+    rig.capture(client.send('b'));
+    assert.deepEqual(rig.target.streams(), []);
+  });
+
+  it('with a turn missing loses that turn and goes on', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    for (let turn = 0; turn < 10; turn += 1) {
+      const packet = client.send(`r${turn};`);
+      if (turn !== 4) rig.capture(packet);
+      client.hear(100);
+      rig.wait(10);
+    }
+    rig.wait(3000);
+    rig.capture(client.fin());
+    rig.wait(1000);
+    assert.equal(rig.target.streams().join(''), 'r0;r1;r2;r3;r5;r6;r7;r8;r9;');
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+    assert.deepEqual(rig.terminals(), { captureGap: 1 });
+  });
+
+  it('of thirty connections from one port copies thirty', () => {
+    const rig = new Rig({}, answerAll);
+    for (let round = 0; round < 30; round += 1) {
+      const client = new Client({ seq: 1000 + round * 70_000 });
+      rig.capture(client.syn(), client.acknowledge(), client.send(`r${round}`));
+      client.hear(100);
+      rig.capture(round % 2 === 0 ? client.reset() : client.fin());
+    }
+    rig.wait(2000);
+    assert.deepEqual(
+      rig.target.streams(),
+      Array.from({ length: 30 }, (_, round) => `r${round}`),
+    );
+    assert.deepEqual(rig.terminals(), { copied: 30 });
+  });
+});
+
+describe('copies and samples', () => {
+  it('-n 3 with 100 connections makes exactly 300, no two with the same source', () => {
+    const rig = new Rig({ copies: 3 }, answerAll);
+    for (let index = 0; index < 100; index += 1) {
+      const client = new Client({ clientPort: 40_000 + index * 32 });
+      rig.capture(client.syn(), client.acknowledge(), client.send('x'));
+      client.hear(100);
+      rig.capture(client.acknowledge());
+    }
+    assert.equal(rig.target.connections.length, 300);
+    assert.equal(new Set(rig.target.connections.map((connection) => connection.source)).size, 300);
+    assert.equal(rig.target.streams().filter((stream) => stream === 'x').length, 300);
+  });
+
+  it('-r 10 of 2,000 connections chooses about 200, and the same again', () => {
+    const chosen = (): string[] => {
+      const rig = new Rig({ sample: { fraction: 0.1, by: 'connection', seed: 5 } }, answerAll);
+      for (let index = 0; index < 2000; index += 1) {
+        const client = new Client({ clientPort: 20_000 + index });
+        rig.capture(client.syn(), client.acknowledge(), client.send('x'), client.fin());
+      }
+      rig.wait(2000);
+      assert.equal(rig.terminals()['sampledOut']! + rig.terminals()['copied']!, 2000);
+      return rig.target.connections.map((connection) => connection.source);
+    };
+    const first = chosen();
+    // Binomial(2000, 0.1): five standard deviations are 67.
+    assert.ok(Math.abs(first.length - 200) < 67, `${first.length}`);
+    assert.deepEqual(chosen(), first);
+  });
+
+  it('to two targets delivers everything to both', () => {
+    const target = CONFIG.mappings[0]!.targets[0]!;
+    const rig = new Rig({ mappings: [{ onlinePort: 80, targets: [target, { ...target, port: 8081 }] }] }, answerAll);
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('one'));
+    client.hear(100);
+    rig.capture(client.send('two'), client.fin());
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['onetwo', 'onetwo']);
+    assert.deepEqual(rig.terminals(), { copied: 2 });
+  });
+});
+
+describe('the end', () => {
+  it('resets what is open and closes the ledger', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('one'));
+    rig.engine.close(rig.nowMs);
+    rig.settle();
+    assert.equal(rig.target.connections[0]!.state, 'reset');
+    assert.equal(rig.engine.sessionsOpen, 0);
+    assert.equal(rig.engine.connectionsOpen, 0);
+    assert.equal(rig.engine.counters.turnsPending, 0);
+    assert.deepEqual(rig.terminals(), { interrupted: 1 });
+  });
+});
