@@ -9,6 +9,8 @@ export * from './channel/index.js';
 export * from './counters.js';
 export * from './engine.js';
 export * from './engine-config.js';
+export * from './flow/flow-hash.js';
+export * from './flow/flow-table.js';
 export * from './limits.js';
 export * as Seq from './seq.js';
 export * from './wire/bytes.js';
