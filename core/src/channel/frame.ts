@@ -67,8 +67,12 @@ export function frameName(type: number): string {
   return FRAME_NAMES.get(type) ?? `type ${type}`;
 }
 
+const IS_KNOWN = new Uint8Array(256);
+for (const type of Object.values(FRAME)) IS_KNOWN[type] = 1;
+
+/** False for types of a newer minor version: the frame is skipped. */
 export function isFrameType(type: number): type is FrameType {
-  return FRAME_NAMES.has(type);
+  return IS_KNOWN[type] === 1;
 }
 
 /** Writes a header at `offset`; flags and reserved are 0, as in every frame of version 1. */

@@ -13,6 +13,7 @@ import {
   encodeRefusal,
   FRAME,
   frameName,
+  type Goodbye,
   type Hello,
   parseHello,
   parseJoinRequest,
@@ -172,13 +173,19 @@ export class ChannelServer {
 
   /** Ends a connection whose peer may not, or no longer, use this server. */
   expel(connection: ChannelConnection, message: string): void {
+    this.#dismiss(connection, { code: 'forbidden', message });
+  }
+
+  /** Ends a connection and tells its peer to connect to another server instead. */
+  redirect(connection: ChannelConnection, host: string, port: number): void {
+    this.#dismiss(connection, { code: 'redirect', message: `go to ${socketText(host, port)}`, host, port });
+  }
+
+  #dismiss(connection: ChannelConnection, goodbye: Goodbye): void {
     for (const known of this.#connections) {
       if (known !== connection) continue;
-      known.farewell(
-        'forbidden',
-        message,
-        new ChannelError('ERR_CHANNEL_GOAWAY', `${known.remote} was expelled: ${message}`),
-      );
+      const message = `${known.remote} was dismissed (${goodbye.code}): ${goodbye.message}`;
+      known.farewell(goodbye, new ChannelError('ERR_CHANNEL_GOAWAY', message));
     }
   }
 
@@ -428,8 +435,7 @@ export class ChannelServer {
     if (identity === undefined || Date.now() < identity.notAfterMs) return;
     const message = 'the certificate has ended and was not renewed; join again with a new token';
     connection.farewell(
-      'certificateExpired',
-      message,
+      { code: 'certificateExpired', message },
       new ChannelError('ERR_CHANNEL_GOAWAY', `${connection.remote}: ${message}`),
     );
   }

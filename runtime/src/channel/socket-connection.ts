@@ -12,8 +12,9 @@ import {
   FRAME_PAYLOAD_BYTES_MAX,
   FrameDecoder,
   type FrameType,
-  type GoodbyeCode,
+  type Goodbye,
   type Hello,
+  isFrameType,
   parseGoodbye,
   REPLAY_RECORD_HEADER_BYTES,
   type ReplayBatch,
@@ -187,12 +188,15 @@ export class SocketConnection implements ChannelConnection {
   }
 
   close(reason: string): void {
-    this.farewell('closing', reason, new ChannelError('ERR_CHANNEL_GOAWAY', `closed by this side: ${reason}`));
+    this.farewell(
+      { code: 'closing', message: reason },
+      new ChannelError('ERR_CHANNEL_GOAWAY', `closed by this side: ${reason}`),
+    );
   }
 
   /** GOAWAY, then the end. */
-  farewell(code: GoodbyeCode, message: string, reason: ChannelError): void {
-    this.endWith(FRAME.GOAWAY, encodeGoodbye({ code, message }), reason);
+  farewell(goodbye: Goodbye, reason: ChannelError): void {
+    this.endWith(FRAME.GOAWAY, encodeGoodbye(goodbye), reason);
   }
 
   /** Sends a last frame and ends; the peer has {@link FAREWELL_MS} to take it. */
@@ -235,7 +239,10 @@ export class SocketConnection implements ChannelConnection {
       return;
     }
     const message = `a frame of ${this.#decoder.oversizedBytes} octets; the limit is ${FRAME_PAYLOAD_BYTES_MAX}`;
-    this.farewell('protocol', message, new ChannelError('ERR_CHANNEL_PROTOCOL', `${this.remote} announced ${message}`));
+    this.farewell(
+      { code: 'protocol', message },
+      new ChannelError('ERR_CHANNEL_PROTOCOL', `${this.remote} announced ${message}`),
+    );
   }
 
   #frame(type: number, bytes: Uint8Array, offset: number, length: number): boolean {
@@ -246,6 +253,7 @@ export class SocketConnection implements ChannelConnection {
     }
     if (type === FRAME.PONG) return true;
     if (type === FRAME.GOAWAY && this.#phase === 'open') return this.#goodbye(bytes, offset, length);
+    if (this.#phase === 'open' && !isFrameType(type)) return true;
     return this.#handlers.onFrame(type, bytes, offset, length) && this.#phase !== 'ending';
   }
 
