@@ -88,7 +88,7 @@ export class Copy {
         opened.push(source);
         return { source, alarm: new DropAlarm(), before: { packets: 0, drops: 0, freezes: 0 } };
       });
-      this.engine = new Engine(engineConfigOf(config, options.seed));
+      this.engine = new Engine(engineConfigOf(config, options.seed), edges.nowMs());
       this.lanes = config.lanes.map((address, index) => this.makeLane(index, formatSocketAddress(address), opened));
     } catch (error) {
       for (const one of opened) one.close();
@@ -159,7 +159,8 @@ export class Copy {
         const nowMs = edges.nowMs();
         if (!wasUp && nowMs - downLoggedMs < DOWN_LOG_INTERVAL_MS) return;
         downLoggedMs = nowMs;
-        logger.warn({ intercept: lane.name, err: reason }, downMessage(wasUp, lane.counters.connects > 0));
+        const message = downMessage(wasUp, lane.counters.connects > 0);
+        logger.warn({ intercept: lane.name, reason: reason.message }, message);
       },
       onDrain: () => lane.checkQueue(),
     });

@@ -33,6 +33,8 @@ export interface PipelineOptions {
 
 /** Blocks taken from one source in a turn, so that responses and timers get theirs; the kernel wakes us for the rest. */
 const BLOCKS_PER_TURN_MAX = 16;
+/** Batches of one lane that may go out in a turn, when the engine has more than one holds. */
+const FLUSH_ROUNDS_MAX = 4;
 /** No timer fires sooner: deadlines within it are served together. */
 const TIMER_GRAIN_MS = 4;
 /** setTimeout takes 31 bits. */
@@ -96,8 +98,17 @@ export class Pipeline {
   /** engine --crafted packets--> outlets */
   flush(): void {
     this.flushIsDue = false;
-    for (let lane = 0; lane < this.outlets.length; lane += 1) this.send(lane);
+    this.sendAll();
+    // Deadline 0: the batches had no room for all of it.
+    for (let round = 1; round < FLUSH_ROUNDS_MAX && this.engine.nextDeadlineMs() === 0; round += 1) {
+      this.engine.advance(this.nowMs());
+      this.sendAll();
+    }
     this.armTimer();
+  }
+
+  private sendAll(): void {
+    for (let lane = 0; lane < this.outlets.length; lane += 1) this.send(lane);
   }
 
   /** Between two blocks: what a batch has no room for would have to be sent again. */
