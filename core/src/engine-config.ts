@@ -16,7 +16,7 @@ export interface MappingConfig {
   /** Undefined: any address of this host. */
   readonly onlineAddress?: IpAddress | undefined;
   readonly onlinePort: number;
-  /** 1 to 8; each gets a full copy. All have the same IP family as the traffic they are to receive. */
+  /** 1 to 8; each gets a full copy. All are of one IP version: the mapping takes packets of that version only. */
   readonly targets: readonly TargetConfig[];
 }
 

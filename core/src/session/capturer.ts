@@ -60,6 +60,8 @@ export class Capturer {
   readonly #endpoints: Endpoint[] = [];
   #lastEndpoint = 0;
   readonly #targets: readonly (readonly TargetState[])[];
+  /** The addresses of -c: IPv4, IPv6. */
+  readonly #pools: readonly (readonly IpAddress[])[];
   readonly #header = new PacketHeader();
   readonly #options = new TcpOptions();
   #sampleLimit: number;
@@ -78,6 +80,7 @@ export class Capturer {
     this.#freeSlots = new Int32Array(max);
     for (let index = 0; index < max; index += 1) this.#freeSlots[index] = max - 1 - index;
     this.#freeCount = max;
+    this.#pools = [4, 16].map((length) => config.clientAddresses.filter((address) => address.length === length));
     let targetCount = 0;
     this.#targets = config.mappings.map((mapping) =>
       mapping.targets.map((target) => {
@@ -241,10 +244,8 @@ export class Capturer {
       for (let copy = 0; copy < this.#config.copies; copy += 1) {
         const address = this.#addressFor(captured, copy);
         const isCongested = this.#laneIsCongested[target.config.lane]!;
-        const fitsTarget = address.length === target.config.address.length;
-        const session =
-          isCongested || !fitsTarget ? undefined : this.#replayer.create(captured, target, copy, address, turn, nowMs);
-        if (session === undefined) this.#counters.terminal[fitsTarget ? 'shed' : 'targetRefused'] += 1;
+        const session = isCongested ? undefined : this.#replayer.create(captured, target, copy, address, turn, nowMs);
+        if (session === undefined) this.#counters.terminal.shed += 1;
         else made.push(session);
       }
     }
@@ -253,9 +254,9 @@ export class Capturer {
 
   /** The source address towards the target: the client's own, or one of -c that is always the same for a client. */
   #addressFor(captured: Captured, copy: number): IpAddress {
-    const pool = this.#config.clientAddresses;
-    if (pool.length === 0) return captured.clientAddress;
     const { clientAddress } = captured;
+    const pool = this.#pools[clientAddress.length === 16 ? 1 : 0]!;
+    if (pool.length === 0) return clientAddress;
     return pool[flowHash(this.#config.seed, clientAddress, 0, clientAddress.length, copy) % pool.length]!;
   }
 
@@ -593,7 +594,7 @@ function isEndpoint(endpoint: Endpoint, bytes: Uint8Array, at: number, addressBy
 }
 
 function fits(mapping: MappingConfig, bytes: Uint8Array, at: number, addressBytes: number, port: number): boolean {
-  if (mapping.onlinePort !== port) return false;
+  if (mapping.onlinePort !== port || mapping.targets[0]!.address.length !== addressBytes) return false;
   const address = mapping.onlineAddress;
   if (address === undefined) return true;
   return address.length === addressBytes && ipAddressesEqual(address, 0, bytes, at, addressBytes);
