@@ -25,5 +25,12 @@ export { Postgresql } from './servers/postgresql.js';
 export { Redis } from './servers/redis.js';
 export { Sniffer } from './sniffer.js';
 export type { StreamRecord } from './stream-record.js';
-export { type CopyOptions, type InterceptOptions, type Summary, TRAFFIC_COPY, TrafficCopy } from './traffic-copy.js';
+export {
+  type CopyOptions,
+  type CopySummary,
+  type InterceptOptions,
+  type Summary,
+  TRAFFIC_COPY,
+  TrafficCopy,
+} from './traffic-copy.js';
 export { runWrk, type WrkOptions, type WrkResult } from './wrk.js';

@@ -43,6 +43,29 @@ export interface CopyOptions extends RunOptions {
 /** Figures of a program at its end, as `--summary` writes them. */
 export type Summary = Readonly<Record<string, unknown>>;
 
+/** What tests read of a copy's summary. */
+export interface CopySummary {
+  readonly turns: {
+    readonly captured: number;
+    readonly delivered: number;
+    readonly answered: number;
+    readonly pending: number;
+    readonly lost: number;
+    readonly lostByReason: Readonly<Record<string, number>>;
+    readonly beforeJoin: number;
+  };
+  readonly engine: {
+    readonly connectionsSeen: number;
+    readonly sessionsStarted: number;
+    readonly sessionsResumed: number;
+    readonly segmentsRetransmitted: number;
+    readonly packetsSent: number;
+    readonly terminal: Readonly<Record<string, number>>;
+  };
+  readonly capture: { readonly drops: number };
+  readonly cpu: { readonly usPerTurn: number };
+}
+
 let metricsPort = 19_100;
 
 /** A running `trafficcopy copy` or `trafficcopy intercept`, started by its command and observed from outside. */
@@ -119,22 +142,32 @@ export class TrafficCopy {
       return (await this.#get('/readyz')) !== undefined && 'ready';
     });
     if (state === 'ended') {
-      throw new LabError('ERR_LAB_PROCESS', `${this.process.name} ended at its start; it said:\n${this.process.tail()}`);
+      throw new LabError(
+        'ERR_LAB_PROCESS',
+        `${this.process.name} ended at its start; it said:\n${this.process.tail()}`,
+      );
     }
   }
 
   /** The copy command that intercept prints for a newcomer, as words without the shell's quotes. */
   async joinCommand(): Promise<string[]> {
     const [line] = await this.process.waitForLine(/trafficcopy copy .*--join.*/);
-    return line
-      .trim()
-      .split(/\s+/)
-      .map((word) => word.replace(/^['"](.*)['"]$/, '$1'));
+    return wordsOf(line);
   }
 
   /** The one-time token of the printed command. */
   async joinToken(): Promise<string> {
-    const words = await this.joinCommand();
+    return this.#tokenOf(await this.joinCommand());
+  }
+
+  /** A token for one more copy, from `intercept --new-token`. */
+  async newToken(): Promise<string> {
+    const printed = await this.host.expect(TRAFFIC_COPY, ['intercept', '--new-token', '--state', this.stateDirectory]);
+    const line = printed.split('\n').find((candidate) => candidate.includes('--join')) ?? '';
+    return this.#tokenOf(wordsOf(line));
+  }
+
+  #tokenOf(words: readonly string[]): string {
     const token = words[words.indexOf('--join') + 1] ?? words.find((word) => word.startsWith('--join='))?.slice(7);
     if (token === undefined) throw new LabError('ERR_LAB_PROCESS', `no token in: ${words.join(' ')}`);
     return token;
@@ -162,6 +195,25 @@ export class TrafficCopy {
     return sum;
   }
 
+  /** Waits until the sum of a metric has grown to `least`. */
+  async waitForMetric(name: string, least: number, timeoutMs = 20_000): Promise<void> {
+    await eventually(`${this.process.name}: ${name} reaches ${least}`, timeoutMs, async () => {
+      return (await this.metric(name)) >= least;
+    });
+  }
+
+  /** Waits until every turn that a copy captured has been delivered or given up, and no new one comes. */
+  async quiet(timeoutMs = 20_000): Promise<void> {
+    let before = '';
+    await eventually(`${this.process.name} has no turns pending`, timeoutMs, async () => {
+      const pending = await this.metric('trafficcopy_copy_turns_pending');
+      const now = String(await this.metric('trafficcopy_copy_captured_packets_total'));
+      const isStill = now === before && pending === 0;
+      before = now;
+      return isStill;
+    });
+  }
+
   /** Ends it as a user does and reads its summary. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Summary> {
     const end: ProcessEnd = await this.process.stop(signal, STOP_TIMEOUT_MS);
@@ -185,6 +237,14 @@ export class TrafficCopy {
     const { status, stdout } = await this.host.run('curl', ['-sf', '-m', '5', `http://${this.#metricsAddress}${path}`]);
     return status === 0 ? stdout : undefined;
   }
+}
+
+/** Words of a printed command line, without the shell's quotes. */
+function wordsOf(line: string): string[] {
+  return line
+    .trim()
+    .split(/\s+/)
+    .map((word) => word.replace(/^['"](.*)['"]$/, '$1'));
 }
 
 function summaryFileOf(host: LabHost, name: string): string {

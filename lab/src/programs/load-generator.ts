@@ -1,7 +1,7 @@
 /**
  * HTTP clients with latencies: --host --port --connections --requests (for each connection) --total (requests in all, 0: no bound)
  *   --duration-ms (0: until all is done) --rate (requests a second in all, 0: as fast as answers come) --pipeline --body-bytes
- *   --id-start --client-port (all connections one after the other from this port) --pause-ms (between requests of a connection)
+ *   --id-start --client-port (all connections one after the other from this port) --client-port-start (each from the next one) --pause-ms (between requests of a connection)
  * A connection that has made its requests is closed by the client and replaced by a fresh one, until the bounds are reached.
  * `--requests=1` is a connection per request. Questions: run -> LoadReport, stop, progress.
  */
@@ -12,7 +12,7 @@ import { ProgramControl } from './program-control.js';
 
 const control = new ProgramControl([
   ...['host', 'port', 'connections', 'requests', 'total', 'duration-ms', 'rate', 'pipeline', 'body-bytes', 'id-start'],
-  ...['client-port', 'client-address', 'pause-ms', 'connections-total', 'close', 'timeout-ms'],
+  ...['client-port', 'client-port-start', 'client-address', 'pause-ms', 'connections-total', 'close', 'timeout-ms'],
 ]);
 const host = control.text('host', '127.0.0.1');
 const port = control.number('port', 80);
@@ -25,6 +25,7 @@ const rate = control.number('rate', 0);
 const pipeline = Math.max(1, control.number('pipeline', 1));
 const bodyBytes = control.number('body-bytes', 0);
 const clientPort = control.number('client-port', 0);
+const clientPortStart = control.number('client-port-start', 0);
 const clientAddress = control.text('client-address', '');
 const pauseMs = control.number('pause-ms', 0);
 const closing = control.text('close', 'fin');
@@ -85,12 +86,13 @@ class Client {
 
   constructor(finish: () => void) {
     this.#finish = finish;
+    const localPort = clientPortStart > 0 ? clientPortStart + connections : clientPort;
     connections += 1;
     this.#socket = connect({
       host,
       port,
       noDelay: true,
-      ...(clientPort > 0 ? { localPort: clientPort } : {}),
+      ...(localPort > 0 ? { localPort } : {}),
       ...(clientAddress === '' ? {} : { localAddress: clientAddress }),
     });
     this.#socket.setTimeout(timeoutMs, () => this.#end('timeout'));

@@ -1,0 +1,127 @@
+/** nginx as online and target at full speed: no request lost, none sent twice, each connection's requests in their order. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Nginx, type NginxRequest, runWrk } from '../../../src/index.js';
+import { CopyLab, type CopyLabOptions, ONLINE_PORT, TARGET_PORT } from '../kit/copy-lab.js';
+
+interface LoadCase {
+  readonly name: string;
+  readonly path: string;
+  readonly connections: number;
+  readonly seconds: number;
+  readonly isClosing: boolean;
+  readonly options: CopyLabOptions;
+}
+
+const CASES: readonly LoadCase[] = [
+  {
+    name: '20 keep-alive connections, Tunnel, IPv4',
+    path: '/',
+    connections: 20,
+    seconds: 10,
+    isClosing: false,
+    options: { delivery: 'tunnel', family: 4 },
+  },
+  {
+    name: '20 keep-alive connections, Direct, IPv6',
+    path: '/',
+    connections: 20,
+    seconds: 10,
+    isClosing: false,
+    options: { delivery: 'direct', family: 6 },
+  },
+  {
+    name: 'a connection per request, Tunnel, IPv6',
+    path: '/',
+    connections: 20,
+    seconds: 10,
+    isClosing: true,
+    options: { delivery: 'tunnel', family: 6 },
+  },
+  {
+    name: 'a connection per request, Direct, IPv4',
+    path: '/',
+    connections: 20,
+    seconds: 10,
+    isClosing: true,
+    options: { delivery: 'direct', family: 4 },
+  },
+  {
+    name: '100 KB responses, Tunnel, IPv4',
+    path: '/100k',
+    connections: 20,
+    seconds: 10,
+    isClosing: false,
+    options: { delivery: 'tunnel', family: 4, lab: { wire: 'segments' } },
+  },
+  {
+    name: '100 KB responses, Direct, IPv6',
+    path: '/100k',
+    connections: 20,
+    seconds: 5,
+    isClosing: false,
+    options: { delivery: 'direct', family: 6 },
+  },
+];
+
+/** The URIs of each connection in their order, by the client's address and port and by the order of its connections. */
+function byConnection(requests: readonly NginxRequest[]): Map<string, string[]> {
+  const names = new Map<number, string>();
+  const uses = new Map<string, number>();
+  const connections = new Map<string, string[]>();
+  for (const { client, connection, uri } of requests) {
+    let name = names.get(connection);
+    if (name === undefined) {
+      const use = uses.get(client) ?? 0;
+      uses.set(client, use + 1);
+      name = `${client} #${use}`;
+      names.set(connection, name);
+      connections.set(name, []);
+    }
+    connections.get(name)!.push(uri);
+  }
+  return connections;
+}
+
+function expectSameRequests(online: readonly NginxRequest[], target: readonly NginxRequest[]): void {
+  const [expected, actual] = [byConnection(online), byConnection(target)];
+  const differences: string[] = [];
+  for (const [name, uris] of expected) {
+    const arrived = actual.get(name) ?? [];
+    if (arrived.join() === uris.join()) continue;
+    const seen = new Set(arrived);
+    const missing = uris.filter((uri) => !seen.has(uri)).length;
+    differences.push(
+      `${name}: ${uris.length} requests at online, ${arrived.length} at the target, ${missing} missing there`,
+    );
+  }
+  for (const name of actual.keys()) if (!expected.has(name)) differences.push(`${name}: only at the target`);
+  assert.equal(
+    differences.length,
+    0,
+    `${differences.length} of ${expected.size} connections differ:\n${differences.slice(0, 10).join('\n')}`,
+  );
+}
+
+for (const { name, path, connections, seconds, isClosing, options } of CASES) {
+  test(`nginx, ${name}: every request arrives once, on its connection, in its order`, async (context) => {
+    await CopyLab.with(options, async (copyLab) => {
+      const online = await Nginx.start(copyLab.online, { port: ONLINE_PORT });
+      const target = await Nginx.start(copyLab.target, { port: TARGET_PORT });
+      await copyLab.start();
+      const host = copyLab.family === 6 ? `[${copyLab.online.ipv6}]` : copyLab.online.ipv4;
+      const url = `http://${host}:${ONLINE_PORT}${path}`;
+      const wrk = await runWrk(copyLab.client, { url, connections, seconds, isClosing, isNumbered: true });
+      assert.equal(wrk.errors, 0, 'the clients of online met errors');
+      const summary = await copyLab.finish();
+      const [atOnline, atTarget] = [await online.requests(), await target.requests()];
+      context.diagnostic(
+        `${Math.round(wrk.requestsPerSecond)} requests/s, p99 ${wrk.latencyUs.p99} us, copy ${summary.cpu.usPerTurn.toFixed(1)} us/request`,
+      );
+      assert.ok(atOnline.length >= wrk.requests);
+      expectSameRequests(atOnline, atTarget);
+      assert.equal(summary.capture.drops, 0);
+      assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
+    });
+  });
+}

@@ -1,0 +1,80 @@
+/** How often and which connections are copied: -n, -r, and one source port used again and again. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CopyLab, ONLINE_PORT, TARGET_PORT } from './kit/copy-lab.js';
+import { expectSameStreams, expectStreamsTimes, streamsOf } from './kit/streams.js';
+
+for (const delivery of ['tunnel', 'direct'] as const) {
+  test(`${delivery}: -n 3 of 100 connections arrives exactly three times`, async () => {
+    await CopyLab.with({ delivery, copyFlags: ['-n', '3'] }, async (copyLab) => {
+      const online = await copyLab.online.program('recording-server', { port: ONLINE_PORT });
+      const target = await copyLab.target.program('recording-server', { port: TARGET_PORT });
+      await copyLab.start();
+      await copyLab.load({ connections: 100, requests: 20, 'connections-total': 100 });
+      const summary = await copyLab.finish();
+      const [atOnline, atTarget] = [await streamsOf(online), await streamsOf(target)];
+      assert.equal(atOnline.length, 100);
+      assert.equal(atTarget.length, 300);
+      expectStreamsTimes(atOnline, atTarget, 3);
+      assert.equal(summary.turns.lost, 0);
+      assert.equal(summary.turns.delivered, 6_000);
+    });
+  });
+}
+
+test('-r 10 of 2,000 connections copies a tenth within binomial bounds, and the same ones again with the same seed', async () => {
+  const chosen: string[][] = [];
+  // The same lab for both runs, with ports given by the test, so that the same connections come twice.
+  await CopyLab.with({ copyFlags: ['-r', '10', '--seed', '42'] }, async (copyLab) => {
+    await copyLab.online.program('recording-server', { port: ONLINE_PORT });
+    const target = await copyLab.target.program('recording-server', { port: TARGET_PORT });
+    await copyLab.listenForLeaks();
+    await copyLab.startIntercept();
+    let seen = 0;
+    for (const run of [1, 2]) {
+      // The second run has the certificate of the first in its state directory.
+      const join = run === 1 ? await copyLab.intercept.joinToken() : undefined;
+      await copyLab.startCopy({ join, name: `copy-${run}`, stateOf: 'copy' });
+      const load = await copyLab.load({
+        connections: 20,
+        requests: 1,
+        'connections-total': 2_000,
+        'client-port-start': 20_000,
+        close: 'reset',
+      });
+      assert.equal(load.connections, 2_000);
+      await copyLab.copy.quiet();
+      const streams = await streamsOf(target);
+      chosen.push(
+        streams
+          .slice(seen)
+          .map((stream) => stream.client)
+          .sort(),
+      );
+      seen = streams.length;
+      if (run === 1) await copyLab.copy.stop();
+    }
+    const summary = await copyLab.finish();
+    assert.equal(summary.turns.lost, 0);
+  });
+  const [first = [], second = []] = chosen;
+  // Mean 200, standard deviation sqrt(2000 x 0.1 x 0.9) = 13.4: four of them to either side.
+  assert.ok(first.length >= 146 && first.length <= 254, `${first.length} of 2,000`);
+  assert.deepEqual(second, first);
+});
+
+for (const close of ['reset', 'server'] as const) {
+  test(`30 successive connections from one source port, ended by ${close === 'reset' ? 'a reset of the client' : 'the server'}: 30 arrive`, async () => {
+    await CopyLab.with({}, async (copyLab) => {
+      const online = await copyLab.online.program('recording-server', { port: ONLINE_PORT });
+      const target = await copyLab.target.program('recording-server', { port: TARGET_PORT });
+      await copyLab.start();
+      await copyLab.load({ connections: 1, requests: 1, 'connections-total': 30, 'client-port': 23_456, close });
+      const summary = await copyLab.finish();
+      const [atOnline, atTarget] = [await streamsOf(online), await streamsOf(target)];
+      assert.equal(atOnline.length, 30);
+      expectSameStreams(atOnline, atTarget);
+      assert.equal(summary.turns.lost, 0);
+    });
+  });
+}
