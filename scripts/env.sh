@@ -11,5 +11,3 @@ elif command -v node >/dev/null; then
   [ -e "$NODE_DIR/include/node/node_api.h" ] || NODE_DIR=
 fi
 export NODE_DIR PATH
-# npm must not use the headers of another Node.js that its own configuration may name.
-export npm_config_nodedir=$NODE_DIR
