@@ -20,6 +20,8 @@ export interface InterceptConfig extends ProgramConfig {
   readonly targets: readonly ServedTarget[];
   /** Responses to these clients are let through (-x). */
   readonly pass: readonly AddressRange[];
+  /** Addresses of the target's own host that copies may use as client addresses. */
+  readonly allowedSources: readonly AddressRange[];
   /** The target's network namespace; undefined: the own one. */
   readonly netnsPath: string | undefined;
   readonly port: number;
@@ -50,12 +52,24 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
       '--queue nfqueue does not work with --netns: the package opens its queue in the own namespace only; start intercept with "ip netns exec" or "nsenter", or use --queue native',
     );
   }
-  const { targets, pass, netnsPath, port, bindAddress, stateDirectory, tokenTtlMs, newToken, insecure } = values;
+  const {
+    targets,
+    pass,
+    allowedSources,
+    netnsPath,
+    port,
+    bindAddress,
+    stateDirectory,
+    tokenTtlMs,
+    newToken,
+    insecure,
+  } = values;
   const { queueLengthMax, queue, queueNumber, iptables } = values;
   return {
     ...programConfig(values, []),
     targets,
     pass,
+    allowedSources,
     netnsPath,
     port,
     bindAddress,

@@ -41,6 +41,16 @@ export const INTERCEPT_FLAGS = {
     value: addressRangeValue,
     itemsMax: 256,
   },
+  allowedSources: {
+    kind: 'list',
+    long: 'allow-source',
+    argument: 'IP,…',
+    group: SERVE,
+    help: 'Let copies use these addresses of this host itself as client addresses, addresses or ranges like 127.0.0.0/8; a target may trust them',
+    defaultNote: 'none',
+    value: addressRangeValue,
+    itemsMax: 64,
+  },
   netnsPath: {
     kind: 'value',
     long: 'netns',

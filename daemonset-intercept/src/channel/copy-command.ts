@@ -1,0 +1,41 @@
+import { networkInterfaces } from 'node:os';
+import { formatIpAddress } from '@trafficcopy/core';
+import { formatSocketAddress } from '@trafficcopy/runtime';
+import type { InterceptConfig } from '../config.js';
+
+/** Stands for the port of the online server where nothing says which. */
+const PORT_EXAMPLE = 80;
+
+export interface CopyCommand {
+  readonly text: string;
+  /** What the reader has to put in; undefined when nothing. */
+  readonly hint: string | undefined;
+}
+
+/** The command to run where the online server is: ready-made as far as intercept knows. */
+export function copyCommand(
+  config: Pick<InterceptConfig, 'targets' | 'port' | 'bindAddress'>,
+  token: string,
+  hostAddress: string = firstAddress(),
+): CopyCommand {
+  const host = config.bindAddress === undefined ? hostAddress : formatIpAddress(config.bindAddress);
+  const [target] = config.targets;
+  const address = target?.address === undefined ? hostAddress : formatIpAddress(target.address);
+  const port = target?.port ?? PORT_EXAMPLE;
+  const intercept = formatSocketAddress({ host, port: config.port });
+  const mapping = `${port}-${formatSocketAddress({ host: address, port })}`;
+  return {
+    text: `trafficcopy copy -x ${mapping} -s ${intercept} --join ${token}`,
+    hint:
+      target?.port === undefined
+        ? `(-x ONLINE-PORT-TARGET-IP:TARGET-PORT: put your ports in place of ${PORT_EXAMPLE})`
+        : undefined,
+  };
+}
+
+/** The first address by which others can reach this host; IPv4 before IPv6. */
+function firstAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const reachable = addresses.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
+  return (reachable.find(({ family }) => family === 'IPv4') ?? reachable[0])?.address ?? '127.0.0.1';
+}

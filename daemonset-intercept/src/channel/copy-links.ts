@@ -1,0 +1,62 @@
+import type { ChannelConnection } from '@trafficcopy/runtime';
+import type { TargetPattern } from '../targets/target-gate.js';
+import { CopyLink } from './copy-link.js';
+
+/** The connections of all copies, and those that ended a short while ago and whose flows wait. Bounded. */
+export class CopyLinks {
+  readonly ownersMax: number;
+  readonly #byOwner: (CopyLink | undefined)[];
+  readonly #byConnection = new Map<number, CopyLink>();
+
+  /** As many may wait as can be up. */
+  constructor(connectionsMax: number) {
+    this.ownersMax = connectionsMax * 2;
+    this.#byOwner = new Array<CopyLink | undefined>(this.ownersMax).fill(undefined);
+  }
+
+  /** Copies that are connected. */
+  get up(): number {
+    return this.#byConnection.size;
+  }
+
+  /** A copy said HELLO. Undefined when all places are taken. */
+  open(connection: ChannelConnection, permitted: readonly TargetPattern[] | undefined): CopyLink | undefined {
+    const owner = this.#byOwner.indexOf(undefined);
+    if (owner < 0) return undefined;
+    const link = new CopyLink(owner, connection, permitted);
+    this.#byOwner[owner] = link;
+    this.#byConnection.set(connection.id, link);
+    return link;
+  }
+
+  of(connection: ChannelConnection): CopyLink | undefined {
+    return this.#byConnection.get(connection.id);
+  }
+
+  /** The link of an owner number that a flow has: a flow never outlives its link. */
+  at(owner: number): CopyLink {
+    return this.#byOwner[owner]!;
+  }
+
+  all(): CopyLink[] {
+    return this.#byOwner.filter((link) => link !== undefined);
+  }
+
+  down(link: CopyLink, graceEndsMs: number): void {
+    this.#byConnection.delete(link.connection.id);
+    link.graceEndsMs = graceEndsMs;
+  }
+
+  /** Those whose copy did not come back in time; and the one that waits longest when no place is left. */
+  expired(nowMs: number): CopyLink[] {
+    const waiting = this.all().filter((link) => !link.isUp);
+    const late = waiting.filter((link) => link.graceEndsMs <= nowMs);
+    if (late.length > 0 || this.#byOwner.includes(undefined)) return late;
+    return waiting.sort((a, b) => a.graceEndsMs - b.graceEndsMs).slice(0, 1);
+  }
+
+  forget(link: CopyLink): void {
+    this.#byConnection.delete(link.connection.id);
+    this.#byOwner[link.owner] = undefined;
+  }
+}

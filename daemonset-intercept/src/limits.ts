@@ -1,0 +1,34 @@
+/** Sizes that are fixed at the start. At each of them something is refused and counted; nothing grows. */
+export interface InterceptLimits {
+  /** Flows of all copies together. */
+  readonly flowsMax: number;
+  /** Addresses and ports of targets that flows were opened to. */
+  readonly endpointsMax: number;
+  /** Established connections of copies. */
+  readonly connectionsMax: number;
+  /** First responses that wait for their REGISTER. */
+  readonly parkedMax: number;
+  /** How long they wait. */
+  readonly parkedMs: number;
+  /** How long the flows of a lost connection wait for their copy. */
+  readonly graceMs: number;
+  /** A flow without a packet in either direction is forgotten after so long. */
+  readonly idleMs: number;
+  /** RST packets in a second, for responses that nobody wants. */
+  readonly resetsPerSecondMax: number;
+  /** Octets that may wait for one copy. */
+  readonly connectionQueueBytesMax: number;
+}
+
+/** About 20 MB of tables in all. */
+export const INTERCEPT_LIMITS_DEFAULT: InterceptLimits = {
+  flowsMax: 262_144,
+  endpointsMax: 4096,
+  connectionsMax: 256,
+  parkedMax: 4096,
+  parkedMs: 1000,
+  graceMs: 30_000,
+  idleMs: 3_600_000,
+  resetsPerSecondMax: 2000,
+  connectionQueueBytesMax: 16 * 1024 * 1024,
+};

@@ -1,0 +1,190 @@
+import { NativeError } from '@trafficcopy/native';
+import {
+  Authority,
+  ChannelError,
+  MetricsServer,
+  PcapngRecorder,
+  PidFile,
+  ProgramLog,
+  StartError,
+  StatusLine,
+  StopRequest,
+  SummaryFile,
+} from '@trafficcopy/runtime';
+import { copyCommand } from './channel/copy-command.js';
+import type { InterceptConfig } from './config.js';
+import { createInterceptCounters } from './counters.js';
+import { Intercept } from './intercept.js';
+import type { InterceptFigures } from './intercept-figures.js';
+import { interceptStatus, lossText } from './intercept-status.js';
+import { interceptSummaryJson, interceptSummaryTable } from './intercept-summary.js';
+import { interceptMetrics } from './metrics.js';
+
+const TICK_MS = 1000;
+/** Without a terminal, how often the log says how it goes. */
+const PROGRESS_LOG_TICKS = 60;
+const TABLE_WIDTH_DEFAULT = 100;
+
+/**
+ * `trafficcopy intercept`: serves until a signal or the end of --duration, then restores what it found.
+ *
+ * @returns the exit code: 0 after an orderly end
+ * @throws StartError, RulesError, StateError: it could not start; nothing is left changed
+ */
+export async function runIntercept(config: InterceptConfig): Promise<number> {
+  if (config.newToken) return await printToken(config);
+  const statusLine = new StatusLine();
+  const log = new ProgramLog({ program: 'intercept', config, statusLine });
+  try {
+    return await new InterceptProgram(config, log, statusLine).run();
+  } catch (error) {
+    throw startFailure(error);
+  } finally {
+    statusLine.close();
+    log.close();
+  }
+}
+
+/** --new-token: the command for one more copy of a running intercept. */
+async function printToken(config: InterceptConfig): Promise<number> {
+  const authority = await Authority.open({ directory: config.stateDirectory, role: 'intercept', name: 'intercept' });
+  printCommand(config, await authority.issueToken({ lifetimeMs: config.tokenTtlMs }));
+  return 0;
+}
+
+function printCommand(config: InterceptConfig, token: string): void {
+  const { text, hint } = copyCommand(config, token);
+  const minutes = Math.round(config.tokenTtlMs / 60_000);
+  const validity = minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
+  const lines = [`Run this where the online server is (once, within ${validity}):`, `  ${text}`];
+  if (hint !== undefined) lines.push(`  ${hint}`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** The intercept with everything around it that a user sees. */
+class InterceptProgram {
+  readonly #config: InterceptConfig;
+  readonly #log: ProgramLog;
+  readonly #statusLine: StatusLine;
+  #ticks = 0;
+
+  constructor(config: InterceptConfig, log: ProgramLog, statusLine: StatusLine) {
+    this.#config = config;
+    this.#log = log;
+    this.#statusLine = statusLine;
+  }
+
+  async run(): Promise<number> {
+    const config = this.#config;
+    const { logger } = this.#log;
+    for (const note of config.notes) logger.warn(note);
+    const summaryFile = config.summaryFile === undefined ? undefined : new SummaryFile(config.summaryFile);
+    // From here on a signal ends in order, whatever is being done.
+    const stopRequest = new StopRequest({ durationMs: config.durationMs, hasLogFile: config.logFile !== undefined });
+    const closers: (() => unknown)[] = [() => stopRequest.close()];
+    try {
+      const pidFile = config.pidFile === undefined ? undefined : new PidFile(config.pidFile);
+      closers.push(() => pidFile?.remove());
+      const recorder = this.#openRecorder();
+      closers.push(() => recorder?.close());
+      let intercept: Intercept | undefined;
+      const metricsServer = await this.#serveMetrics(() => intercept);
+      closers.push(() => metricsServer?.close());
+      intercept = await Intercept.open({ config, logger, recorder });
+      return await this.#serve(intercept, stopRequest, summaryFile);
+    } finally {
+      for (const close of closers.reverse()) await close();
+    }
+  }
+
+  async #serve(intercept: Intercept, stopRequest: StopRequest, summaryFile: SummaryFile | undefined): Promise<number> {
+    const { logger } = this.#log;
+    let timer: NodeJS.Timeout | undefined;
+    let reason = 'failed';
+    try {
+      const token = await intercept.issueToken();
+      if (token !== undefined) printCommand(this.#config, token);
+      else
+        logger.warn('--insecure: the channel is plain TCP, and anybody who reaches its port can inject packets here');
+      let before = intercept.figures();
+      timer = setInterval(() => {
+        before = this.#tick(intercept, before);
+      }, TICK_MS);
+      reason = await stopRequest.requested;
+    } finally {
+      clearInterval(timer);
+      const figures = await intercept.close();
+      this.#statusLine.close();
+      logger.info({ reason, responses: figures.counters.responses, lost: lossText(figures) }, 'ended');
+      this.#writeSummary(figures, reason, summaryFile);
+    }
+    return 0;
+  }
+
+  #openRecorder(): PcapngRecorder | undefined {
+    const path = this.#config.recordFile;
+    if (path === undefined) return undefined;
+    return new PcapngRecorder({ path, onStop: (message) => this.#log.logger.error(message) });
+  }
+
+  async #serveMetrics(intercept: () => Intercept | undefined): Promise<MetricsServer | undefined> {
+    const address = this.#config.metrics;
+    if (address === undefined) return undefined;
+    const { registry } = interceptMetrics(() => intercept()?.figures() ?? NO_FIGURES);
+    const readiness = (): string | undefined => (intercept() ?? STARTING).unreadyReason();
+    const server = new MetricsServer({ address, registry, readiness });
+    await server.listen();
+    return server;
+  }
+
+  #tick(intercept: Intercept, before: InterceptFigures): InterceptFigures {
+    this.#ticks += 1;
+    const isLogged = !this.#statusLine.isTerminal && this.#ticks % PROGRESS_LOG_TICKS === 0;
+    if (!this.#statusLine.isTerminal && !isLogged) return before;
+    const now = intercept.figures();
+    if (isLogged) {
+      const { packetsInjected, responses } = now.counters;
+      const { copies, flows } = now;
+      this.#log.logger.info({ copies, flows, packetsInjected, responses, lost: lossText(now) }, 'progress');
+    } else {
+      this.#statusLine.update(interceptStatus(before, now));
+    }
+    return now;
+  }
+
+  #writeSummary(figures: InterceptFigures, reason: string, file: SummaryFile | undefined): void {
+    const width = process.stdout.columns ?? TABLE_WIDTH_DEFAULT;
+    process.stdout.write(`${interceptSummaryTable(figures).render(width)}\n`);
+    try {
+      file?.write(interceptSummaryJson(figures, reason));
+    } catch (error) {
+      this.#log.logger.error({ err: error }, `--summary: ${file?.path} could not be written`);
+    }
+  }
+}
+
+const STARTING = { unreadyReason: () => 'intercept is starting' };
+const NO_FIGURES: InterceptFigures = {
+  elapsedMs: 0,
+  counters: createInterceptCounters(),
+  queue: { packets: 0, queueDropped: 0, userDropped: 0 },
+  sendErrors: {},
+  flows: 0,
+  flowsMax: 0,
+  copies: 0,
+  queuedBytes: 0,
+  connections: 0,
+  peersRefused: 0,
+  cpuUserUs: 0,
+  cpuSystemUs: 0,
+  rssBytes: 0,
+};
+
+/** What the parts say, as what the program says to its user. */
+function startFailure(error: unknown): unknown {
+  if (error instanceof NativeError) {
+    return new StartError(`ERR_START_${error.code.slice('ERR_'.length)}`, error.message, { cause: error });
+  }
+  if (error instanceof ChannelError) return new StartError('ERR_START_CHANNEL', error.message, { cause: error });
+  return error;
+}

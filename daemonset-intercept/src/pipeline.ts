@@ -1,0 +1,349 @@
+/**
+ * THE WALK BACK: how a copied packet reaches the target, and its response the copy.
+ *
+ *     PACKETS frame ──► each record: whole? its flow known, or a SYN to a served target? ──► raw socket ──► lo ──► target
+ *     REGISTER, RELEASE frames ──► flows                                                                             │
+ *     HEADERS frame ◄── buffer of the flow's connection ◄── flow known? ◄── header ◄── NFQUEUE (dropped) ◄───────────┘
+ *
+ * Everything happens on one thread and synchronously. Bytes stay where the channel and the queue put them; what one frame brought
+ * goes to the kernel in one call, what one turn of the queue brought goes to each copy in one frame. Nothing here throws
+ * for what is in a frame or a packet: it is a counter, and where the copy can do something about it, an event.
+ */
+import {
+  ACK,
+  ENTRY_CAPTURED_BYTES,
+  ENTRY_OFFSET,
+  ENTRY_WIRE_BYTES,
+  FIN,
+  PACKET_ENTRY_FIELDS,
+  type PacketBatch,
+  PacketHeader,
+  parsePacket,
+  parseTcpOptions,
+  RECORD_OPEN,
+  RECORD_RELEASE,
+  REPLAY_RECORD_HEADER_BYTES,
+  RESPONSE_EVENT_FLOW_TABLE_FULL,
+  RESPONSE_EVENT_FLOW_TAKEN,
+  RESPONSE_EVENT_TARGET_UNKNOWN,
+  RST,
+  readU16,
+  readU32,
+  Seq,
+  SYN,
+  TcpOptions,
+} from '@trafficcopy/core';
+import type { CopyLink } from './channel/copy-link.js';
+import type { CopyLinks } from './channel/copy-links.js';
+import type { InterceptCounters, RefusalReason } from './counters.js';
+import { InjectionBatch } from './injector/injection-batch.js';
+import { isPlainPacket } from './injector/packet-check.js';
+import type { PacketSender } from './injector/packet-sender.js';
+import { ResetWriter } from './injector/reset-writer.js';
+import type { InterceptLimits } from './limits.js';
+import { ParkedResponses } from './responses/parked-responses.js';
+import { writeEventRecord, writeSegmentRecord } from './responses/response-record-writer.js';
+import type { ResponseSource } from './responses/response-source.js';
+import { FlowRegistry } from './targets/flow-registry.js';
+import type { TargetGate } from './targets/target-gate.js';
+
+/** Reads of the queue in one turn of the loop, so that frames get theirs; the kernel wakes us for the rest. */
+const READS_PER_TURN_MAX = 32;
+const INJECTION_PACKETS_MAX = 4096;
+const NONE = -1;
+
+export interface PipelineOptions {
+  readonly sender: PacketSender;
+  readonly source: ResponseSource;
+  readonly gate: TargetGate;
+  readonly links: CopyLinks;
+  readonly counters: InterceptCounters;
+  readonly limits: InterceptLimits;
+  /** Seeds the hashes of the flow tables. */
+  readonly seed: number;
+  /** A clock that never goes back, milliseconds. */
+  readonly nowMs: () => number;
+  /** Sees every batch that is injected and every batch of responses (--record). */
+  readonly recorder?: { recordPackets(direction: 'sent' | 'answered', batch: PacketBatch): void } | undefined;
+}
+
+export class Pipeline {
+  readonly flows: FlowRegistry;
+  readonly #options: PipelineOptions;
+  readonly #counters: InterceptCounters;
+  readonly #links: CopyLinks;
+  readonly #parked: ParkedResponses;
+  readonly #resets: ResetWriter;
+  readonly #batch = new InjectionBatch(INJECTION_PACKETS_MAX);
+  readonly #header = new PacketHeader();
+  readonly #tcpOptions = new TcpOptions();
+  readonly #waiting: CopyLink[] = [];
+  /** Before it, responses of unknown flows are not reset: their copies may be on their way back. */
+  #quietUntilMs: number;
+  #resetBudget = 0;
+
+  constructor(options: PipelineOptions) {
+    const { limits, seed, nowMs } = options;
+    this.#options = options;
+    this.#counters = options.counters;
+    this.#links = options.links;
+    this.flows = new FlowRegistry(limits.flowsMax, limits.endpointsMax, options.links.ownersMax, seed);
+    this.#parked = new ParkedResponses(limits.parkedMax, limits.parkedMs, seed ^ 0x3c6ef372);
+    this.#resets = new ResetWriter(options.sender);
+    this.#quietUntilMs = nowMs() + limits.graceMs;
+  }
+
+  start(): void {
+    this.#options.source.start(() => this.drain());
+  }
+
+  /** copy --PACKETS--> target. `isRegister`: the flows are made known, nothing is injected. */
+  packets(link: CopyLink, bytes: Uint8Array, offset: number, length: number, isRegister: boolean): void {
+    const nowMs = this.#options.nowMs();
+    const end = offset + length;
+    this.#batch.reset(bytes);
+    let at = offset;
+    while (at < end) {
+      const packetBytes = at + REPLAY_RECORD_HEADER_BYTES <= end ? readU16(bytes, at + 4) : 0;
+      const packetAt = at + REPLAY_RECORD_HEADER_BYTES;
+      const next = packetAt + ((packetBytes + 3) & ~3);
+      const kind = bytes[at + 6]!;
+      if (next > end || kind > RECORD_RELEASE || (kind === RECORD_RELEASE) !== (packetBytes === 0)) {
+        this.#counters.recordsRefused.malformed += 1;
+        break;
+      }
+      const sessionId = readU32(bytes, at);
+      if (kind === RECORD_RELEASE) this.#release(link, sessionId);
+      else if (this.#admits(link, bytes, packetAt, packetBytes, sessionId, kind, nowMs) && !isRegister) {
+        if (this.#batch.isFull) this.#inject();
+        this.#batch.add(packetAt, packetBytes);
+      }
+      at = next;
+    }
+    this.#inject();
+    this.#flushWaiting();
+  }
+
+  /** Hands the packets that passed to the kernel. Their responses come by the queue, later. */
+  #inject(): void {
+    const batch = this.#batch;
+    if (batch.count === 0) return;
+    const sent = this.#options.sender.send(batch);
+    this.#counters.packetsInjected += sent;
+    this.#counters.packetsFailed += batch.count - sent;
+    this.#options.recorder?.recordPackets('sent', batch);
+    batch.reset(batch.bytes);
+  }
+
+  /** Whether a record's packet may go to the target; what it says about its flow is taken over. */
+  #admits(
+    link: CopyLink,
+    bytes: Uint8Array,
+    packetAt: number,
+    packetBytes: number,
+    sessionId: number,
+    kind: number,
+    nowMs: number,
+  ): boolean {
+    const header = this.#header;
+    this.#counters.packetsReceived += 1;
+    this.#counters.bytesReceived += packetBytes;
+    if (!isPlainPacket(bytes, packetAt, packetBytes, header)) return this.#refuse('badPacket');
+    let flow = this.flows.findSent(bytes, header);
+    if (kind === RECORD_OPEN) {
+      flow = this.#open(link, bytes, header, flow, sessionId, nowMs);
+      if (flow === NONE) return false;
+    } else if (flow === NONE || this.flows.ownerOf(flow) !== link.owner || this.flows.sessionIdOf(flow) !== sessionId) {
+      return this.#refuse('flowUnknown');
+    }
+    const phantom = (header.flags & SYN ? 1 : 0) + (header.flags & FIN ? 1 : 0);
+    this.flows.noteSent(flow, Seq.add(header.seq, header.payloadBytes + phantom));
+    this.flows.touch(flow, nowMs);
+    return true;
+  }
+
+  /** The SYN of a flow: its first, one more, or the one that says «it is still mine» after a reconnection. */
+  #open(
+    link: CopyLink,
+    bytes: Uint8Array,
+    header: PacketHeader,
+    known: number,
+    sessionId: number,
+    nowMs: number,
+  ): number {
+    if ((header.flags & (SYN | ACK | FIN | RST)) !== SYN) return this.#refuseOpen('notSyn');
+    if (known !== NONE) {
+      const owner = this.#links.at(this.flows.ownerOf(known));
+      if (owner !== link) {
+        if (!link.mayTakeOver(owner)) {
+          return this.#refuseOpen('flowTaken', link, sessionId, RESPONSE_EVENT_FLOW_TAKEN);
+        }
+        this.#counters.flowsResumed += 1;
+      }
+      this.flows.assign(known, link.owner, sessionId);
+      return known;
+    }
+    const { gate } = this.#options;
+    if (!gate.servesDestination(bytes, header, link.permitted)) {
+      return this.#refuseOpen('targetUnknown', link, sessionId, RESPONSE_EVENT_TARGET_UNKNOWN);
+    }
+    if (!gate.permitsSource(bytes, header)) {
+      return this.#refuseOpen('sourceRefused', link, sessionId, RESPONSE_EVENT_TARGET_UNKNOWN);
+    }
+    const flow = this.flows.open(bytes, header, link.owner, sessionId, nowMs);
+    if (flow === NONE) {
+      return this.#refuseOpen('flowTableFull', link, sessionId, RESPONSE_EVENT_FLOW_TABLE_FULL);
+    }
+    this.#counters.flowsOpened += 1;
+    this.#makeRoom(link);
+    if (this.#parked.claim(bytes, header, sessionId, link.buffer, link.nextOffset)) this.#committed(link);
+    return flow;
+  }
+
+  #release(link: CopyLink, sessionId: number): void {
+    const flow = this.flows.findSession(link.owner, sessionId);
+    if (flow === NONE) return;
+    this.flows.remove(flow);
+    this.#counters.flowsReleased += 1;
+  }
+
+  /** target --NFQUEUE--> copy. Takes what waits; the packets are dropped in the kernel already. */
+  drain(): void {
+    const { source, recorder, nowMs } = this.#options;
+    const now = nowMs();
+    for (let reads = 0; reads < READS_PER_TURN_MAX && source.read(); reads += 1) {
+      recorder?.recordPackets('answered', source);
+      for (let index = 0; index < source.count; index += 1) this.#respond(source, index * PACKET_ENTRY_FIELDS, now);
+    }
+    this.#flushWaiting();
+    this.#flushResets();
+  }
+
+  #respond(source: ResponseSource, entry: number, nowMs: number): void {
+    const { bytes, entries } = source;
+    const counters = this.#counters;
+    const header = this.#header;
+    const wireBytes = entries[entry + ENTRY_WIRE_BYTES]!;
+    const verdict = parsePacket(
+      bytes,
+      entries[entry + ENTRY_OFFSET]!,
+      entries[entry + ENTRY_CAPTURED_BYTES]!,
+      wireBytes,
+      header,
+    );
+    if (verdict !== 'ok') {
+      counters.responsesMalformed += 1;
+      return;
+    }
+    counters.responses += 1;
+    counters.responseBytes += wireBytes;
+    parseTcpOptions(bytes, header.optionsOffset, header.payloadOffset, this.#tcpOptions);
+    const flow = this.flows.findResponse(bytes, header);
+    if (flow === NONE) {
+      this.#respondUnknown(bytes, header, nowMs);
+      return;
+    }
+    if (header.flags & ACK) this.flows.noteAck(flow, header.ack);
+    this.flows.touch(flow, nowMs);
+    const link = this.#links.at(this.flows.ownerOf(flow));
+    this.#makeRoom(link);
+    writeSegmentRecord(link.buffer, link.nextOffset, this.flows.sessionIdOf(flow), header, this.#tcpOptions);
+    this.#committed(link);
+  }
+
+  /** A first response waits for its REGISTER; for any other nobody is there, and the target is told so. */
+  #respondUnknown(bytes: Uint8Array, header: PacketHeader, nowMs: number): void {
+    this.#counters.responsesUnknown += 1;
+    if (header.flags & (SYN | RST)) {
+      this.#counters.responsesParked += 1;
+      this.#parked.park(bytes, header, this.#tcpOptions, nowMs);
+    } else if (nowMs >= this.#quietUntilMs && this.#resetBudget > 0) {
+      this.#resetBudget -= 1;
+      this.#resets.answer(bytes, header);
+    }
+  }
+
+  /** Call it about four times a second: what has waited too long goes. */
+  tick(): void {
+    const { limits, nowMs } = this.#options;
+    const now = nowMs();
+    this.#resetBudget = Math.ceil(limits.resetsPerSecondMax / 4);
+    this.#parked.expire(now);
+    this.#counters.responsesUnclaimed = this.#parked.unclaimed;
+    for (const link of this.#links.expired(now)) {
+      this.#resetAll(link);
+      this.#links.forget(link);
+    }
+    // The whole table once in a minute.
+    this.flows.sweepIdle(now - limits.idleMs, Math.ceil(limits.flowsMax / 240), (flow) => {
+      this.flows.remove(flow);
+      this.#counters.flowsIdle += 1;
+    });
+    this.#flushResets();
+  }
+
+  /** A connection ended. Its flows wait for their copy; without flows there is nothing to wait for. */
+  linkDown(link: CopyLink): void {
+    const { limits, nowMs } = this.#options;
+    this.#links.down(link, nowMs() + limits.graceMs);
+    if (this.flows.firstOf(link.owner) === NONE) this.#links.forget(link);
+  }
+
+  /** Resets every flow at the target, so that no half-open connection stays behind. The queue goes on being drained. */
+  close(): void {
+    for (const link of this.#links.all()) this.#resetAll(link);
+    this.#quietUntilMs = 0;
+    this.#resetBudget = Number.POSITIVE_INFINITY;
+    this.#flushResets();
+  }
+
+  #resetAll(link: CopyLink): void {
+    for (let flow = this.flows.firstOf(link.owner); flow !== NONE; flow = this.flows.firstOf(link.owner)) {
+      this.#resets.resetFlow(this.flows, flow);
+      this.flows.remove(flow);
+      this.#counters.flowsReset += 1;
+    }
+  }
+
+  #flushResets(): void {
+    this.#resets.flush();
+    this.#counters.resetsInjected = this.#resets.sent;
+  }
+
+  #refuse(reason: RefusalReason): false {
+    this.#counters.recordsRefused[reason] += 1;
+    return false;
+  }
+
+  #refuseOpen(reason: RefusalReason, link?: CopyLink, sessionId = 0, event = 0): -1 {
+    this.#refuse(reason);
+    if (link === undefined) return NONE;
+    this.#makeRoom(link);
+    writeEventRecord(link.buffer, link.nextOffset, sessionId, event);
+    this.#committed(link);
+    return NONE;
+  }
+
+  #makeRoom(link: CopyLink): void {
+    if (link.isFull) this.#flush(link);
+  }
+
+  #committed(link: CopyLink): void {
+    link.commit();
+    if (link.count === 1) this.#waiting.push(link);
+  }
+
+  #flushWaiting(): void {
+    const waiting = this.#waiting;
+    for (let index = 0; index < waiting.length; index += 1) this.#flush(waiting[index]!);
+    waiting.length = 0;
+  }
+
+  /** intercept --HEADERS--> copy */
+  #flush(link: CopyLink): void {
+    const count = link.count;
+    const lost = link.flush();
+    this.#counters.responsesReturned += count - lost;
+    this.#counters.responsesNotReturned += lost;
+  }
+}

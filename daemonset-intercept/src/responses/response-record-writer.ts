@@ -1,0 +1,55 @@
+import {
+  type PacketHeader,
+  RESPONSE_ACK,
+  RESPONSE_EVENT,
+  RESPONSE_EVENT_SEGMENT,
+  RESPONSE_FLAGS,
+  RESPONSE_HAS_SACK_PERMITTED,
+  RESPONSE_HAS_TIMESTAMPS,
+  RESPONSE_HAS_WINDOW_SCALE,
+  RESPONSE_MSS,
+  RESPONSE_OPTIONS,
+  RESPONSE_PAYLOAD_BYTES,
+  RESPONSE_RECORD_BYTES,
+  RESPONSE_SEQ,
+  RESPONSE_SESSION_ID,
+  RESPONSE_TS_ECR,
+  RESPONSE_TS_VAL,
+  RESPONSE_WINDOW,
+  RESPONSE_WINDOW_SCALE,
+  type TcpOptions,
+  writeU16,
+  writeU32,
+} from '@trafficcopy/core';
+
+/** Writes the record of one segment at `offset`: RESPONSE_RECORD_BYTES octets. */
+export function writeSegmentRecord(
+  bytes: Uint8Array,
+  offset: number,
+  sessionId: number,
+  header: PacketHeader,
+  options: TcpOptions,
+): void {
+  writeU32(bytes, offset + RESPONSE_SESSION_ID, sessionId);
+  writeU32(bytes, offset + RESPONSE_SEQ, header.seq);
+  writeU32(bytes, offset + RESPONSE_ACK, header.ack);
+  bytes[offset + RESPONSE_FLAGS] = header.flags;
+  bytes[offset + RESPONSE_OPTIONS] =
+    (options.hasTimestamps ? RESPONSE_HAS_TIMESTAMPS : 0) |
+    (options.windowScale >= 0 ? RESPONSE_HAS_WINDOW_SCALE : 0) |
+    (options.sackPermitted ? RESPONSE_HAS_SACK_PERMITTED : 0);
+  writeU16(bytes, offset + RESPONSE_WINDOW, header.window);
+  writeU32(bytes, offset + RESPONSE_PAYLOAD_BYTES, header.payloadBytes);
+  writeU32(bytes, offset + RESPONSE_TS_VAL, options.tsVal);
+  writeU32(bytes, offset + RESPONSE_TS_ECR, options.tsEcr);
+  writeU16(bytes, offset + RESPONSE_MSS, options.mss);
+  bytes[offset + RESPONSE_WINDOW_SCALE] = Math.max(options.windowScale, 0);
+  bytes[offset + RESPONSE_EVENT] = RESPONSE_EVENT_SEGMENT;
+}
+
+/** Writes word from intercept about a session's flow: RESPONSE_EVENT_*. */
+export function writeEventRecord(bytes: Uint8Array, offset: number, sessionId: number, event: number): void {
+  bytes.fill(0, offset, offset + RESPONSE_RECORD_BYTES);
+  writeU32(bytes, offset + RESPONSE_SESSION_ID, sessionId);
+  bytes[offset + RESPONSE_EVENT] = event;
+}

@@ -1,0 +1,62 @@
+/**
+ * The rules of one intercept, as arguments of iptables, in the order in which they must stand. They all go to the heads of
+ * their chains: an ACCEPT of somebody else before them would let a response out.
+ */
+import { EXPERIMENT_ID, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES, OPTION_EXPERIMENT } from '@trafficcopy/core';
+import type { WorkerSlot } from './worker-slot.js';
+
+export interface MangleRule {
+  readonly chain: 'PREROUTING' | 'OUTPUT';
+  readonly spec: string;
+}
+
+export interface MangleRulesOptions {
+  readonly family: 4 | 6;
+  /** Owner: letters, digits, dots, dashes and underscores. */
+  readonly instance: string;
+  readonly slot: WorkerSlot;
+  /** CIDR texts of this family whose answers go out. */
+  readonly pass: readonly string[];
+  /** Match our ExID too, not only the option kind; false where the kernel has no string match. */
+  readonly matchExperimentId: boolean;
+}
+
+/** TCP headers with options are at most 60 octets, of which 20 come before the options. */
+const OPTIONS_START = 20;
+const OPTIONS_END = 60;
+
+export function mangleRules(options: MangleRulesOptions): MangleRule[] {
+  const { family, instance, slot, pass } = options;
+  const mark = hex(slot.mark);
+  const owner = `-m comment --comment "${ownerComment(instance)}"`;
+  const responses = `-p tcp -m mark --mark ${mark}`;
+  const copiedByCopy = `-p tcp -m tcp --tcp-option ${OPTION_EXPERIMENT}${experimentMatch(options)}`;
+  const injected = `-i lo -p tcp -m mark --mark ${hex(slot.injectionMark)}`;
+  return [
+    // Tunnel: what the raw sockets sent has come through lo; the socket that it opens gets the mark (tcp_fwmark_accept).
+    { chain: 'PREROUTING', spec: `${injected} ${owner} -j MARK --set-mark ${mark}` },
+    // Direct: the copy marks its packets with a TCP option of ours.
+    { chain: 'PREROUTING', spec: `${copiedByCopy} ${owner} -j MARK --set-mark ${mark}` },
+    ...pass.map((range): MangleRule => ({ chain: 'OUTPUT', spec: `-d ${range} ${responses} ${owner} -j ACCEPT` })),
+    // No --queue-bypass: while nobody reads the queue, responses of copied connections are dropped.
+    { chain: 'OUTPUT', spec: `${responses} ${owner} -j NFQUEUE --queue-num ${slot.queueNumber}` },
+  ];
+
+  function experimentMatch(wanted: MangleRulesOptions): string {
+    if (!wanted.matchExperimentId) return '';
+    const ip = family === 4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
+    // Kind 253, 4 octets, ExID. It can stand anywhere among the options; payload beyond them is not searched.
+    const octets = [OPTION_EXPERIMENT, 4, EXPERIMENT_ID >> 8, EXPERIMENT_ID & 255];
+    const text = octets.map((octet) => octet.toString(16).padStart(2, '0')).join('');
+    return ` -m string --hex-string "|${text}|" --algo bm --from ${ip + OPTIONS_START} --to ${ip + OPTIONS_END}`;
+  }
+}
+
+/** Who owns a rule; the comment of every rule that is installed. */
+export function ownerComment(instance: string): string {
+  return `trafficcopy:${instance}`;
+}
+
+export function hex(mark: number): string {
+  return `0x${mark.toString(16)}`;
+}

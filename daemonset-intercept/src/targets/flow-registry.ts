@@ -1,0 +1,274 @@
+/**
+ * The flows of all copies: which session of which connection a packet belongs to, in either direction.
+ *
+ * A flow is one line in parallel arrays, its number stays the same while it lives. Three look-ups lead to it: client address and port
+ * with the endpoint (packets, both directions), session and owner (RELEASE), and the list of its owner (a connection ended).
+ *
+ * | state of a flow | its owner | ends by |
+ * |---|---|---|
+ * | held | a connection that is up | RELEASE; idle age; its connection ends -> waiting |
+ * | waiting | a connection that ended | a new connection of the same copy takes it over -> held; the grace ends: RST at the target |
+ */
+import { FlowTable, type PacketHeader, Seq } from '@trafficcopy/core';
+
+const NONE = -1;
+const ADDRESS_BYTES = 16;
+
+export class FlowRegistry {
+  readonly flowsMax: number;
+  readonly endpointsMax: number;
+  readonly ownersMax: number;
+  readonly #byClient: FlowTable;
+  readonly #bySession: FlowTable;
+  readonly #endpoints: FlowTable;
+  /** Numbers of endpoints that are not in use. */
+  readonly #endpointsFree: number[];
+  readonly #endpointAddresses: Uint8Array;
+  readonly #endpointAddressBytes: Uint8Array;
+  readonly #endpointPorts: Uint16Array;
+  readonly #endpointFlows: Uint32Array;
+
+  readonly #clientAddresses: Uint8Array;
+  readonly #clientPorts: Uint16Array;
+  readonly #endpointOf: Uint16Array;
+  /** NONE: the line is free. */
+  readonly #owners: Int32Array;
+  readonly #sessionIds: Uint32Array;
+  /** What the target expects next, as its last response said. */
+  readonly #targetRcvNxt: Int32Array;
+  /** End of what was injected. */
+  readonly #sndNxt: Int32Array;
+  readonly #lastSeenS: Uint32Array;
+  /** Lists of owners; of free lines through #next. */
+  readonly #next: Int32Array;
+  readonly #previous: Int32Array;
+  readonly #heads: Int32Array;
+  #free = NONE;
+  #size = 0;
+  #sweepAt = 0;
+  readonly #session = new Uint8Array(4);
+
+  constructor(flowsMax: number, endpointsMax: number, ownersMax: number, seed: number) {
+    this.flowsMax = flowsMax;
+    this.endpointsMax = endpointsMax;
+    this.ownersMax = ownersMax;
+    this.#byClient = new FlowTable(flowsMax, seed);
+    this.#bySession = new FlowTable(flowsMax, seed ^ 0x5bd1e995);
+    this.#endpoints = new FlowTable(endpointsMax, seed ^ 0x2545f491);
+    this.#endpointAddresses = new Uint8Array(endpointsMax * ADDRESS_BYTES);
+    this.#endpointAddressBytes = new Uint8Array(endpointsMax);
+    this.#endpointPorts = new Uint16Array(endpointsMax);
+    this.#endpointFlows = new Uint32Array(endpointsMax);
+    this.#endpointsFree = Array.from({ length: endpointsMax }, (_, index) => endpointsMax - 1 - index);
+    this.#clientAddresses = new Uint8Array(flowsMax * ADDRESS_BYTES);
+    this.#clientPorts = new Uint16Array(flowsMax);
+    this.#endpointOf = new Uint16Array(flowsMax);
+    this.#owners = new Int32Array(flowsMax).fill(NONE);
+    this.#sessionIds = new Uint32Array(flowsMax);
+    this.#targetRcvNxt = new Int32Array(flowsMax);
+    this.#sndNxt = new Int32Array(flowsMax);
+    this.#lastSeenS = new Uint32Array(flowsMax);
+    this.#next = new Int32Array(flowsMax);
+    this.#previous = new Int32Array(flowsMax);
+    this.#heads = new Int32Array(ownersMax).fill(NONE);
+    for (let flow = flowsMax - 1; flow >= 0; flow -= 1) {
+      this.#next[flow] = this.#free;
+      this.#free = flow;
+    }
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The flow of a packet to the target, or -1. */
+  findSent(bytes: Uint8Array, header: PacketHeader): number {
+    const { addressOffset, addressBytes } = header;
+    const endpoint = this.#endpoints.get(bytes, addressOffset + addressBytes, addressBytes, header.destinationPort, 0);
+    if (endpoint === NONE) return NONE;
+    return this.#byClient.get(bytes, addressOffset, addressBytes, header.sourcePort, endpoint);
+  }
+
+  /** The flow of a packet from the target, or -1. */
+  findResponse(bytes: Uint8Array, header: PacketHeader): number {
+    const { addressOffset, addressBytes } = header;
+    const endpoint = this.#endpoints.get(bytes, addressOffset, addressBytes, header.sourcePort, 0);
+    if (endpoint === NONE) return NONE;
+    return this.#byClient.get(bytes, addressOffset + addressBytes, addressBytes, header.destinationPort, endpoint);
+  }
+
+  /** The flow of an owner's session, or -1. */
+  findSession(owner: number, sessionId: number): number {
+    return this.#bySession.get(this.#sessionKey(sessionId), 0, 4, 0, owner);
+  }
+
+  /**
+   * Opens the flow of a packet to the target, which is not there yet (findSent), for an owner and session. Returns its number, or -1
+   * when the table is full. Another flow of the same session is forgotten.
+   */
+  open(bytes: Uint8Array, header: PacketHeader, owner: number, sessionId: number, nowMs: number): number {
+    if (this.#free === NONE) return NONE;
+    const { addressOffset, addressBytes } = header;
+    const endpoint = this.#endpointFor(bytes, addressOffset + addressBytes, addressBytes, header.destinationPort);
+    if (endpoint === NONE) return NONE;
+    const flow = this.#free;
+    this.#free = this.#next[flow]!;
+    this.#size += 1;
+    this.#byClient.set(bytes, addressOffset, addressBytes, header.sourcePort, endpoint, flow);
+    const at = flow * ADDRESS_BYTES;
+    this.#clientAddresses.set(bytes.subarray(addressOffset, addressOffset + addressBytes), at);
+    this.#clientPorts[flow] = header.sourcePort;
+    this.#endpointOf[flow] = endpoint;
+    this.#endpointFlows[endpoint] = this.#endpointFlows[endpoint]! + 1;
+    this.#targetRcvNxt[flow] = header.seq;
+    this.#sndNxt[flow] = header.seq;
+    this.#attach(flow, owner, sessionId);
+    this.touch(flow, nowMs);
+    return flow;
+  }
+
+  /** Gives a flow to an owner and session, which may be the ones that it has. */
+  assign(flow: number, owner: number, sessionId: number): void {
+    if (this.#owners[flow] === owner && this.#sessionIds[flow] === sessionId) return;
+    this.#detach(flow);
+    this.#attach(flow, owner, sessionId);
+  }
+
+  remove(flow: number): void {
+    this.#detach(flow);
+    const endpoint = this.#endpointOf[flow]!;
+    const at = flow * ADDRESS_BYTES;
+    const addressBytes = this.#endpointAddressBytes[endpoint]!;
+    this.#byClient.delete(this.#clientAddresses, at, addressBytes, this.#clientPorts[flow]!, endpoint);
+    this.#leaveEndpoint(endpoint);
+    this.#owners[flow] = NONE;
+    this.#next[flow] = this.#free;
+    this.#free = flow;
+    this.#size -= 1;
+  }
+
+  ownerOf(flow: number): number {
+    return this.#owners[flow]!;
+  }
+
+  sessionIdOf(flow: number): number {
+    return this.#sessionIds[flow]!;
+  }
+
+  touch(flow: number, nowMs: number): void {
+    this.#lastSeenS[flow] = nowMs / 1000;
+  }
+
+  /** Remembers the end of a packet that goes to the target. */
+  noteSent(flow: number, end: Seq.Seq): void {
+    if (Seq.lessThan(this.#sndNxt[flow] as Seq.Seq, end)) this.#sndNxt[flow] = end;
+  }
+
+  noteAck(flow: number, ack: Seq.Seq): void {
+    this.#targetRcvNxt[flow] = ack;
+  }
+
+  targetRcvNxt(flow: number): Seq.Seq {
+    return this.#targetRcvNxt[flow] as Seq.Seq;
+  }
+
+  sndNxt(flow: number): Seq.Seq {
+    return this.#sndNxt[flow] as Seq.Seq;
+  }
+
+  /** Number of an owner's first flow, or -1. */
+  firstOf(owner: number): number {
+    return this.#heads[owner]!;
+  }
+
+  nextOf(flow: number): number {
+    return this.#next[flow]!;
+  }
+
+  /** 4 or 16. */
+  addressBytesOf(flow: number): number {
+    return this.#endpointAddressBytes[this.#endpointOf[flow]!]!;
+  }
+
+  clientPortOf(flow: number): number {
+    return this.#clientPorts[flow]!;
+  }
+
+  targetPortOf(flow: number): number {
+    return this.#endpointPorts[this.#endpointOf[flow]!]!;
+  }
+
+  /** Writes the client's address, then the target's. */
+  writeAddresses(flow: number, bytes: Uint8Array, offset: number): void {
+    const addressBytes = this.addressBytesOf(flow);
+    const client = flow * ADDRESS_BYTES;
+    const target = this.#endpointOf[flow]! * ADDRESS_BYTES;
+    bytes.set(this.#clientAddresses.subarray(client, client + addressBytes), offset);
+    bytes.set(this.#endpointAddresses.subarray(target, target + addressBytes), offset + addressBytes);
+  }
+
+  /** Looks at the next `linesMax` lines and calls `expire` for flows that were not seen since `sinceMs`. */
+  sweepIdle(sinceMs: number, linesMax: number, expire: (flow: number) => void): void {
+    const sinceS = sinceMs / 1000;
+    for (let lines = 0; lines < linesMax; lines += 1) {
+      const flow = this.#sweepAt;
+      this.#sweepAt = flow + 1 === this.flowsMax ? 0 : flow + 1;
+      if (this.#owners[flow] !== NONE && this.#lastSeenS[flow]! < sinceS) expire(flow);
+    }
+  }
+
+  #endpointFor(bytes: Uint8Array, addressOffset: number, addressBytes: number, port: number): number {
+    const known = this.#endpoints.get(bytes, addressOffset, addressBytes, port, 0);
+    if (known !== NONE) return known;
+    const endpoint = this.#endpointsFree.pop();
+    if (endpoint === undefined) return NONE;
+    this.#endpoints.set(bytes, addressOffset, addressBytes, port, 0, endpoint);
+    this.#endpointAddresses.set(bytes.subarray(addressOffset, addressOffset + addressBytes), endpoint * ADDRESS_BYTES);
+    this.#endpointAddressBytes[endpoint] = addressBytes;
+    this.#endpointPorts[endpoint] = port;
+    return endpoint;
+  }
+
+  /** An endpoint without flows is forgotten, so that a copy cannot use all of them up. */
+  #leaveEndpoint(endpoint: number): void {
+    const flows = this.#endpointFlows[endpoint]! - 1;
+    this.#endpointFlows[endpoint] = flows;
+    if (flows > 0) return;
+    const addressBytes = this.#endpointAddressBytes[endpoint]!;
+    const port = this.#endpointPorts[endpoint]!;
+    this.#endpoints.delete(this.#endpointAddresses, endpoint * ADDRESS_BYTES, addressBytes, port, 0);
+    this.#endpointsFree.push(endpoint);
+  }
+
+  #attach(flow: number, owner: number, sessionId: number): void {
+    const other = this.findSession(owner, sessionId);
+    if (other !== NONE && other !== flow) this.remove(other);
+    this.#owners[flow] = owner;
+    this.#sessionIds[flow] = sessionId;
+    this.#bySession.set(this.#sessionKey(sessionId), 0, 4, 0, owner, flow);
+    const head = this.#heads[owner]!;
+    this.#next[flow] = head;
+    this.#previous[flow] = NONE;
+    if (head !== NONE) this.#previous[head] = flow;
+    this.#heads[owner] = flow;
+  }
+
+  #detach(flow: number): void {
+    const owner = this.#owners[flow]!;
+    this.#bySession.delete(this.#sessionKey(this.#sessionIds[flow]!), 0, 4, 0, owner);
+    const next = this.#next[flow]!;
+    const previous = this.#previous[flow]!;
+    if (next !== NONE) this.#previous[next] = previous;
+    if (previous !== NONE) this.#next[previous] = next;
+    else this.#heads[owner] = next;
+  }
+
+  #sessionKey(sessionId: number): Uint8Array {
+    const key = this.#session;
+    key[0] = sessionId >>> 24;
+    key[1] = sessionId >>> 16;
+    key[2] = sessionId >>> 8;
+    key[3] = sessionId;
+    return key;
+  }
+}

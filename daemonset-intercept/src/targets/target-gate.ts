@@ -1,0 +1,105 @@
+/**
+ * Decides which packets may be injected: to which destinations, and from which sources.
+ *
+ * A destination is served when it is an address of the target's namespace, is on the list of --target (when there is one), and,
+ * where the copy's identity names targets, is among those. A source is refused when it is one that the target trusts as its own
+ * (loopback, or an address of its namespace: a service may let in without a password who comes from there), unless the
+ * list of --allow-source has it; and when no host can have it (unspecified, multicast, broadcast).
+ */
+import { formatIpAddress, type IpAddress, type PacketHeader } from '@trafficcopy/core';
+import type { AddressRange } from '@trafficcopy/runtime';
+
+/** An address and port, either of which may be open. */
+export interface TargetPattern {
+  readonly address: IpAddress | undefined;
+  readonly port: number | undefined;
+}
+
+export interface TargetGateOptions {
+  /** Empty: every local address and port. */
+  readonly served: readonly TargetPattern[];
+  /** Local source addresses that are let through nevertheless. */
+  readonly allowedSources: readonly AddressRange[];
+}
+
+export class TargetGate {
+  readonly #served: readonly TargetPattern[];
+  readonly #allowedSources: readonly AddressRange[];
+  #local = new Set<string>();
+
+  constructor(options: TargetGateOptions) {
+    this.#served = options.served;
+    this.#allowedSources = options.allowedSources;
+  }
+
+  /** Addresses of the namespace, in canonical text form. */
+  setLocalAddresses(addresses: Iterable<string>): void {
+    this.#local = new Set(addresses);
+  }
+
+  get localAddresses(): ReadonlySet<string> {
+    return this.#local;
+  }
+
+  /** Called once for each flow, not for each packet. `permitted` undefined: the identity does not restrict. */
+  servesDestination(bytes: Uint8Array, header: PacketHeader, permitted: readonly TargetPattern[] | undefined): boolean {
+    const { addressBytes, destinationPort } = header;
+    const offset = header.addressOffset + addressBytes;
+    if (!this.#isLocal(bytes, offset, addressBytes)) return false;
+    if (this.#served.length > 0 && !matches(this.#served, bytes, offset, addressBytes, destinationPort)) return false;
+    return permitted === undefined || matches(permitted, bytes, offset, addressBytes, destinationPort);
+  }
+
+  /** As {@link servesDestination}, for the source. */
+  permitsSource(bytes: Uint8Array, header: PacketHeader): boolean {
+    const { addressOffset, addressBytes } = header;
+    if (header.sourcePort === 0 || cannotBeHost(bytes, addressOffset, addressBytes)) return false;
+    if (!this.#isLocal(bytes, addressOffset, addressBytes)) return true;
+    return this.#allowedSources.some((range) => isInRange(bytes, addressOffset, addressBytes, range));
+  }
+
+  #isLocal(bytes: Uint8Array, offset: number, addressBytes: number): boolean {
+    // All of 127.0.0.0/8 is local (RFC 1122 3.2.1.3), although one of them is configured.
+    if (addressBytes === 4 && bytes[offset] === 127) return true;
+    return this.#local.has(formatIpAddress(bytes, offset, addressBytes));
+  }
+}
+
+function matches(
+  patterns: readonly TargetPattern[],
+  bytes: Uint8Array,
+  offset: number,
+  addressBytes: number,
+  port: number,
+): boolean {
+  return patterns.some(
+    (pattern) =>
+      (pattern.port === undefined || pattern.port === port) &&
+      (pattern.address === undefined ||
+        (pattern.address.length === addressBytes && hasPrefix(bytes, offset, pattern.address, addressBytes * 8))),
+  );
+}
+
+function isInRange(bytes: Uint8Array, offset: number, addressBytes: number, range: AddressRange): boolean {
+  return range.address.length === addressBytes && hasPrefix(bytes, offset, range.address, range.prefixBits);
+}
+
+function hasPrefix(bytes: Uint8Array, offset: number, prefix: Uint8Array, bits: number): boolean {
+  for (let bit = 0; bit < bits; bit += 8) {
+    const mask = bits - bit >= 8 ? 0xff : (0xff00 >> (bits - bit)) & 0xff;
+    if (((bytes[offset + (bit >> 3)]! ^ prefix[bit >> 3]!) & mask) !== 0) return false;
+  }
+  return true;
+}
+
+/** 0.0.0.0/8, 224.0.0.0/4, 240.0.0.0/4 with broadcast (RFC 6890); ::, ff00::/8, and IPv4-mapped addresses. */
+function cannotBeHost(bytes: Uint8Array, offset: number, addressBytes: number): boolean {
+  const first = bytes[offset]!;
+  if (addressBytes === 4) return first === 0 || first >= 224;
+  if (first === 0xff) return true;
+  for (let at = 0; at < 10; at += 1) if (bytes[offset + at] !== 0) return false;
+  const [high, low] = [bytes[offset + 10]!, bytes[offset + 11]!];
+  if (high === 0xff && low === 0xff) return true;
+  for (let at = 10; at < 16; at += 1) if (bytes[offset + at] !== 0) return false;
+  return true;
+}
