@@ -99,6 +99,13 @@ export class LabHost {
     });
   }
 
+  /** Waits until the host has a TCP connection to the port. */
+  async established(port: number, timeoutMs: number): Promise<void> {
+    await eventually(`${this.name}: a connection to port ${port}`, timeoutMs, async () => {
+      return (await this.expect('ss', ['-Htn', 'state', 'established', `dport = :${port}`])) !== '';
+    });
+  }
+
   /** Reads one kernel setting of the namespace, "net.ipv4.tcp_fwmark_accept". */
   async sysctl(name: string): Promise<string> {
     return (await this.expect('sysctl', ['-n', name])).trim();

@@ -2,6 +2,7 @@
  * HTTP clients with latencies: --host --port --connections --requests (for each connection) --total (requests in all, 0: no bound)
  *   --duration-ms (0: until all is done) --rate (requests a second in all, 0: as fast as answers come) --pipeline --body-bytes
  *   --id-start --client-port (all connections one after the other from this port) --client-port-start (each from the next one) --pause-ms (between requests of a connection)
+ *   --path (of all requests; default: those of a shop)
  * A connection that has made its requests is closed by the client and replaced by a fresh one, until the bounds are reached.
  * `--requests=1` is a connection per request. Questions: run -> LoadReport, stop, progress.
  */
@@ -12,7 +13,16 @@ import { ProgramControl } from './program-control.js';
 
 const control = new ProgramControl([
   ...['host', 'port', 'connections', 'requests', 'total', 'duration-ms', 'rate', 'pipeline', 'body-bytes', 'id-start'],
-  ...['client-port', 'client-port-start', 'client-address', 'pause-ms', 'connections-total', 'close', 'timeout-ms'],
+  ...[
+    'client-port',
+    'client-port-start',
+    'client-address',
+    'pause-ms',
+    'connections-total',
+    'close',
+    'timeout-ms',
+    'path',
+  ],
 ]);
 const host = control.text('host', '127.0.0.1');
 const port = control.number('port', 80);
@@ -29,6 +39,7 @@ const clientPortStart = control.number('client-port-start', 0);
 const clientAddress = control.text('client-address', '');
 const pauseMs = control.number('pause-ms', 0);
 const closing = control.text('close', 'fin');
+const path = control.text('path', '');
 const timeoutMs = control.number('timeout-ms', 30_000);
 
 const HEADERS_END = Buffer.from('\r\n\r\n');
@@ -140,7 +151,12 @@ class Client {
     requests += 1;
     this.#requests += 1;
     const isLast = requestsPerConnection > 0 && this.#requests >= requestsPerConnection;
-    const line = bodyBytes > 0 ? 'POST /upload' : PATHS[id % 20 === 19 ? 2 : id % 5 === 4 ? 1 : 0]!(id);
+    const line =
+      path !== ''
+        ? `GET ${path}`
+        : bodyBytes > 0
+          ? 'POST /upload'
+          : PATHS[id % 20 === 19 ? 2 : id % 5 === 4 ? 1 : 0]!(id);
     const length = bodyBytes > 0 ? bodyBytes : line.startsWith('POST') ? 18 : 0;
     const lines = [`${line} HTTP/1.1`, `Host: shop.example`, `X-Request-Id: ${id}`, 'User-Agent: lab'];
     if (length > 0) lines.push(`Content-Length: ${length}`);

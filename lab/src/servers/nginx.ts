@@ -71,7 +71,7 @@ function configure(directory: string, documents: string, log: string, options: N
   return `
 daemon off;
 user root;
-worker_processes 1;
+master_process off;
 pid ${directory}/nginx.pid;
 error_log stderr warn;
 events { worker_connections 8192; }

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import type { LatencyRound, Round } from './measurement.js';
+import type { Workload } from './workload.js';
+
+export interface WorkloadResult {
+  readonly workload: Workload;
+  /** Contenders in their order, each with the medians of its rounds and the sum of missing requests over them. */
+  readonly rows: readonly {
+    readonly name: string;
+    readonly round: Round;
+    readonly missing: number;
+    readonly requests: number;
+  }[];
+  readonly latency: LatencyRound | undefined;
+}
+
+export interface BenchmarkResult {
+  readonly workloads: readonly WorkloadResult[];
+  readonly rounds: number;
+  readonly seconds: number;
+  /** What the engine's own benchmark said, line by line. */
+  readonly engine: readonly string[];
+  /** The contender that the latencies and the aims are about. */
+  readonly main: string;
+}
+
+const us = (value: number): string => value.toFixed(1);
+const count = (value: number): string => Math.round(value).toLocaleString('en-US');
+
+/** docs/benchmarks.md, whole: generated, never edited. */
+export function benchmarkPage(result: BenchmarkResult): string {
+  return [
+    '# Benchmarks',
+    '',
+    '<!-- Written by `make bench`. Do not edit: run it. -->',
+    '',
+    ...introduction(result),
+    ...result.workloads.flatMap(workloadSection),
+    ...latencySection(result),
+    ...aimSection(result),
+    ...engineSection(result.engine),
+    ...methodSection(result),
+  ].join('\n');
+}
+
+function introduction({ rounds, seconds }: BenchmarkResult): string[] {
+  return [
+    `nginx to nginx on one machine, in network namespaces, all parts on the same processors: ${machine()}.`,
+    `Medians of ${rounds} rounds of ${seconds} s each; CPU is user and system time of the process for each request of the client, from /proc.`,
+    'The CPU of intercept includes what the kernel of the target does to receive the copied packets.',
+    '',
+  ];
+}
+
+function machine(): string {
+  const model = cpus()[0]?.model.trim() ?? 'unknown processor';
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${cpus().length} × ${model}, ${memory} GiB, Linux ${release()}, Node.js ${process.versions.node}, ${distribution()}`;
+}
+
+function distribution(): string {
+  try {
+    return /^PRETTY_NAME="(.*)"$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'unknown distribution';
+  } catch {
+    return 'unknown distribution';
+  }
+}
+
+function workloadSection({ workload, rows }: WorkloadResult): string[] {
+  return [
+    `## ${workload.name[0]!.toUpperCase()}${workload.name.slice(1)}`,
+    '',
+    '20 connections of wrk at full speed.',
+    '',
+    '| way to copy | requests/s | copy, us/request | intercept, us/request | nginx online / target, us | requests of all rounds | missing at the target |',
+    '|---|---:|---:|---:|---:|---:|---:|',
+    ...rows.map(
+      ({ name, round, missing, requests }) =>
+        `| ${name} | ${count(round.requestsPerSecond)} | ${us(round.copyUs)} | ${us(round.interceptUs)} | ${us(round.onlineUs)} / ${us(round.targetUs)} | ${count(requests)} | ${loss(missing, requests)} |`,
+    ),
+    '',
+  ];
+}
+
+function loss(missing: number, requests: number): string {
+  if (missing === 0) return '0';
+  const share = ((Math.abs(missing) / Math.max(1, requests)) * 100).toFixed(2);
+  return missing > 0 ? `${count(missing)} (${share} %)` : `${count(-missing)} too many (${share} %)`;
+}
+
+function latencySection({ workloads, main }: BenchmarkResult): string[] {
+  const measured = workloads.filter((entry) => entry.latency !== undefined);
+  if (measured.length === 0) return [];
+  return [
+    '## What the client notices',
+    '',
+    `At a fixed rate, with copying (${main}) off, on and off again in one run; «off» is the mean of both.`,
+    '',
+    '| traffic | requests/s | p50 off, us | p50 on, us | p99 off, us | p99 on, us |',
+    '|---|---:|---:|---:|---:|---:|',
+    ...measured.map(
+      ({ workload, latency }) =>
+        `| ${workload.name} | ${count(workload.pacedRate)} | ${count(latency!.p50OffUs)} | ${count(latency!.p50OnUs)} | ${count(latency!.p99OffUs)} | ${count(latency!.p99OnUs)} |`,
+    ),
+    '',
+  ];
+}
+
+function aimSection({ workloads, main }: BenchmarkResult): string[] {
+  const lines = workloads.flatMap(({ workload, rows }) => {
+    const row = rows.find(({ name }) => name === main);
+    if (row === undefined) return [];
+    const { copyUs } = row.round;
+    const verdict =
+      copyUs <= workload.copyUsAim
+        ? 'reached'
+        : `short by ${us(copyUs - workload.copyUsAim)} us (${Math.round((copyUs / workload.copyUsAim - 1) * 100)} %)`;
+    return [
+      `| ${workload.name} | ${workload.copyUsAim} | ${us(copyUs)} | ${verdict} | ${loss(row.missing, row.requests)} |`,
+    ];
+  });
+  return [
+    '## Against the aims',
+    '',
+    `The design's aims for the copy, with TLS (${main}):`,
+    '',
+    '| traffic | aim, us/request | measured | | missing |',
+    '|---|---:|---:|---|---:|',
+    ...lines,
+    '',
+  ];
+}
+
+function engineSection(engine: readonly string[]): string[] {
+  if (engine.length === 0) return [];
+  return ['## The engine alone', '', '```', ...engine, '```', ''];
+}
+
+function methodSection({ seconds }: BenchmarkResult): string[] {
+  return [
+    '## How it is measured',
+    '',
+    `\`make bench\` builds three network namespaces on one switch, starts nginx (one process) as online and as target, starts the programs by their`,
+    `commands, warms them up, and drives ${seconds} s of wrk. Requests are counted in the access logs of both servers. Everything shares the processors, so`,
+    'requests/s fall with what the parts cost; the CPU figures are what to compare. `TCPCOPY_BIN` and `INTERCEPT_BIN` add a pair of C programs to every table.',
+    'Every contender takes its rounds in turn with the others, so that what else the machine does meets all of them.',
+    '',
+  ];
+}
