@@ -156,7 +156,7 @@ export class ChannelClient {
             ),
           );
         },
-        onEnd: (reason) => this.#ended(connection, failure ?? reason),
+        onEnd: (reason) => this.#ended(connection, failure ?? explained(reason, connection, credentials)),
         onDrain: () => this.#options.onDrain?.(connection),
         onTick: () => this.#renewIfDue(connection),
       },
@@ -266,6 +266,17 @@ export class ChannelClient {
     this.setCredentials(renewed);
     this.#options.onRenewed?.(renewed);
   }
+}
+
+/** A server that closes at the sight of a plain HELLO is most likely one that expects TLS. */
+function explained(
+  reason: ChannelError,
+  connection: SocketConnection,
+  credentials: ClientCredentials | 'insecure',
+): ChannelError {
+  if (connection.wasOpen || credentials !== 'insecure' || reason.code !== 'ERR_CHANNEL_LOST') return reason;
+  const message = `${reason.message} instead of answering HELLO; does it expect TLS (leave out --insecure)?`;
+  return new ChannelError(reason.code, message, { cause: reason.cause });
 }
 
 /** What REFUSED says, as an error. */

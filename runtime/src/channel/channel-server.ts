@@ -205,6 +205,8 @@ export class ChannelServer {
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const remote = remoteText(socket);
+      // Where the peer is gone already its address is, too: the raw socket's end tells it.
+      if (!this.#handshakes.has(remote)) return;
       this.#tell(remote, 'protocol', tlsErrorText(error), error);
       this.#forget(remote);
       socket.destroy();
@@ -224,6 +226,11 @@ export class ChannelServer {
     const timer = setTimeout(() => this.#timedOut(remote), this.#handshakeTimeoutMs);
     const handshake: Handshake = { remote, socket, timer, connection: undefined };
     this.#handshakes.set(remote, handshake);
+    socket.once('close', () => {
+      if (this.#handshakes.get(remote) !== handshake || handshake.connection !== undefined) return;
+      this.#forget(remote);
+      if (!this.#isClosed) this.#tell(remote, 'protocol', 'it left during the TLS handshake');
+    });
     if (this.#credentials === 'insecure') this.#readFrames(handshake, socket, { identity: undefined });
   }
 
@@ -532,8 +539,6 @@ function tlsErrorText(error: NodeJS.ErrnoException): string {
     case 'ERR_SSL_UNSUPPORTED_PROTOCOL':
     case 'ERR_SSL_NO_SHARED_CIPHER':
       return `it offers no TLS 1.3 (${error.code})`;
-    case 'ECONNRESET':
-      return 'it left during the TLS handshake (ECONNRESET)';
     default:
       return `the TLS handshake failed: ${error.message} (${error.code})`;
   }

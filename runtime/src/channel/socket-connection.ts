@@ -112,6 +112,11 @@ export class SocketConnection implements ChannelConnection {
     return this.#phase === 'open';
   }
 
+  /** Whether the handshake was done at some time. */
+  get wasOpen(): boolean {
+    return this.#peer !== undefined;
+  }
+
   get queuedBytes(): number {
     return this.#queue.queuedBytes;
   }
@@ -290,7 +295,7 @@ export class SocketConnection implements ChannelConnection {
   #lost(): ChannelError {
     const cause = this.#cause;
     const header = this.#decoder.partialHeader;
-    if (this.#peer === undefined && header.length > 0) {
+    if (!this.wasOpen && header.length > 0) {
       const message = `${this.remote} ended in the middle of a frame: ${garbageText(header)}`;
       return new ChannelError('ERR_CHANNEL_PROTOCOL', message, { cause });
     }

@@ -6,11 +6,10 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { CHANNEL_ROLES, type ChannelRole } from '@trafficcopy/core';
 import { hashSecret } from './join-token.js';
-import { StateError } from './state-error.js';
 import { createStateFile, makeStateDirectory, readStateFile } from './state-file.js';
 
-/** Tokens that are good at one time. */
-export const TOKENS_MAX = 1024;
+/** Tokens that are kept at one time; when one more is given out, the one that expires first is forgotten. */
+export const TOKENS_MAX = 64;
 
 /** What a token allows. */
 export interface TokenGrant {
@@ -30,14 +29,10 @@ export class TokenStore {
     this.#directory = directory;
   }
 
-  /** @throws {StateError} ERR_STATE_TOKENS when TOKENS_MAX are good already. */
+  /** @throws {StateError} */
   async add(secret: string, grant: TokenGrant, nowMs: number): Promise<void> {
     await makeStateDirectory(this.#directory);
-    const kept = await this.#removeExpired(nowMs);
-    if (kept >= TOKENS_MAX) {
-      const hint = `wait until some expire, or remove ${this.#directory}`;
-      throw new StateError('ERR_STATE_TOKENS', `${kept} join tokens are good, the limit; ${hint}`);
-    }
+    await this.#makeRoom(nowMs);
     await createStateFile(this.#file(secret, 'json'), `${JSON.stringify(grant)}\n`);
   }
 
@@ -65,23 +60,25 @@ export class TokenStore {
     return path.join(this.#directory, `${hashSecret(secret)}.${extension}`);
   }
 
-  /** Removes what has expired, or cannot be read; returns how many are left. */
-  async #removeExpired(nowMs: number): Promise<number> {
-    let kept = 0;
+  /** Removes what has expired or cannot be read, and of the rest the oldest, until one more fits. */
+  async #makeRoom(nowMs: number): Promise<void> {
+    const kept: { file: string; expiresAtMs: number }[] = [];
     for (const entry of await readdir(this.#directory)) {
       if (!/^[0-9a-f]{64}\.json$/.test(entry)) continue;
       const file = path.join(this.#directory, entry);
       const grant = parseGrant(await readStateFile(file));
       // A day longer, so that whoever comes late hears «expired» and not «unknown».
-      if (grant !== undefined && nowMs < grant.expiresAtMs + DAY_MS) {
-        if (nowMs < grant.expiresAtMs) kept += 1;
-        continue;
-      }
-      await rm(file, { force: true });
-      await rm(file.replace(/json$/, 'used'), { force: true });
+      if (grant === undefined || nowMs >= grant.expiresAtMs + DAY_MS) await removeToken(file);
+      else kept.push({ file, expiresAtMs: grant.expiresAtMs });
     }
-    return kept;
+    kept.sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+    for (const { file } of kept.slice(0, Math.max(0, kept.length + 1 - TOKENS_MAX))) await removeToken(file);
   }
+}
+
+async function removeToken(file: string): Promise<void> {
+  await rm(file, { force: true });
+  await rm(file.replace(/json$/, 'used'), { force: true });
 }
 
 const DAY_MS = 24 * 3600 * 1000;

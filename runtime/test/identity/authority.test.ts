@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { CHANNEL_VERSION } from '@trafficcopy/core';
+import { certificateRequest } from '../../src/identity/certificate-request.js';
+import { Authority, parseJoinToken, publicKeyPin, TOKENS_MAX } from '../../src/index.js';
+
+const OPTIONS = { role: 'intercept', name: 'target 1/ä' } as const;
+
+async function directoryOf(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'trafficcopy-authority-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+function newKey(namedCurve = 'P-256'): string {
+  return generateKeyPairSync('ec', { namedCurve }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+test('the key is made at the first start, kept with 0600 in a 0700 directory, and is the same at the next', async (t) => {
+  const directory = path.join(await directoryOf(t), 'deep', 'authority');
+  const first = await Authority.open({ ...OPTIONS, directory });
+  assert.equal((await stat(directory)).mode & 0o777, 0o700);
+  assert.equal((await stat(path.join(directory, 'authority.pem'))).mode & 0o777, 0o600);
+  const second = await Authority.open({ ...OPTIONS, directory });
+  assert.equal(second.pin, first.pin);
+  assert.deepEqual(await readdir(directory), ['authority.pem'], 'no drafts are left');
+});
+
+test('processes that start at one time in one directory share one authority', async (t) => {
+  const directory = await directoryOf(t);
+  const opened = await Promise.all(Array.from({ length: 4 }, () => Authority.open({ ...OPTIONS, directory })));
+  assert.equal(new Set(opened.map((authority) => authority.pin)).size, 1);
+});
+
+test('the authority’s certificate is one of an authority, the server’s is not, and it names the role', async (t) => {
+  const authority = await Authority.open({ ...OPTIONS, directory: await directoryOf(t) });
+  const root = new X509Certificate(authority.certificate);
+  const server = new X509Certificate((await authority.serverCredentials()).certificate);
+  assert.ok(root.ca);
+  assert.ok(root.verify(root.publicKey));
+  assert.equal(publicKeyPin(root), authority.pin);
+  assert.equal(server.ca, false);
+  assert.ok(server.checkIssued(root) && server.verify(root.publicKey));
+  assert.equal(server.subjectAltName, 'URI:trafficcopy://intercept/target-1--');
+  assert.deepEqual(server.keyUsage, ['1.3.6.1.5.5.7.3.1'], 'TLS server only');
+  assert.ok(server.validFromDate.getTime() <= Date.now() - 9 * 60_000, 'a clock that is late may trust it');
+  assert.notEqual(
+    server.serialNumber,
+    new X509Certificate((await authority.serverCredentials()).certificate).serialNumber,
+  );
+});
+
+for (const [what, text, message] of [
+  ['is empty', '', /holds no private key/],
+  ['was cut off', undefined, /holds no certificate/],
+  ['is noise', 'xxxx', /holds no private key/],
+] as const) {
+  test(`an authority file that ${what} is named, left alone, and the message says what to do`, async (t) => {
+    const directory = await directoryOf(t);
+    await Authority.open({ ...OPTIONS, directory });
+    const file = path.join(directory, 'authority.pem');
+    const whole = await readFile(file, 'utf8');
+    const damaged = text ?? whole.slice(0, whole.length - 100);
+    await writeFile(file, damaged);
+    await assert.rejects(Authority.open({ ...OPTIONS, directory }), (error: Error & { code: string }) => {
+      assert.equal(error.code, 'ERR_STATE_AUTHORITY');
+      assert.match(error.message, message);
+      assert.ok(error.message.includes(file));
+      assert.match(error.message, /move it away to make a new authority/);
+      return true;
+    });
+    assert.equal(await readFile(file, 'utf8'), damaged);
+  });
+}
+
+test('a key that is not the certificate’s, and an authority that has ended, are refused', async (t) => {
+  const directory = await directoryOf(t);
+  await Authority.open({ ...OPTIONS, directory });
+  const later = { ...OPTIONS, directory, now: () => Date.now() + 4000 * 86_400_000 };
+  await assert.rejects(Authority.open(later), { code: 'ERR_STATE_AUTHORITY', message: /its certificate ended on/ });
+  const file = path.join(directory, 'authority.pem');
+  const text = await readFile(file, 'utf8');
+  const certificate = text.slice(text.indexOf('-----BEGIN CERTIFICATE'));
+  await writeFile(file, newKey() + certificate);
+  await assert.rejects(Authority.open({ ...OPTIONS, directory }), { message: /the key is not the certificate’s/ });
+});
+
+test('a state directory that cannot be made is named with the reason and the flag', async (t) => {
+  const directory = await directoryOf(t);
+  await writeFile(path.join(directory, 'file'), '');
+  await assert.rejects(Authority.open({ ...OPTIONS, directory: path.join(directory, 'file', 'authority') }), {
+    code: 'ERR_STATE_DIRECTORY',
+    message: /ENOTDIR.*--state/,
+  });
+});
+
+test('a state directory that belongs to others is refused by the system with EACCES and advice', async (t) => {
+  if (process.getuid?.() === 0) {
+    t.skip('root may read everything');
+    return;
+  }
+  const directory = await directoryOf(t);
+  await chmod(directory, 0);
+  t.after(() => chmod(directory, 0o700));
+  await assert.rejects(Authority.open({ ...OPTIONS, directory }), { message: /EACCES.*run as a user who may/ });
+});
+
+test('tokens are kept as hashes only', async (t) => {
+  const directory = await directoryOf(t);
+  const authority = await Authority.open({ ...OPTIONS, directory });
+  const { secret, pin } = parseJoinToken(await authority.issueToken());
+  assert.equal(pin, authority.pin);
+  const tokens = path.join(directory, 'tokens');
+  for (const entry of await readdir(tokens)) {
+    assert.ok(!(await readFile(path.join(tokens, entry), 'utf8')).includes(secret) && !entry.includes(secret));
+    assert.equal((await stat(path.join(tokens, entry))).mode & 0o777, 0o600);
+  }
+});
+
+test('of two newcomers with one token at one time exactly one is let in', async (t) => {
+  const authority = await Authority.open({ ...OPTIONS, directory: await directoryOf(t) });
+  const { secret } = parseJoinToken(await authority.issueToken());
+  const requests = await Promise.all([newKey(), newKey(), newKey()].map(certificateRequest));
+  const answers = await Promise.all(
+    requests.map((request) =>
+      authority.join({ version: CHANNEL_VERSION, secret, role: 'copy', name: 'x', certificateRequest: request }),
+    ),
+  );
+  assert.equal(answers.filter((answer) => 'certificate' in answer).length, 1);
+  assert.equal(answers.filter((answer) => 'code' in answer && answer.code === 'tokenUsed').length, 2);
+});
+
+test('a request that is no request, of another kind of key, or not signed by its key is refused and spends no token', async (t) => {
+  const authority = await Authority.open({ ...OPTIONS, directory: await directoryOf(t) });
+  const { secret } = parseJoinToken(await authority.issueToken());
+  const join = (request: string) =>
+    authority.join({ version: CHANNEL_VERSION, secret, role: 'copy', name: 'x', certificateRequest: request });
+  const good = await certificateRequest(newKey());
+  const der = Buffer.from(good.replaceAll(/-----.*-----|\s/g, ''), 'base64');
+  der[der.length - 1]! ^= 1;
+  const forged = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+  for (const bad of ['', 'xxx', forged, authority.certificate]) {
+    const answer = await join(bad);
+    assert.ok('code' in answer);
+    assert.equal(answer.code, 'certificateRequest');
+  }
+  assert.ok('certificate' in (await join(good)));
+});
+
+test('a token may fix the name, and a wished name is made fit and unique', async (t) => {
+  const authority = await Authority.open({ ...OPTIONS, directory: await directoryOf(t) });
+  const nameOf = async (tokenName: string | undefined, wish: string): Promise<string> => {
+    const { secret } = parseJoinToken(await authority.issueToken({ name: tokenName }));
+    const request = { version: CHANNEL_VERSION, secret, role: 'copy', name: wish } as const;
+    const grant = await authority.join({ ...request, certificateRequest: await certificateRequest(newKey()) });
+    assert.ok('certificate' in grant);
+    return new X509Certificate(grant.certificate).subjectAltName!;
+  };
+  assert.equal(await nameOf('shop/uid-1', 'other'), 'URI:trafficcopy://copy/shop/uid-1');
+  assert.match(
+    await nameOf(undefined, 'a, URI:trafficcopy://operator/x'),
+    /^URI:trafficcopy:\/\/copy\/[A-Za-z0-9.-]+$/,
+  );
+  assert.notEqual(await nameOf(undefined, 'same'), await nameOf(undefined, 'same'));
+});
+
+test('tokens that have expired are removed, and beyond the limit the oldest goes', async (t) => {
+  const directory = await directoryOf(t);
+  let nowMs = Date.now();
+  const authority = await Authority.open({ ...OPTIONS, directory, now: () => nowMs });
+  const count = async (): Promise<number> => (await readdir(path.join(directory, 'tokens'))).length;
+  const redeem = async (token: string): Promise<string> => {
+    const request = {
+      version: CHANNEL_VERSION,
+      secret: parseJoinToken(token).secret,
+      role: 'copy',
+      name: 'x',
+    } as const;
+    const answer = await authority.join({ ...request, certificateRequest: await certificateRequest(newKey()) });
+    return 'code' in answer ? answer.code : 'granted';
+  };
+  const oldest = await authority.issueToken();
+  nowMs += 1;
+  const second = await authority.issueToken();
+  for (let index = 2; index < TOKENS_MAX; index += 1) await authority.issueToken();
+  assert.equal(await count(), TOKENS_MAX);
+  await authority.issueToken();
+  assert.equal(await count(), TOKENS_MAX);
+  assert.equal(await redeem(oldest), 'tokenUnknown');
+  assert.equal(await redeem(second), 'granted');
+  nowMs += 48 * 3600 * 1000;
+  await authority.issueToken();
+  assert.equal(await count(), 1);
+});
