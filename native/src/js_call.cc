@@ -1,7 +1,5 @@
 #include "js_call.h"
 
-#include <uv.h>
-
 #include <cstring>
 
 namespace trafficcopy {
@@ -20,12 +18,10 @@ std::span<T> ArrayOf(Napi::Value value, napi_typedarray_type expected) {
 }  // namespace
 
 void ThrowSysError(Napi::Env env, const SysError& error) {
-  char name[64];
-  uv_err_name_r(-error.number, name, sizeof name);
   const std::string& message = error.detail.empty() ? std::strerror(error.number) : error.detail;
   const Napi::Error thrown = Napi::Error::New(env, message);
   thrown.Set("errno", Napi::Number::New(env, error.number));
-  thrown.Set("errnoName", Napi::String::New(env, name));
+  thrown.Set("errnoName", Napi::String::New(env, ErrnoName(error.number)));
   thrown.Set("syscall", Napi::String::New(env, error.syscall));
   thrown.Set("subject", Napi::String::New(env, error.subject));
   thrown.ThrowAsJavaScriptException();

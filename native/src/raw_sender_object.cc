@@ -1,7 +1,5 @@
 #include "raw_sender_object.h"
 
-#include <uv.h>
-
 #include <algorithm>
 
 #include "js_call.h"
@@ -53,9 +51,7 @@ void RawSenderObject::Statistics(const Napi::CallbackInfo& info) {
 Napi::Value RawSenderObject::Errors(const Napi::CallbackInfo& info) {
   const Napi::Object errors = Napi::Object::New(info.Env());
   for (const auto& [number, count] : sender_.statistics().errors) {
-    char name[64];
-    uv_err_name_r(-number, name, sizeof name);
-    errors.Set(name, Napi::Number::New(info.Env(), static_cast<double>(count)));
+    errors.Set(ErrnoName(number), Napi::Number::New(info.Env(), static_cast<double>(count)));
   }
   return errors;
 }

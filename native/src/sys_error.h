@@ -20,6 +20,9 @@ struct SysError {
   }
 };
 
+// «EPERM».
+std::string ErrnoName(int number);
+
 // Nothing: it worked.
 using Outcome = std::optional<SysError>;
 

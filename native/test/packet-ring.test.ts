@@ -1,0 +1,464 @@
+import assert from 'node:assert/strict';
+import { readlinkSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import {
+  ENTRY_CAPTURED_BYTES,
+  ENTRY_OFFSET,
+  ENTRY_TIME_US,
+  ENTRY_WIRE_BYTES,
+  PACKET_ENTRY_FIELDS,
+  PacketHeader,
+  parsePacket,
+} from '@trafficcopy/core';
+import { addon } from '../lib/addon.js';
+import { compileFilter, FilterError, NativeError, PacketRing, RawSender } from '../lib/index.js';
+import { belongings } from './kit/belongings.js';
+import { until } from './kit/condition.js';
+import { batchOf, packet, packetsOf, pattern } from './kit/packet-list.js';
+import { skipWithoutRoot, TestNetwork } from './kit/test-network.js';
+
+const RING = { blockBytes: 256 * 1024, blockCount: 8, retireMs: 2 };
+const library = new URL('../lib/index.js', import.meta.url).href;
+
+/** Collects copies of everything that a ring captures, until stopped. */
+function collect(ring: PacketRing): Uint8Array[] {
+  const packets: Uint8Array[] = [];
+  ring.start(() => {
+    while (ring.next()) {
+      packets.push(...packetsOf(ring));
+      ring.release();
+    }
+  });
+  return packets;
+}
+
+describe('batch layout', () => {
+  it('native code and core agree on the numbers of an entry', () => {
+    assert.deepEqual(addon().constants, {
+      PACKET_ENTRY_FIELDS,
+      ENTRY_OFFSET,
+      ENTRY_CAPTURED_BYTES,
+      ENTRY_WIRE_BYTES,
+      ENTRY_TIME_US,
+    });
+  });
+});
+
+describe('compileFilter', () => {
+  it('takes an expression that libpcap understands', () => {
+    compileFilter('');
+    compileFilter('tcp dst port 80 and dst host 10.0.0.1');
+    compileFilter('ip6 and (tcp dst port 80 or ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 60)');
+  });
+
+  it('refuses a wrong expression with what libpcap says', () => {
+    assert.throws(
+      () => compileFilter('tcp prot 80'),
+      (error) =>
+        error instanceof FilterError &&
+        error instanceof NativeError &&
+        error.code === 'ERR_NATIVE_FILTER' &&
+        error.expression === 'tcp prot 80' &&
+        /syntax error/.test(error.message),
+    );
+  });
+
+  it('refuses an expression whose program is too long for the kernel', () => {
+    const hosts = Array.from({ length: 2200 }, (_, index) => `src host 10.${index >> 8}.${index & 255}.1`);
+    assert.throws(() => compileFilter(hosts.join(' or ')), {
+      code: 'ERR_NATIVE_FILTER',
+      message: /too long for the kernel/,
+    });
+  });
+});
+
+describe('PacketRing', { skip: skipWithoutRoot }, () => {
+  const own = belongings();
+  let network: TestNetwork;
+  before(() => {
+    network = new TestNetwork();
+  });
+  after(() => network.close());
+
+  for (const family of [4, 6] as const) {
+    const addresses = () =>
+      family === 4
+        ? { source: network.a.ipv4, destination: network.b.ipv4 }
+        : { source: network.a.ipv6, destination: network.b.ipv6 };
+
+    it(`IPv${family}: captures exactly what was sent, in order, from the IP header on`, async () => {
+      const ring = own(
+        new PacketRing({
+          interfaceName: 'eth0',
+          filter: 'tcp dst port 9',
+          netnsPath: network.b.netnsPath,
+          ...RING,
+        }),
+      );
+      const sender = own(new RawSender({ family, netnsPath: network.a.netnsPath }));
+      const sent = batchOf(
+        Array.from({ length: 300 }, (_, index) =>
+          packet({ ...addresses(), seq: index, identification: index + 1, payload: pattern(index * 4, index) }),
+        ),
+      );
+      const captured = collect(ring);
+      assert.equal(sender.send(sent), 300);
+      await until('300 packets', () => captured.length >= 300);
+      assert.deepEqual(captured, packetsOf(sent));
+      const { packets, drops, malformed, interfaceState } = ring.statistics();
+      assert.deepEqual(
+        { packets, drops, malformed, interfaceState },
+        { packets: 300, drops: 0, malformed: 0, interfaceState: 'up' },
+      );
+      ring.close();
+    });
+
+    it(`IPv${family}: a super-packet comes as one packet, and the stream is complete`, async () => {
+      const bytes = 400_000;
+      const ring = own(
+        new PacketRing({
+          interfaceName: 'eth0',
+          filter: 'tcp dst port 5001',
+          netnsPath: network.b.netnsPath,
+          ...RING,
+        }),
+      );
+      let largestBytes = 0;
+      const stream = new Uint8Array(bytes);
+      let isn: number | undefined;
+      let covered = 0;
+      const header = new PacketHeader();
+      ring.start(() => {
+        while (ring.next()) {
+          for (let index = 0; index < ring.count; index += 1) {
+            const entry = index * PACKET_ENTRY_FIELDS;
+            const wireBytes = ring.entries[entry + ENTRY_WIRE_BYTES]!;
+            const capturedBytes = ring.entries[entry + ENTRY_CAPTURED_BYTES]!;
+            assert.equal(
+              parsePacket(ring.bytes, ring.entries[entry + ENTRY_OFFSET]!, capturedBytes, wireBytes, header),
+              'ok',
+            );
+            assert.equal(header.payloadBytesPresent, header.payloadBytes);
+            largestBytes = Math.max(largestBytes, wireBytes);
+            if ((header.flags & 2) !== 0) isn = header.seq;
+            const at = ((header.seq - isn!) | 0) - 1;
+            if (header.payloadBytes === 0) continue;
+            stream.set(ring.bytes.subarray(header.payloadOffset, header.payloadOffset + header.payloadBytes), at);
+            covered = Math.max(covered, at + header.payloadBytes);
+          }
+          ring.release();
+        }
+      });
+      const address = family === 4 ? network.b.ipv4 : network.b.ipv6;
+      own(
+        await network.startScript(
+          network.b.netns,
+          `import net from 'node:net';
+         net.createServer((socket) => socket.resume().on('error', () => {})).listen(5001, '${address}', () => console.log('ready'));`,
+        ),
+      );
+      own(
+        await network.startScript(
+          network.a.netns,
+          `import net from 'node:net';
+         const bytes = Uint8Array.from({ length: ${bytes} }, (_, index) => (index * 31 + (index >> 8) * 7 + 1) & 255);
+         const socket = net.connect(5001, '${address}', () => socket.end(bytes, () => console.log('sent')));`,
+        ),
+      );
+      await until('the whole stream', () => covered === bytes);
+      assert.ok(largestBytes > 10_000, `the largest packet had ${largestBytes} octets`);
+      assert.deepEqual(Buffer.compare(stream, pattern(bytes)), 0);
+    });
+  }
+
+  it('packets that the host sends itself are not captured', async () => {
+    const filter = 'tcp dst port 9';
+    const outgoing = own(new PacketRing({ interfaceName: 'eth0', filter, netnsPath: network.a.netnsPath, ...RING }));
+    const incoming = own(new PacketRing({ interfaceName: 'eth0', filter, netnsPath: network.b.netnsPath, ...RING }));
+    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    const captured = collect(incoming);
+    sender.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4 })]));
+    await until('the packet on the other side', () => captured.length === 1);
+    assert.equal(outgoing.statistics().packets, 0);
+  });
+
+  it('all interfaces: the loopback too, each packet once', async () => {
+    const ring = own(
+      new PacketRing({
+        interfaceName: '',
+        filter: 'tcp dst port 9',
+        netnsPath: network.b.netnsPath,
+        ...RING,
+      }),
+    );
+    assert.equal(ring.name, 'any');
+    const remote = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    const local = own(new RawSender({ family: 4, netnsPath: network.b.netnsPath }));
+    const captured = collect(ring);
+    remote.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4, seq: 1 })]));
+    local.send(batchOf([packet({ source: '127.0.0.1', destination: '127.0.0.1', seq: 2 })]));
+    remote.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4, seq: 3 })]));
+    await until('three packets', () => captured.length >= 3);
+    assert.deepEqual(
+      captured.map((bytes) => bytes[27]),
+      [1, 2, 3],
+    );
+  });
+
+  it('an empty filter takes IP only: neighbour discovery by ARP is left out', async () => {
+    const ring = own(new PacketRing({ interfaceName: 'eth0', filter: '', netnsPath: network.b.netnsPath, ...RING }));
+    const captured = collect(ring);
+    network.run(network.a.netns, 'ip', 'neighbour', 'delete', network.b.ipv4, 'dev', 'eth0');
+    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    sender.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4 })]));
+    await until('the TCP packet', () => captured.some((bytes) => bytes[0] === 0x45 && bytes[9] === 6));
+    assert.deepEqual(
+      captured.filter((bytes) => ![4, 6].includes(bytes[0]! >> 4)),
+      [],
+    );
+  });
+
+  it('IPv6: a filter can let extension headers pass', async () => {
+    const filter = 'ip6 and (tcp dst port 9 or ip6[6] = 0) and dst host fd99::2';
+    const ring = own(new PacketRing({ interfaceName: 'eth0', filter, netnsPath: network.b.netnsPath, ...RING }));
+    const sender = own(new RawSender({ family: 6, netnsPath: network.a.netnsPath }));
+    const captured = collect(ring);
+    const sent = batchOf([
+      packet({ source: network.a.ipv6, destination: network.b.ipv6, hasHopByHop: true, payload: pattern(99) }),
+    ]);
+    assert.equal(sender.send(sent), 1);
+    await until('the packet', () => captured.some((bytes) => bytes[6] === 0 && bytes[40] === 6));
+    assert.deepEqual(
+      captured.find((bytes) => bytes[6] === 0 && bytes[40] === 6),
+      packetsOf(sent)[0],
+    );
+  });
+
+  it('a ring that is too small counts what it drops: delivered and dropped make up all', async () => {
+    const ring = own(
+      new PacketRing({
+        interfaceName: 'eth0',
+        filter: 'tcp dst port 9',
+        netnsPath: network.b.netnsPath,
+        blockBytes: 4096,
+        blockCount: 2,
+        retireMs: 1,
+      }),
+    );
+    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    const one = packet({ source: network.a.ipv4, destination: network.b.ipv4, payload: pattern(500) });
+    sender.send(batchOf(Array.from({ length: 200 }, () => one)));
+    await until('all of them', () => ring.statistics().packets === 200);
+    const captured = collect(ring);
+    await until('what the ring held', () => captured.length + ring.statistics().drops === 200);
+    assert.ok(ring.statistics().drops > 150);
+    assert.ok(ring.statistics().freezes >= 1);
+    sender.send(batchOf([one]));
+    await until('the ring to go on', () => captured.length + ring.statistics().drops === 201);
+  });
+
+  it('another filter takes effect between two packets; a wrong one changes nothing', async () => {
+    const ring = own(
+      new PacketRing({
+        interfaceName: 'eth0',
+        filter: 'tcp dst port 9',
+        netnsPath: network.b.netnsPath,
+        ...RING,
+      }),
+    );
+    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    const both = () =>
+      batchOf(
+        [9, 10].map((destinationPort) =>
+          packet({ source: network.a.ipv4, destination: network.b.ipv4, destinationPort }),
+        ),
+      );
+    const captured = collect(ring);
+    sender.send(both());
+    await until('the first', () => captured.length === 1);
+    assert.throws(() => ring.setFilter('nonsense ('), { code: 'ERR_NATIVE_FILTER' });
+    ring.setFilter('tcp dst port 10');
+    sender.send(both());
+    await until('the second', () => captured.length === 2);
+    assert.deepEqual(
+      captured.map((bytes) => bytes[23]),
+      [9, 10],
+    );
+  });
+
+  it('rings of one fanout group share the traffic by flow, each packet goes to one', async () => {
+    const rings = [0, 1].map(() =>
+      own(
+        new PacketRing({
+          interfaceName: 'eth0',
+          filter: 'tcp dst port 9',
+          netnsPath: network.b.netnsPath,
+          fanoutGroup: 77,
+          ...RING,
+        }),
+      ),
+    );
+    const captured = rings.map(collect);
+    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    const flows = Array.from({ length: 64 }, (_, index) => 10_000 + index);
+    const send = (): number =>
+      sender.send(
+        batchOf(flows.map((sourcePort) => packet({ source: network.a.ipv4, destination: network.b.ipv4, sourcePort }))),
+      );
+    send();
+    send();
+    await until('all packets', () => captured[0]!.length + captured[1]!.length === 128);
+    const portsOf = (packets: Uint8Array[]): Set<number> =>
+      new Set(packets.map((bytes) => (bytes[20]! << 8) | bytes[21]!));
+    const [first, second] = captured.map(portsOf);
+    assert.ok(first!.size > 0 && second!.size > 0, 'both have flows');
+    assert.deepEqual(
+      [...first!].filter((port) => second!.has(port)),
+      [],
+      'no flow is split',
+    );
+  });
+
+  it('an interface that goes down and comes up again, or is replaced, does not end the capture', async () => {
+    const cable = own(new TestNetwork());
+    const ring = own(
+      new PacketRing({
+        interfaceName: 'eth0',
+        filter: 'tcp dst port 9',
+        netnsPath: cable.b.netnsPath,
+        ...RING,
+      }),
+    );
+    const sender = own(new RawSender({ family: 4, netnsPath: cable.a.netnsPath }));
+    const captured = collect(ring);
+    const send = (): number => sender.send(batchOf([packet({ source: cable.a.ipv4, destination: cable.b.ipv4 })]));
+    const arrives = async (): Promise<void> => {
+      const before = captured.length;
+      await until('a packet', () => {
+        send();
+        return captured.length > before;
+      });
+    };
+    await arrives();
+    cable.run(cable.b.netns, 'ip', 'link', 'set', 'eth0', 'down');
+    await until('state down', () => ring.statistics().interfaceState === 'down');
+    cable.run(cable.b.netns, 'ip', 'link', 'set', 'eth0', 'up');
+    await until('state up', () => ring.statistics().interfaceState === 'up');
+    await arrives();
+    cable.unplug();
+    await until('state gone', () => ring.statistics().interfaceState === 'gone');
+    cable.plug();
+    await until('state up', () => ring.statistics().interfaceState === 'up');
+    await arrives();
+  });
+
+  it('a closed ring has no memory left and takes every call', () => {
+    const ring = own(new PacketRing({ interfaceName: 'lo', filter: '', netnsPath: network.a.netnsPath, ...RING }));
+    const { bytes } = ring;
+    assert.equal(bytes.length, RING.blockBytes * RING.blockCount);
+    ring.start(() => {});
+    ring.close();
+    ring.close();
+    assert.equal(bytes.length, 0);
+    assert.equal(ring.next(), false);
+    ring.release();
+    ring.stop();
+    assert.equal(ring.statistics().drops, 0);
+    assert.throws(() => ring.start(() => {}), { code: 'ERR_NATIVE_CLOSED' });
+    assert.throws(() => ring.setFilter(''), { code: 'ERR_NATIVE_CLOSED' });
+  });
+
+  it('a ring may be closed by its own callback', async () => {
+    const ring = own(
+      new PacketRing({
+        interfaceName: 'eth0',
+        filter: 'tcp dst port 9',
+        netnsPath: network.b.netnsPath,
+        ...RING,
+      }),
+    );
+    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    const closed = new Promise<void>((resolve) => {
+      ring.start(() => {
+        ring.next();
+        ring.close();
+        resolve();
+      });
+    });
+    sender.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4 })]));
+    await closed;
+    assert.equal(ring.bytes.length, 0);
+    sender.close();
+  });
+
+  it('what the callback throws is an uncaught exception of the process', () => {
+    const script = `
+      import { PacketRing, RawSender } from '${library}';
+      const ring = new PacketRing({ interfaceName: 'lo', filter: 'tcp dst port 9', blockBytes: 65536, blockCount: 2, retireMs: 1 });
+      process.on('uncaughtException', (error) => { console.log(error.message); ring.close(); });
+      ring.start(() => { ring.next(); ring.release(); throw new Error('from the callback'); });
+      (await import('node:net')).connect(9, '127.0.0.1').on('error', () => {});`;
+    assert.match(runScript(network.a.netns, script), /^from the callback\n/);
+  });
+
+  it('memory of a forgotten ring stays readable as long as somebody holds it', () => {
+    const script = `
+      import { PacketRing } from '${library}';
+      const take = () => new PacketRing({ interfaceName: 'lo', filter: '', blockBytes: 65536, blockCount: 2, retireMs: 1 }).bytes;
+      const bytes = take();
+      for (let round = 0; round < 5; round += 1) { gc(); await new Promise(setImmediate); }
+      console.log(bytes.length, bytes.reduce((sum, octet) => sum + octet, 0) >= 0);`;
+    assert.equal(runScript(network.a.netns, script, '--expose-gc'), '131072 true\n');
+  });
+
+  it('without CAP_NET_RAW the message says what is missing', () => {
+    const script = `
+      import { PacketRing, RawSender } from '${library}';
+      for (const open of [() => new PacketRing({ interfaceName: 'lo', filter: '', blockBytes: 65536, blockCount: 2, retireMs: 1 }),
+        () => new RawSender({ family: 4 }), () => new RawSender({ family: 6 })]) {
+        try { open(); } catch (error) { console.log(error.code, error.errno, error.syscall, /CAP_NET_RAW: run as root/.test(error.message)); }
+      }`;
+    assert.equal(
+      runScript(network.a.netns, script, '--no-warnings', [
+        'setpriv',
+        '--bounding-set=-net_raw',
+        '--inh-caps=-net_raw',
+      ]),
+      'ERR_NATIVE_PERMISSION EPERM socket AF_PACKET true\n' +
+        'ERR_NATIVE_PERMISSION EPERM socket SOCK_RAW true\n'.repeat(2),
+    );
+  });
+
+  it('an unknown interface, namespace or option is refused by name', () => {
+    const open = (options: object) => () => new PacketRing({ interfaceName: 'lo', filter: '', ...RING, ...options });
+    assert.throws(open({ interfaceName: 'nope0' }), {
+      code: 'ERR_NATIVE_INTERFACE',
+      errno: 'ENODEV',
+      message: /nope0/,
+    });
+    assert.throws(open({ interfaceName: 'a-name-that-no-interface-has' }), { code: 'ERR_NATIVE_INTERFACE' });
+    assert.throws(open({ netnsPath: '/run/netns/nope' }), {
+      code: 'ERR_NATIVE_NETNS',
+      errno: 'ENOENT',
+      message: /nope/,
+    });
+    assert.throws(open({ netnsPath: '/etc/passwd' }), { code: 'ERR_NATIVE_NETNS', syscall: 'setns' });
+    assert.throws(open({ blockBytes: 5000 }), { code: 'ERR_NATIVE_OPTION', message: /blockBytes is 5000/ });
+    assert.throws(open({ blockCount: 0 }), { code: 'ERR_NATIVE_OPTION', message: /blockCount is 0/ });
+    assert.throws(open({ retireMs: Number.NaN }), { code: 'ERR_NATIVE_OPTION', message: /retireMs is NaN/ });
+  });
+
+  it('opening in another namespace leaves the thread where it was', () => {
+    const home = readlinkSync('/proc/thread-self/ns/net');
+    own(new PacketRing({ interfaceName: 'lo', filter: '', netnsPath: network.a.netnsPath, ...RING }));
+    assert.throws(
+      () => new PacketRing({ interfaceName: 'nope0', filter: '', netnsPath: network.a.netnsPath, ...RING }),
+    );
+    assert.equal(readlinkSync('/proc/thread-self/ns/net'), home);
+  });
+
+  /** Runs a script to its end in a namespace and returns what it printed. */
+  function runScript(netns: string, script: string, flag = '--no-warnings', wrapper: string[] = []): string {
+    return network.run(netns, ...wrapper, process.execPath, flag, '--input-type=module', '-e', script);
+  }
+});
