@@ -254,7 +254,7 @@ export const COPY_FLAGS = {
     group: LIMITS,
     help: 'Replayed sessions at one time; beyond it new connections are not copied, and counted',
     default: '131072',
-    value: integerValue(1, 4_194_304),
+    value: integerValue(1, 1_048_576),
   },
   connectionsMax: {
     kind: 'value',
@@ -263,7 +263,7 @@ export const COPY_FLAGS = {
     group: LIMITS,
     help: 'Observed connections at one time; beyond it new ones are not copied, and counted',
     default: '65536',
-    value: integerValue(1, 4_194_304),
+    value: integerValue(1, 1_048_576),
   },
   heldBytesMax: {
     kind: 'value',
