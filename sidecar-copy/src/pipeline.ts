@@ -6,7 +6,7 @@
  *     deadline ─────────────────────►    ┘
  *
  * Everything happens on one thread and synchronously: a block goes back to the kernel as soon as the engine has read it,
- * and what the engine made of all that one turn of the event loop brought goes out once, at the end of that turn.
+ * and what the engine made of all that woke the thread (blocks of a ring, frames of a read) goes out once, before it sleeps again.
  */
 import { type Engine, PACKET_ENTRY_FIELDS, type ReplayBatch, type ResponseBatch } from '@trafficcopy/core';
 import type { PacketSource } from './capture/packet-source.js';
@@ -45,7 +45,10 @@ export class Pipeline {
   private readonly sources: readonly PacketSource[];
   private readonly outlets: readonly PipelineOutlet[];
   private readonly nowMs: () => number;
-  private readonly flushNow = (): void => this.flush();
+  private readonly flushNow = (): void => {
+    this.flushIsDue = false;
+    this.flush();
+  };
   private readonly onDeadline = (): void => this.advance();
   private flushIsDue = false;
   private isClosed = false;
@@ -71,7 +74,7 @@ export class Pipeline {
       source.release();
       this.flushFull();
     }
-    this.flushSoon();
+    this.flush();
   }
 
   /** target --response headers--> engine */
@@ -88,16 +91,15 @@ export class Pipeline {
     this.flush();
   }
 
-  /** At the end of this turn of the event loop, once for all that it brought. */
+  /** When what woke the thread is through: a read brings many frames, each by a call of its own. */
   flushSoon(): void {
     if (this.flushIsDue) return;
     this.flushIsDue = true;
-    setImmediate(this.flushNow);
+    process.nextTick(this.flushNow);
   }
 
   /** engine --crafted packets--> outlets */
   flush(): void {
-    this.flushIsDue = false;
     this.sendAll();
     // Deadline 0: the batches had no room for all of it.
     for (let round = 1; round < FLUSH_ROUNDS_MAX && this.engine.nextDeadlineMs() === 0; round += 1) {
