@@ -41,7 +41,7 @@ export async function runIntercept(config: InterceptConfig): Promise<number> {
     throw startFailure(error);
   } finally {
     statusLine.close();
-    log.close();
+    await log.close();
   }
 }
 

@@ -42,7 +42,7 @@ export async function runCopy(config: CopyConfig): Promise<number> {
     return await program.run();
   } finally {
     statusLine.close();
-    log.close();
+    await log.close();
   }
 }
 

@@ -2,15 +2,12 @@
  * The log of a program. To a file or a pipe it is JSON, one object a line; on a terminal it is lines for people, written
  * above the status line. Writing never blocks the data path: what the reader does not take in time is dropped.
  */
-import { closeSync, openSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 import type { ProgramConfig } from '../cli/program-flags.js';
 import { StartError } from '../errors/start-error.js';
 import type { StatusLine } from '../terminal/status-line.js';
 import { formatLogLine } from './log-line.js';
-
-/** Octets of log that may wait for a slow file or pipe; further lines are dropped until there is room. */
-const PENDING_BYTES_MAX = 1024 * 1024;
+import { LogWriter } from './log-writer.js';
 
 export interface ProgramLogOptions {
   /** "copy" or "intercept": stands in every line. */
@@ -22,10 +19,8 @@ export interface ProgramLogOptions {
 
 export class ProgramLog {
   readonly logger: Logger;
-  readonly #destination: ReturnType<typeof pino.destination> | undefined;
+  readonly #writer: LogWriter | undefined;
   readonly #onHangUp: (() => void) | undefined;
-  #linesDropped = 0;
-  #isClosed = false;
 
   /**
    * Opens the log. With a log file, SIGHUP opens the file anew (for logrotate).
@@ -40,61 +35,44 @@ export class ProgramLog {
       formatters: { level: (label: string) => ({ level: label }) },
     };
     if (logFile === undefined && options.statusLine.isTerminal) {
-      this.#destination = undefined;
-      this.#onHangUp = undefined;
       this.logger = pino(pinoOptions, {
         write: (line: string) => options.statusLine.writeLine(formatLogLine(line, options.statusLine.hasColors)),
       });
       return;
     }
-    if (logFile !== undefined) checkOpens(logFile);
-    const destination = pino.destination({ dest: logFile ?? 2, sync: false, maxLength: PENDING_BYTES_MAX });
-    // A full disk or a closed pipe must not end the program; nobody is left to be told.
-    destination.on('error', () => {
-      this.#linesDropped += 1;
-    });
-    destination.on('drop', () => {
-      this.#linesDropped += 1;
-    });
-    this.#destination = destination;
-    this.logger = pino(pinoOptions, destination);
-    this.#onHangUp = logFile === undefined ? undefined : () => this.reopen();
-    if (this.#onHangUp !== undefined) process.on('SIGHUP', this.#onHangUp);
+    this.#writer = openWriter(logFile);
+    this.logger = pino(pinoOptions, this.#writer);
+    if (logFile === undefined) return;
+    this.#onHangUp = () => void this.reopen();
+    process.on('SIGHUP', this.#onHangUp);
   }
 
-  /** Lines, or failures to write, that the log lost. */
+  /** Lines that the log lost: its file or pipe was too slow, full or broken. */
   get linesDropped(): number {
-    return this.#linesDropped;
+    return this.#writer?.linesDropped ?? 0;
   }
 
-  /** Opens the log file anew, so that it can be moved away. No effect without a file. */
-  reopen(): void {
-    if (this.#isClosed || this.#onHangUp === undefined) return;
+  /** Opens the log file anew, so that it can be moved away. No effect without a file. Never rejects. */
+  async reopen(): Promise<void> {
     try {
-      this.#destination?.reopen();
+      await this.#writer?.reopen();
       this.logger.info('log file opened anew');
-    } catch {
-      this.#linesDropped += 1;
+    } catch (error) {
+      this.logger.error({ err: error }, 'the log file cannot be opened anew, the earlier one is used on');
     }
   }
 
-  /** Writes out what waits. The logger drops further lines. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  /** Writes out what waits. Later lines are dropped. Never rejects. */
+  async close(): Promise<void> {
     if (this.#onHangUp !== undefined) process.off('SIGHUP', this.#onHangUp);
     this.logger.level = 'silent';
-    try {
-      this.#destination?.flushSync();
-    } catch {
-      this.#linesDropped += 1;
-    }
+    await this.#writer?.close();
   }
 }
 
-function checkOpens(logFile: string): void {
+function openWriter(logFile: string | undefined): LogWriter {
   try {
-    closeSync(openSync(logFile, 'a', 0o640));
+    return new LogWriter(logFile);
   } catch (error) {
     throw new StartError(
       'ERR_START_LOG_FILE',

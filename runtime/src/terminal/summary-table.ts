@@ -9,6 +9,10 @@ export interface SummaryRow {
   readonly note?: string;
 }
 
+/** Columns that cli-table3 leaves free around a cell. */
+const PADDING = 2;
+const INDENT = '  ';
+
 /** The figures of a run, in sections, as a table for people. */
 export class SummaryTable {
   readonly #sections: { readonly title: string; readonly rows: readonly SummaryRow[] }[] = [];
@@ -22,24 +26,28 @@ export class SummaryTable {
   /** The table, without a final line end. Notes are wrapped so that lines keep to `widthMax` columns where they can. */
   render(widthMax: number): string {
     const rows = this.#sections.flatMap((section) => section.rows);
-    const labelWidth = Math.max(8, ...rows.map((row) => printable(row.label).length)) + 2;
-    const valueWidth = Math.max(8, ...rows.map((row) => formatValue(row.value).length)) + 2;
+    const labelWidth = Math.max(8, ...rows.map((row) => printable(row.label).length)) + PADDING + INDENT.length;
+    const valueWidth = Math.max(8, ...rows.map((row) => formatValue(row.value).length)) + PADDING;
     const hasNotes = rows.some((row) => row.note !== undefined);
     const noteWidth = Math.max(20, widthMax - labelWidth - valueWidth - 4);
-    const table = new Table({
-      colWidths: hasNotes ? [labelWidth, valueWidth, noteWidth] : [labelWidth, valueWidth],
-      colAligns: ['left', 'right', 'left'],
-      wordWrap: true,
-      style: { head: [], border: [] },
-    });
-    for (const section of this.#sections) {
-      table.push([{ content: printable(section.title), colSpan: hasNotes ? 3 : 2 }]);
-      for (const row of section.rows) {
-        const cells = [`  ${printable(row.label)}`.slice(0, labelWidth - 2), formatValue(row.value)];
-        table.push(hasNotes ? [...cells, printable(row.note ?? '')] : cells);
-      }
-    }
-    return table.toString();
+    const colWidths = hasNotes ? [labelWidth, valueWidth, noteWidth] : [labelWidth, valueWidth];
+    return this.#sections
+      .map((section) => {
+        const table = new Table({
+          colWidths,
+          colAligns: ['left', 'right', 'left'],
+          wordWrap: true,
+          style: { head: [], border: [] },
+          chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+        });
+        table.push([{ content: printable(section.title), colSpan: colWidths.length }]);
+        for (const row of section.rows) {
+          const cells = [`${INDENT}${printable(row.label)}`, formatValue(row.value)];
+          table.push(hasNotes ? [...cells, printable(row.note ?? '')] : cells);
+        }
+        return table.toString();
+      })
+      .join('\n');
   }
 }
 

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { StartError, SummaryFile, SummaryTable } from '../../src/index.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'trafficcopy-summary-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('the summary table', () => {
+  it('shows sections with numbers that can be read, and notes within the width', () => {
+    const text = new SummaryTable()
+      .add('Requests', [
+        { label: 'captured', value: 1_234_567 },
+        { label: 'lost', value: 3, note: 'the capture buffer was full 3 times: a larger -B/--capture-buffer helps' },
+      ])
+      .add('Empty', [])
+      .render(80);
+    assert.match(text, /Requests/);
+    assert.match(text, /captured +│ +1,234,567/);
+    assert.doesNotMatch(text, /Empty/);
+    assert.match(text.replace(/[│\s]+/g, ' '), /the capture buffer was full 3 times: a larger/);
+    for (const line of text.split('\n')) assert.ok(line.length <= 80, `${line.length} columns: ${line}`);
+  });
+
+  it('has no column for notes when there are none', () => {
+    const text = new SummaryTable().add('Requests', [{ label: 'captured', value: '12 %' }]).render(80);
+    assert.match(text, /captured +│ +12 % │\n/);
+  });
+});
+
+describe('the summary file', () => {
+  it('replaces the earlier one and leaves nothing else', () => {
+    const path = join(directory, 'a', 'summary.json');
+    mkdirSync(join(directory, 'a'));
+    writeFileSync(path, 'old');
+    new SummaryFile(path).write({ requests: { captured: 3 } });
+    assert.deepEqual(JSON.parse(readFileSync(path, 'utf8')), { requests: { captured: 3 } });
+    assert.deepEqual(readdirSync(join(directory, 'a')), ['summary.json']);
+  });
+
+  it('is refused at the start where it could not be written', () => {
+    for (const path of [join(directory, 'missing', 's.json'), directory]) {
+      assert.throws(
+        () => new SummaryFile(path),
+        (error: unknown) => error instanceof StartError && error.code === 'ERR_START_SUMMARY_FILE',
+      );
+    }
+  });
+});
