@@ -31,10 +31,10 @@ export class Iptables {
     return this.#command;
   }
 
-  /** Reads the mangle table; makes nothing. */
+  /** Reads all tables. With `-t` it would make the table that it is asked for. */
   async save(): Promise<SavedRules> {
-    const outcome = await this.#run(`${this.#command}-save`, ['-t', 'mangle']);
-    // nft's save says 0 and nothing where no table is; legacy's fails where the kernel has no such table.
+    const outcome = await this.#run(`${this.#command}-save`, []);
+    // Legacy's fails where the kernel has none of its tables.
     return parseSavedRules(outcome.status === 0 ? outcome.stdout : '');
   }
 
@@ -57,18 +57,41 @@ export class Iptables {
   }
 
   /**
-   * Removes the mangle table that nft made for our rules, when nothing is in it. A chain that got a rule in between refuses to go
-   * (EBUSY), and the whole transaction with it. Without the nft command the empty table stays; it does nothing.
+   * Names of what carries rules in the mangle table: the table itself and, where nft makes them one by one, its built-in chains.
+   * `nft4`, `nft4:OUTPUT`, `legacy6`. What iptables makes for the first rule is not there before.
    */
-  async removeEmptyTable(): Promise<void> {
+  async carriers(saved: SavedRules): Promise<string[]> {
+    if (!saved.tableExists) return [];
+    const name = `${this.kind}${this.family}`;
+    const chains = this.kind === 'nft' ? parseChains(await this.#listTable()) : [];
+    return [name, ...chains.map((chain) => `${name}:${chain.name}`)];
+  }
+
+  /**
+   * Removes what nft made for our rules and was not `found`: empty built-in chains, and the table when nothing else is in it. A
+   * chain that gets a rule in between refuses to go (EBUSY), and the whole transaction with it. Without the nft command, and
+   * with legacy, the empty table stays; it does nothing.
+   */
+  async removeEmpty(found: readonly string[]): Promise<void> {
     if (this.kind !== 'nft') return;
-    const table = `${this.family === 4 ? 'ip' : 'ip6'} mangle`;
-    const listing = await this.#access.run('nft', ['list', 'table', ...table.split(' ')]);
-    if (listing === undefined || listing.status !== 0) return;
-    const chains = emptyChains(listing.stdout);
-    if (chains === undefined) return;
-    const lines = [...chains.map((chain) => `delete chain ${table} ${chain}`), `delete table ${table}`, ''];
-    await this.#access.run('nft', ['-f', '-'], lines.join('\n'));
+    const listing = await this.#listTable();
+    const chains = parseChains(listing);
+    const gone = chains.filter(({ name, isEmpty }) => isEmpty && !found.includes(`nft${this.family}:${name}`));
+    const lines = gone.map(({ name }) => `delete chain ${this.#table} ${name}`);
+    const isTableOurs =
+      !found.includes(`nft${this.family}`) && gone.length === chains.length && holdsOnlyChains(listing);
+    if (isTableOurs && listing !== '') lines.push(`delete table ${this.#table}`);
+    if (lines.length > 0) await this.#access.run('nft', ['-f', '-'], `${lines.join('\n')}\n`);
+  }
+
+  get #table(): string {
+    return `${this.family === 4 ? 'ip' : 'ip6'} mangle`;
+  }
+
+  /** Empty when there is no such table, or no nft command. */
+  async #listTable(): Promise<string> {
+    const outcome = await this.#access.run('nft', ['list', 'table', ...this.#table.split(' ')]);
+    return outcome?.status === 0 ? outcome.stdout : '';
   }
 
   async #run(command: string, args: readonly string[], input?: string): Promise<CommandOutcome> {
@@ -80,19 +103,25 @@ export class Iptables {
   }
 }
 
-/**
- * Names of the chains of a table in nft's listing when it holds nothing but empty built-in chains that accept; undefined
- * when it holds anything else.
- */
-function emptyChains(listing: string): string[] | undefined {
-  const chains: string[] = [];
-  for (const line of listing.split('\n').map((text) => text.trim())) {
-    if (line === '' || line === '}' || line.startsWith('#') || /^table ip6? mangle \{$/.test(line)) continue;
-    const chain = /^chain (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING) \{$/.exec(line)?.[1];
-    if (chain !== undefined) chains.push(chain);
-    else if (!/^type (filter|route) hook \w+ priority [\w -]+; policy accept;$/.test(line)) return undefined;
-  }
-  return chains;
+interface ListedChain {
+  readonly name: string;
+  /** A built-in chain without rules that accepts. */
+  readonly isEmpty: boolean;
+}
+
+/** The chains in nft's listing of a table. */
+export function parseChains(listing: string): ListedChain[] {
+  return [...listing.matchAll(/^\tchain (\S+) \{\n((?:\t\t.*\n)*)\t\}$/gm)].map(([, name, body]) => ({
+    name: name!,
+    isEmpty:
+      /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/.test(name!) &&
+      /^\t\ttype (filter|route) hook \w+ priority [^;]+; policy accept;\n$/.test(body!),
+  }));
+}
+
+/** No sets, maps or other objects beside the chains. */
+function holdsOnlyChains(listing: string): boolean {
+  return !/^\t(?!chain |\t|\})\S/m.test(listing);
 }
 
 export function commandFailed(command: string, outcome: CommandOutcome): RulesError {

@@ -26,7 +26,7 @@ export interface JournalContent {
   readonly found: {
     /** Values by path below /proc/sys, as read. */
     readonly sysctls: Readonly<Record<string, string>>;
-    /** Mangle tables that existed: `nft4`, `nft6`, `legacy4`, `legacy6`. */
+    /** What carried mangle rules before: `nft4`, `nft4:OUTPUT`, `legacy6`, … */
     readonly tables: readonly string[];
   };
   readonly instances: Readonly<Record<string, JournalInstance>>;

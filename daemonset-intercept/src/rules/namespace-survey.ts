@@ -33,8 +33,3 @@ export function queuesByInstance(survey: NamespaceSurvey): Map<string, Set<numbe
   }
   return instances;
 }
-
-/** `nft4`, `legacy6`, …: tables by kind and family. */
-export function tableName(iptables: Iptables): string {
-  return `${iptables.kind}${iptables.family}`;
-}

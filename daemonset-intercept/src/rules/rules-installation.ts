@@ -17,7 +17,7 @@ import { Journal, type JournalContent, type JournalInstance } from './journal.js
 import { mangleRules, ownerComment } from './mangle-rules.js';
 import { namespaceHasIpv6, readMarkSysctls, restoreMarkSysctls, setMarkSysctls } from './mark-sysctls.js';
 import type { NamespaceAccess } from './namespace-access.js';
-import { type NamespaceSurvey, queuesByInstance, surveyNamespace, tableName } from './namespace-survey.js';
+import { type NamespaceSurvey, queuesByInstance, surveyNamespace } from './namespace-survey.js';
 import { RulesError } from './rules-error.js';
 import { chooseSlot } from './slot-choice.js';
 import { type WorkerSlot, workerSlot } from './worker-slot.js';
@@ -222,7 +222,7 @@ class Installer {
     const before = this.#survey.tables.get(iptables)?.owned.map((rule) => rule.text) ?? [];
     const added = owned.filter((rule) => rule.instance === this.#options.instance && !before.includes(rule.text));
     if (added.length > 0) await iptables.replaceOrThrow(added, []);
-    if (!this.#found.tables.includes(tableName(iptables))) await iptables.removeEmptyTable();
+    await iptables.removeEmpty(this.#found.tables);
   }
 }
 
@@ -246,7 +246,7 @@ async function leave(options: RulesInstallationOptions, journal: Journal, slot: 
   for (const [iptables, { owned }] of survey.tables) {
     const gone = owned.filter((rule) => !isAlive(rule.instance, owners.get(rule.instance) ?? []));
     if (gone.length > 0) await iptables.replaceOrThrow(gone, []);
-    if (living.length === 0 && !content.found.tables.includes(tableName(iptables))) await iptables.removeEmptyTable();
+    if (living.length === 0) await iptables.removeEmpty(content.found.tables);
   }
   for (const [name, entry] of Object.entries(content.instances)) {
     if (isAlive(name, [entry.queueNumber])) continue;
@@ -324,15 +324,13 @@ async function whatWasFound(
       'rules of an earlier intercept are here but not its journal: the settings that it changed are taken for those that were found',
     );
   }
-  const tables = [...survey.tables].filter(([, saved]) => saved.tableExists && !isOnlyOurs(saved));
-  return {
-    sysctls: await readMarkSysctls(options.access, hasIpv6),
-    tables: tables.map(([iptables]) => tableName(iptables)),
-  };
-
-  function isOnlyOurs(saved: { readonly hasForeignRules: boolean; readonly owned: readonly unknown[] }): boolean {
-    return saved.owned.length > 0 && !saved.hasForeignRules;
+  const tables: string[] = [];
+  for (const [iptables, saved] of survey.tables) {
+    // Where only rules of ours are, the table was made for them.
+    const isOurs = saved.owned.length > 0 && !saved.hasForeignRules;
+    if (!isOurs) tables.push(...(await iptables.carriers(saved)));
   }
+  return { sysctls: await readMarkSysctls(options.access, hasIpv6), tables };
 }
 
 async function bootId(): Promise<string> {

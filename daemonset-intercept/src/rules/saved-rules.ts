@@ -1,4 +1,4 @@
-/** Reads what `iptables-save -t mangle` prints. */
+/** Reads what `iptables-save` prints. */
 
 /** A rule that some intercept installed. */
 export interface OwnedRule {
@@ -12,8 +12,9 @@ export interface OwnedRule {
 export interface SavedRules {
   /** Whether the mangle table exists (nft makes it with the first rule). */
   readonly tableExists: boolean;
-  /** Whether any rule is in it, ours or not. */
+  /** Whether there is any rule in any table, ours or not. */
   readonly hasRules: boolean;
+  /** Whether a rule of somebody else is in the mangle table. */
   readonly hasForeignRules: boolean;
   readonly owned: readonly OwnedRule[];
   /** Queue numbers that rules of others name, `--queue-balance` ranges included. */
@@ -30,24 +31,28 @@ export function parseSavedRules(text: string): SavedRules {
   const owned: OwnedRule[] = [];
   const foreignQueues = new Set<number>();
   const foreignMarks = new Set<number>();
+  let table = '';
   let hasForeignRules = false;
+  let hasRules = false;
   for (const line of text.split('\n')) {
+    if (line.startsWith('*')) table = line.slice(1).trim();
     // With counters (-c) a line begins with them; we never ask for them.
     if (!line.startsWith('-A ')) continue;
-    const instance = OWNER.exec(line)?.[1];
+    hasRules = true;
+    // All our rules are in the mangle table.
+    const instance = table === 'mangle' ? OWNER.exec(line)?.[1] : undefined;
     const queues = [...line.matchAll(QUEUE)];
     if (instance !== undefined) {
       const queue = queues[0]?.[1];
       owned.push({ instance, text: line.slice(3), queueNumber: queue === undefined ? undefined : Number(queue) });
       continue;
     }
-    hasForeignRules = true;
+    if (table === 'mangle') hasForeignRules = true;
     for (const [, first, last] of queues) {
       for (let number = Number(first); number <= Number(last ?? first); number += 1) foreignQueues.add(number);
     }
     for (const [, mark] of line.matchAll(MARK)) foreignMarks.add(Number(mark));
   }
-  const hasRules = hasForeignRules || owned.length > 0;
   return { tableExists: /^\*mangle$/m.test(text), hasRules, hasForeignRules, owned, foreignQueues, foreignMarks };
 }
 

@@ -1,0 +1,95 @@
+import {
+  ACK,
+  FRAME,
+  type FrameType,
+  HeadersPayload,
+  PSH,
+  RECORD_OPEN,
+  RECORD_PACKET,
+  ReplayBatch,
+  SYN,
+} from '@trafficcopy/core';
+import { eventually } from '@trafficcopy/lab';
+import { ChannelClient, type ChannelConnection } from '@trafficcopy/runtime';
+import { craftPacket, type PacketTemplate } from './crafted-packet.js';
+import { type ResponseView, responseViews } from './response-view.js';
+
+const DEADLINE_MS = 5000;
+
+/** A copy of a few hand-made packets: connects to an intercept over plain TCP and keeps what comes back. */
+export class TestCopy {
+  readonly responses: ResponseView[] = [];
+  #connection: ChannelConnection | undefined;
+  readonly #client: ChannelClient;
+
+  constructor(port: number, name = 'test-copy') {
+    const headers = new HeadersPayload();
+    this.#client = new ChannelClient({
+      host: '127.0.0.1',
+      port,
+      credentials: 'insecure',
+      hello: { role: 'copy', name, delivery: 'tunnel', capabilities: [], targets: [] },
+      onUp: (connection) => {
+        this.#connection = connection;
+      },
+      onDown: () => {
+        this.#connection = undefined;
+      },
+      onFrame: (_connection, type, bytes, offset, length) => {
+        if (type === FRAME.HEADERS && headers.read(bytes, offset, length))
+          this.responses.push(...responseViews(headers));
+      },
+    });
+  }
+
+  async start(): Promise<this> {
+    this.#client.start();
+    await this.connected();
+    return this;
+  }
+
+  async connected(): Promise<void> {
+    await eventually('the test copy is connected', DEADLINE_MS * 2, () => this.#connection !== undefined);
+  }
+
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  send(type: FrameType, sessionId: number, kind: number, packet: Uint8Array): void {
+    const batch = new ReplayBatch(65_536, 16);
+    batch.bytes.set(packet, batch.append(sessionId, kind, packet.length));
+    this.#connection?.sendBatch(type, batch);
+    this.#connection?.flush();
+  }
+
+  sendBytes(type: FrameType, payload: Uint8Array): void {
+    this.#connection?.send(type, payload);
+    this.#connection?.flush();
+  }
+
+  /** The next response of the session that `isIt` accepts; responses before it stay. */
+  async response(sessionId: number, isIt: (response: ResponseView) => boolean = () => true): Promise<ResponseView> {
+    return await eventually(`a response of session ${sessionId}`, DEADLINE_MS, () =>
+      this.responses.find((response) => response.sessionId === sessionId && isIt(response)),
+    );
+  }
+
+  /** SYN, SYN-ACK, ACK with a request, response: returns what the target answered with. */
+  async exchange(
+    sessionId: number,
+    template: Pick<PacketTemplate, 'source' | 'destination' | 'sourcePort' | 'destinationPort'>,
+    request: string,
+  ): Promise<ResponseView> {
+    const base: PacketTemplate = { ...template, seq: 1000, ack: 0, flags: SYN, payload: '', isMarked: false };
+    this.send(FRAME.PACKETS, sessionId, RECORD_OPEN, craftPacket(base));
+    const synAck = await this.response(sessionId, ({ flags }) => flags === (SYN | ACK));
+    const data: PacketTemplate = { ...base, seq: 1001, ack: synAck.seq + 1, flags: ACK | PSH, payload: request };
+    this.send(FRAME.PACKETS, sessionId, RECORD_PACKET, craftPacket(data));
+    return await this.response(sessionId, ({ payloadBytes }) => payloadBytes > 0);
+  }
+}
