@@ -11,7 +11,6 @@ export interface SummaryRow {
 
 /** Columns that cli-table3 leaves free around a cell. */
 const PADDING = 2;
-const INDENT = '  ';
 
 /** The figures of a run, in sections, as a table for people. */
 export class SummaryTable {
@@ -26,7 +25,7 @@ export class SummaryTable {
   /** The table, without a final line end. Notes are wrapped so that lines keep to `widthMax` columns where they can. */
   render(widthMax: number): string {
     const rows = this.#sections.flatMap((section) => section.rows);
-    const labelWidth = Math.max(8, ...rows.map((row) => printable(row.label).length)) + PADDING + INDENT.length;
+    const labelWidth = Math.max(8, ...rows.map((row) => printable(row.label).length)) + PADDING;
     const valueWidth = Math.max(8, ...rows.map((row) => formatValue(row.value).length)) + PADDING;
     const hasNotes = rows.some((row) => row.note !== undefined);
     const noteWidth = Math.max(20, widthMax - labelWidth - valueWidth - 4);
@@ -40,12 +39,11 @@ export class SummaryTable {
           style: { head: [], border: [] },
           chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
         });
-        table.push([{ content: printable(section.title), colSpan: colWidths.length }]);
         for (const row of section.rows) {
-          const cells = [`${INDENT}${printable(row.label)}`, formatValue(row.value)];
+          const cells = [printable(row.label), formatValue(row.value)];
           table.push(hasNotes ? [...cells, printable(row.note ?? '')] : cells);
         }
-        return table.toString();
+        return `${printable(section.title)}\n${table.toString()}`;
       })
       .join('\n');
   }
