@@ -20,8 +20,8 @@ import { type CopyEdges, copyEdges } from './copy-edges.js';
 import type { CopyFigures } from './copy-figures.js';
 import { copyStatus, lossText } from './copy-status.js';
 import { copySummaryJson, copySummaryTable } from './copy-summary.js';
+import { endFirstWhenMemoryIsShort } from './memory-shortage.js';
 import { copyMetrics } from './metrics.js';
-import { yieldToProduction } from './process-priority.js';
 
 const TICK_MS = 1000;
 /** Without a terminal, how often the log says how it goes. */
@@ -115,7 +115,7 @@ class CopyProgram {
     let timer: NodeJS.Timeout | undefined;
     try {
       await this.serveMetrics();
-      yieldToProduction();
+      endFirstWhenMemoryIsShort();
       if (this.config.insecure) this.log.logger.warn('--insecure: the channel to intercept is plain TCP');
       this.copy.start();
       timer = setInterval(() => this.tick(), TICK_MS);
