@@ -40,6 +40,7 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
   const { logger } = new ProgramLog({ program: 'intercept', config, statusLine: new StatusLine() });
   let lab: Lab;
   let state: string;
+  const started: LabProcess[] = [];
   let port = 38_600 + (process.pid % 500) * 2;
 
   before(async () => {
@@ -50,6 +51,7 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
   });
 
   after(async () => {
+    await Promise.all(started.map((one) => (one.isRunning ? one.stop('SIGKILL') : undefined)));
     await lab?.close();
     rmSync(state, { recursive: true, force: true });
   });
@@ -384,19 +386,7 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
     const client = toTarget(4, 52_000);
     const sniffer = await lab.target.sniff(`dst host ${client.source}`);
     const config = configOf();
-    const words = [
-      'intercept',
-      '--insecure',
-      '--netns',
-      lab.target.netnsPath,
-      '--state',
-      state,
-      '-b',
-      '127.0.0.1',
-      '-p',
-      String(config.port),
-    ];
-    const killed = await LabProcess.start('intercept', TRAFFIC_COPY, words);
+    const killed = await startProgram(config);
     const copy = await new TestCopy(config.port).start();
     const first = await copy.exchange(1, client, 'before');
     await killed.stop('SIGKILL');
@@ -405,7 +395,7 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
     assert.match(during, /trafficcopy:/);
     assert.equal(await genuineRequest(), 'resp:genuine');
 
-    const restarted = await LabProcess.start('intercept', TRAFFIC_COPY, words);
+    const restarted = await startProgram(config);
     await copy.connected().catch((error) => assert.fail(`${error}\n${restarted.lines.join('\n')}`));
     const syn = craftPacket({ ...client, seq: 1000, ack: 0, flags: SYN, payload: '', isMarked: false });
     copy.send(FRAME.REGISTER, 2, RECORD_OPEN, syn);
@@ -427,6 +417,27 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
     assert.equal(await sniffer.stop(), 0, await sniffer.packets());
     assert.equal(await leftSockets(), '');
   });
+
+  it('sockets that a killed intercept left are gone when its successor ends', async () => {
+    const config = configOf();
+    const killed = await startProgram(config);
+    const copy = await new TestCopy(config.port).start();
+    await copy.exchange(1, toTarget(4, 53_000), 'left behind');
+    await killed.stop('SIGKILL');
+    copy.close();
+    assert.notEqual(await leftSockets(), '');
+    await withIntercept({ port: config.port, instance: config.instance }, async () => {});
+    assert.equal(await leftSockets(), '');
+  });
+
+  /** The program itself, in a process of its own. */
+  async function startProgram(config: InterceptConfig): Promise<LabProcess> {
+    const { netnsPath = '', stateDirectory, port: channelPort } = config;
+    const where = ['--netns', netnsPath, '--state', stateDirectory, '-b', '127.0.0.1', '-p', String(channelPort)];
+    const program = await LabProcess.start('intercept', TRAFFIC_COPY, ['intercept', '--insecure', ...where]);
+    started.push(program);
+    return program;
+  }
 
   /** Sockets at the served port that are not listening and not in TIME-WAIT. */
   async function leftSockets(): Promise<string> {

@@ -49,7 +49,7 @@ export class TestCopy {
   }
 
   async connected(): Promise<void> {
-    await eventually('the test copy is connected', DEADLINE_MS * 2, () => this.#connection !== undefined);
+    await eventually('the test copy is connected', DEADLINE_MS * 6, () => this.#connection !== undefined);
   }
 
   get isConnected(): boolean {
