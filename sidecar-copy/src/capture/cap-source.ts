@@ -6,6 +6,7 @@
  * 65535 octets with their link header, going on after the interface went down (the package ends the process then).
  */
 import { createRequire } from 'node:module';
+import { networkInterfaces } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import {
   ENTRY_CAPTURED_BYTES,
@@ -135,7 +136,8 @@ export class CapSource implements PacketSource {
   private open(filter: string): Cap {
     const capture = new (loadCap().Cap)();
     const frame = this.frame;
-    const incoming = filter === '' ? 'inbound' : `inbound and (${filter})`;
+    const direction = incomingCondition(this.options.interfaceName);
+    const incoming = [direction, filter === '' ? '' : `(${filter})`].filter((part) => part !== '').join(' and ');
     let linkType: string;
     try {
       linkType = capture.open(this.name, incoming, this.options.bufferBytes, frame);
@@ -201,6 +203,18 @@ export class CapSource implements PacketSource {
       this.onReadable?.();
     });
   }
+}
+
+/**
+ * The condition that leaves out what this host sends. `inbound` alone would do, but where it is no field of the link header
+ * libpcap loses the first packet: it checks the first frame after setting a filter itself, and cannot ask the kernel for the
+ * direction then. So an Ethernet's own address stands in for it. Of the loopback libpcap gives the incoming side only.
+ */
+function incomingCondition(interfaceName: string): string {
+  const address = networkInterfaces()[interfaceName]?.[0];
+  if (address === undefined) return 'inbound';
+  if (address.internal) return '';
+  return address.mac === '00:00:00:00:00:00' ? 'inbound' : `not ether src host ${address.mac}`;
 }
 
 /** What the IP header says of the packet's length; the package does not tell what it had on the wire. */
