@@ -7,15 +7,20 @@
  */
 import { assert } from '../assert.js';
 
+/** Forgotten turns are taken out of the arrays in bulk, so that a long backlog does not make each of them dear. */
+const FORGOTTEN_MAX = 64;
+
 export class Turns {
   /** Index of the first turn that is kept. */
   firstIndex = 0;
   readonly #offsets: number[] = [];
   readonly #answers: number[] = [];
+  /** Turns at the start of the arrays that are forgotten already. */
+  #forgotten = 0;
 
   /** Index that the next turn gets: the number of turns so far. */
   get endIndex(): number {
-    return this.firstIndex + this.#offsets.length;
+    return this.firstIndex + this.#offsets.length - this.#forgotten;
   }
 
   /** Begins a turn at a stream offset, after online had answered `answerBytes` since the turn before began. */
@@ -36,16 +41,19 @@ export class Turns {
 
   /** Forgets the turns before `index`. */
   trimTo(index: number): void {
-    while (this.firstIndex < index && this.#offsets.length > 0) {
-      this.#offsets.shift();
-      this.#answers.shift();
-      this.firstIndex += 1;
-    }
+    const count = Math.min(index, this.endIndex) - this.firstIndex;
+    if (count <= 0) return;
+    this.firstIndex += count;
+    this.#forgotten += count;
+    if (this.#forgotten < FORGOTTEN_MAX || this.#forgotten * 2 < this.#offsets.length) return;
+    this.#offsets.splice(0, this.#forgotten);
+    this.#answers.splice(0, this.#forgotten);
+    this.#forgotten = 0;
   }
 
   #place(index: number): number {
-    const place = index - this.firstIndex;
-    assert(place >= 0 && place < this.#offsets.length, 'a turn is asked for while it is kept');
+    const place = index - this.firstIndex + this.#forgotten;
+    assert(place >= this.#forgotten && place < this.#offsets.length, 'a turn is asked for while it is kept');
     return place;
   }
 }
