@@ -135,10 +135,8 @@ export class PcapngRecorder {
       const packetAt = at + REPLAY_RECORD_HEADER_BYTES;
       if (kind === RECORD_RELEASE) this.#flows.delete(flowKey(lane, sessionId));
       else if (packetBytes > 0) {
-        const isWhole = parsePacket(bytes, packetAt, packetBytes, packetBytes, this.#header) === 'ok';
-        if (isWhole && kind === RECORD_OPEN) this.#rememberFlow(lane, sessionId, bytes);
-        const copyAt = this.#append(SENT, bytes, packetAt, packetBytes, packetBytes);
-        if (isWhole && copyAt >= 0) this.#fillInChecksums(copyAt, packetBytes);
+        if (kind === RECORD_OPEN) this.#rememberFlow(lane, sessionId, bytes, packetAt, packetBytes);
+        this.#append(SENT, bytes, packetAt, packetBytes, packetBytes);
       }
       at = packetAt + ((packetBytes + 3) & ~3);
     }
@@ -195,7 +193,8 @@ export class PcapngRecorder {
     await new Promise<void>((resolve) => close(this.#file, () => resolve()));
   }
 
-  #rememberFlow(lane: number, sessionId: number, bytes: Uint8Array): void {
+  #rememberFlow(lane: number, sessionId: number, bytes: Uint8Array, at: number, packetBytes: number): void {
+    if (parsePacket(bytes, at, packetBytes, packetBytes, this.#header) !== 'ok') return;
     if (this.#flows.size >= FLOWS_MAX) {
       const oldest = this.#flows.keys().next().value;
       if (oldest !== undefined) this.#flows.delete(oldest);
@@ -203,27 +202,24 @@ export class PcapngRecorder {
     this.#flows.set(flowKey(lane, sessionId), new ResponseFlow(bytes, this.#header));
   }
 
-  /** Returns where in the filling chunk the packet's copy stands; -1 when it was left out. */
-  #append(index: 0 | 1, bytes: Uint8Array, offset: number, capturedBytes: number, wireBytes: number): number {
+  #append(index: 0 | 1, bytes: Uint8Array, offset: number, capturedBytes: number, wireBytes: number): void {
     this.#seen[index] += 1;
     const presentBytes = Math.min(capturedBytes, PACKET_BYTES_MAX, bytes.length - offset);
     const chunk = presentBytes < 0 ? undefined : this.#chunkWithRoom(PACKET_BLOCK_BYTES + ((presentBytes + 3) & ~3));
     if (chunk === undefined) {
       this.#left[index] += 1;
-      return -1;
+      return;
     }
     const at = writePacketBlock(chunk.view, chunk.length, index, this.#timeUs, presentBytes, wireBytes);
     chunk.bytes.set(bytes.subarray(offset, offset + presentBytes), at);
     chunk.length += PACKET_BLOCK_BYTES + ((presentBytes + 3) & ~3);
-    return at;
+    if (index === SENT && presentBytes === wireBytes) this.#fillInChecksums(chunk.bytes, at, presentBytes);
   }
 
-  /** The engine leaves checksums to the sender; Wireshark should not call them wrong. */
-  #fillInChecksums(at: number, packetBytes: number): void {
-    const chunk = this.#filling;
-    if (chunk === undefined) return;
-    parsePacket(chunk.bytes, at, packetBytes, packetBytes, this.#header);
-    writeChecksums(chunk.bytes, at, this.#header);
+  /** They are left to whoever sends the packet; Wireshark should not call them wrong. */
+  #fillInChecksums(bytes: Uint8Array, at: number, packetBytes: number): void {
+    if (parsePacket(bytes, at, packetBytes, packetBytes, this.#header) !== 'ok') return;
+    writeChecksums(bytes, at, this.#header);
   }
 
   #chunkWithRoom(blockBytes: number): Chunk | undefined {
