@@ -42,8 +42,11 @@ export interface EngineConfig {
   readonly fullSessionsOnly: boolean;
   /** Largest IP packet towards the target, octets (-M). */
   readonly mtuBytes: number;
-  /** Mark SYNs with our TCP option: Direct delivery needs it. */
-  readonly markSyn: boolean;
+  /**
+   * Carry our TCP option in every segment: Direct delivery needs it. The SYN alone is not enough: a target that answers with a SYN
+   * cookie makes its socket from the ACK, and a segment that meets no socket is answered with a RST that has only its mark.
+   */
+  readonly markSegments: boolean;
   /** Seeds initial sequence numbers and the choice of ports. */
   readonly seed: number;
   /** A session whose target does not answer for so long ends (-t), ms. */

@@ -11,6 +11,10 @@
  *    octets exist nowhere, a retransmission would only be dropped again, and nothing waits for them.
  *  - SACK is not offered: we never have a hole to report, for the same reason.
  *  - The smallest retransmission timeout is 200 ms instead of 1 s (RFC 6298 2.4), as in Linux.
+ *  - A segment without timestamps is taken on a connection that uses them (RFC 7323 3.2 would drop it): a header that a
+ *    middlebox stripped says the same about what the target has.
+ *  - A SYN-ACK that acknowledges something else is answered with a reset only once our SYN was repeated (RFC 9293
+ *    3.10.7.3 would at once): the first such answer may belong to our own last connection on that port.
  */
 import {
   RESPONSE_ACK,
@@ -52,9 +56,13 @@ export const EVENT_RESET = 16;
 export const EVENT_REFUSED = 32;
 /** Another connection with our addresses and ports lives at the target: reset it and try again (RFC 9293 3.5.1). */
 export const EVENT_HALF_OPEN = 64;
+/** The target holds on to a connection that we have closed: reset it (RFC 9293 3.10.7.1). */
+export const EVENT_STRAY = 128;
 
 /** RFC 6298 2.1. */
 const RTO_INITIAL_MS = 1000;
+/** RFC 6298 5.7: when a SYN had to be repeated and nothing else was measured. */
+const RTO_AFTER_SYN_LOSS_MS = 3000;
 const RTO_MIN_MS = 200;
 /** RFC 6298 2.5 asks for 60 s at least. */
 const RTO_MAX_MS = 60_000;
@@ -75,6 +83,17 @@ export const RCV_WINDOW_FIELD = 65_535;
 const PAWS_IDLE_MS_MAX = 24 * 24 * 3600 * 1000;
 /** Timestamp options take 12 octets of each segment. */
 const TIMESTAMP_BYTES = 12;
+/** RFC 7323 2.3. */
+const WINDOW_SHIFT_MAX = 14;
+/**
+ * Unacceptable segments without text are answered no more often than this (RFC 5961 7; Linux: tcp_invalid_ratelimit):
+ * two ends that each find the other's numbers wrong would acknowledge each other for ever.
+ */
+const CHALLENGE_INTERVAL_MS = 500;
+/** What the check of the acknowledgement field found. */
+const ACK_UNACCEPTABLE = -1;
+const ACK_OLD = 0;
+const ACK_NEW = 1;
 
 export class Replay {
   state = CLOSED;
@@ -87,11 +106,15 @@ export class Replay {
   sndMaxOffset = 0;
   /** Octets, scaled. */
   sndWnd = 0;
+  /** The largest window that the target has offered. */
+  sndWndMax = 0;
   sndWl1: Seq = SEQ_ZERO;
   sndWl2: Seq = SEQ_ZERO;
   sndWndShift = 0;
   /** Payload octets of a segment, options taken off. */
   mss = MSS_DEFAULT_V4;
+  /** Octets of our experimental option in each segment. */
+  markBytes = 0;
   irs: Seq = SEQ_ZERO;
   rcvNxt: Seq = SEQ_ZERO;
   /** rcvNxt as the target last heard it. */
@@ -113,7 +136,9 @@ export class Replay {
   cwndBytes = 0;
   ssthreshBytes = CWND_MAX_BYTES;
   duplicateAcks = 0;
-  /** Recovery lasts until this offset is acknowledged (RFC 6582); below sndUna: not in recovery. */
+  /** In fast recovery, until recoverOffset is acknowledged (RFC 6582 3.2). */
+  isRecovering = false;
+  /** What had been sent when a loss was found last: no second loss is seen in it. */
   recoverOffset = -1;
   /** The retransmission timer; 0 = off. */
   rtoAtMs = 0;
@@ -123,8 +148,10 @@ export class Replay {
   /** Timed octet for connections without timestamps; -1: none (RFC 6298 3, Karn). */
   rttOffset = -1;
   rttStartMs = 0;
-  /** Retransmissions of the segment at sndUna so far. */
+  /** Retransmissions of the segment at sndUna, or probes of a closed window, so far. */
   retransmits = 0;
+  /** Before it no further challenge goes out. */
+  challengeAtMs = 0;
 
   /** Back to SYN-SENT for a new connection whose first octet is the stream's at `baseOffset`. */
   open(baseOffset: number, iss: Seq): void {
@@ -135,6 +162,7 @@ export class Replay {
     this.sndNxtOffset = baseOffset;
     this.sndMaxOffset = baseOffset;
     this.sndWnd = 0;
+    this.sndWndMax = 0;
     this.sndWndShift = 0;
     this.irs = SEQ_ZERO;
     this.rcvNxt = SEQ_ZERO;
@@ -151,6 +179,7 @@ export class Replay {
     this.cwndBytes = 0;
     this.ssthreshBytes = CWND_MAX_BYTES;
     this.duplicateAcks = 0;
+    this.isRecovering = false;
     this.recoverOffset = -1;
     this.rtoAtMs = 0;
     this.rtoMs = RTO_INITIAL_MS;
@@ -158,6 +187,7 @@ export class Replay {
     this.rttVarMs = 0;
     this.rttOffset = -1;
     this.retransmits = 0;
+    this.challengeAtMs = 0;
   }
 
   close(): void {
@@ -169,6 +199,16 @@ export class Replay {
 
   get isSynchronized(): boolean {
     return this.state >= ESTABLISHED;
+  }
+
+  /** Leaves out the stream up to `offset`. Nothing of it was sent, and nothing is in flight. */
+  skipTo(offset: number): void {
+    this.baseOffset += offset - this.sndNxtOffset;
+    this.sndUnaOffset = offset;
+    this.sndNxtOffset = offset;
+    this.sndMaxOffset = offset;
+    this.recoverOffset = -1;
+    this.rttOffset = -1;
   }
 
   /** The sequence number of the octet at a stream offset. Offsets beyond 2^31 wrap as sequence numbers do. */
@@ -206,7 +246,8 @@ export class Replay {
   }
 
   /**
-   * The retransmission timer has run out (RFC 6298 5.4 to 5.6): the caller sends again from sndUna, or the SYN.
+   * The retransmission timer has run out (RFC 6298 5.4 to 5.6): the caller sends again from sndUna, or the SYN, or probes
+   * a closed window.
    */
   timeOut(nowMs: number): void {
     this.retransmits += 1;
@@ -214,12 +255,18 @@ export class Replay {
     this.rtoAtMs = nowMs + this.rtoMs;
     this.rttOffset = -1;
     if (this.state === SYN_SENT) return;
+    this.isRecovering = false;
+    this.duplicateAcks = 0;
+    if (this.sndWnd === 0) {
+      // A target that reads slowly says nothing about the path (RFC 9293 3.8.6.1): only the timer backs off.
+      this.sndNxtOffset = this.sndUnaOffset;
+      return;
+    }
     const flight = this.sndMaxOffset - this.sndUnaOffset;
     // RFC 5681 4.3: the threshold falls once for a loss, not for each repetition.
     if (this.retransmits === 1) this.ssthreshBytes = Math.max(flight >> 1, 2 * this.mss);
     this.cwndBytes = this.mss;
     this.recoverOffset = this.sndMaxOffset;
-    this.duplicateAcks = 0;
     this.sndNxtOffset = this.sndUnaOffset;
   }
 
@@ -238,11 +285,17 @@ export class Replay {
     const flags = bytes[at + RESPONSE_FLAGS]!;
     const segSeq = seq(readI32(bytes, at + RESPONSE_SEQ));
     const segAck = seq(readI32(bytes, at + RESPONSE_ACK));
-    if (this.state === SYN_SENT) return this.#receiveInSynSent(bytes, at, flags, segSeq, segAck, nowMs, mssMax, isV6);
-    if (this.state === CLOSED) return 0;
+    if (this.state === SYN_SENT) {
+      return this.#receiveInSynSent(bytes, at, flags, segSeq, segAck, nowMs, tsNow, mssMax, isV6);
+    }
 
     const payloadBytes = readU32(bytes, at + RESPONSE_PAYLOAD_BYTES);
     const segLen = payloadBytes + (flags & FIN ? 1 : 0);
+    if (this.state === CLOSED) {
+      // RFC 9293 3.10.7.1. Bare acknowledgements are on their way for a moment after every end; they need no answer.
+      const holdsOn = segLen > 0 || (flags & SYN) !== 0;
+      return holdsOn && (flags & (ACK | RST)) === ACK ? EVENT_STRAY : 0;
+    }
     const segHasTimestamps = (bytes[at + RESPONSE_OPTIONS]! & RESPONSE_HAS_TIMESTAMPS) !== 0;
 
     // First, check sequence number and PAWS (RFC 9293 3.10.7.4, RFC 7323 5.3).
@@ -251,22 +304,25 @@ export class Replay {
     if (flags & RST) {
       // RFC 5961 3.2: only the exact number resets; another one inside the window is challenged.
       if (ahead !== 0) {
-        if (ahead > 0 && ahead < windowBytes) this.mustAck = true;
+        if (ahead > 0 && ahead < windowBytes) this.#challenge(0, nowMs);
         return 0;
       }
       // The acknowledgement of a reset tells how much the target's kernel had taken.
       if (flags & ACK) this.#takeAck(segAck, segSeq, 0, nowMs, tsNow, -1);
       return EVENT_RESET;
     }
-    if (ahead > windowBytes) {
-      this.mustAck = true;
+    // Before what was acknowledged last and without text it is a keep-alive probe (RFC 9293 3.8.4), which is how a target
+    // finds out whether we still live.
+    const isProbe = segLen === 0 && (flags & SYN) === 0 && sizeBetween(this.rcvAcked, segSeq) < 0;
+    if (ahead > windowBytes || isProbe) {
+      this.#challenge(segLen, nowMs);
       return 0;
     }
     if (segHasTimestamps && this.hasTimestamps) {
       const tsVal = readU32(bytes, at + RESPONSE_TS_VAL);
       const isOlder = ((tsVal - this.tsRecent) | 0) < 0;
       if (isOlder && nowMs - this.tsRecentMs < PAWS_IDLE_MS_MAX) {
-        this.mustAck = true;
+        this.#challenge(segLen, nowMs);
         return 0;
       }
       // RFC 7323 4.3: the timestamp of the segment that spans what was acknowledged last.
@@ -277,7 +333,7 @@ export class Replay {
     }
     if (flags & SYN) {
       // A repeated SYN-ACK, or RFC 5961 4.2: challenged, nothing else.
-      this.mustAck = true;
+      this.#challenge(segLen, nowMs);
       return 0;
     }
     if ((flags & ACK) === 0) return 0;
@@ -285,7 +341,12 @@ export class Replay {
     let events = 0;
     const tsEcr = segHasTimestamps && this.hasTimestamps ? readU32(bytes, at + RESPONSE_TS_ECR) : -1;
     const window = readU16(bytes, at + RESPONSE_WINDOW) << this.sndWndShift;
-    if (this.#takeAck(segAck, segSeq, window, nowMs, tsNow, tsEcr, segLen)) events |= EVENT_ADVANCED;
+    const verdict = this.#takeAck(segAck, segSeq, window, nowMs, tsNow, tsEcr, segLen);
+    if (verdict === ACK_UNACCEPTABLE) {
+      this.#challenge(segLen, nowMs);
+      return 0;
+    }
+    if (verdict === ACK_NEW) events |= EVENT_ADVANCED;
 
     // Seventh, the segment text; eighth, the FIN.
     if (segLen > 0) {
@@ -316,6 +377,7 @@ export class Replay {
     segSeq: Seq,
     segAck: Seq,
     nowMs: number,
+    tsNow: number,
     mssMax: number,
     isV6: boolean,
   ): number {
@@ -334,21 +396,29 @@ export class Replay {
     this.mustAck = true;
     // RFC 7323 2.2: the window of a segment with SYN is not scaled.
     this.sndWnd = readU16(bytes, at + RESPONSE_WINDOW);
+    this.sndWndMax = this.sndWnd;
     this.sndWl1 = segSeq;
     this.sndWl2 = segAck;
     this.sndWndShift =
-      this.offersWindowScale && (options & RESPONSE_HAS_WINDOW_SCALE) !== 0 ? bytes[at + RESPONSE_WINDOW_SCALE]! : 0;
+      this.offersWindowScale && (options & RESPONSE_HAS_WINDOW_SCALE) !== 0
+        ? Math.min(bytes[at + RESPONSE_WINDOW_SCALE]!, WINDOW_SHIFT_MAX)
+        : 0;
     this.hasTimestamps = this.offersTimestamps && (options & RESPONSE_HAS_TIMESTAMPS) !== 0;
     if (this.hasTimestamps) {
       this.tsRecent = readU32(bytes, at + RESPONSE_TS_VAL);
       this.tsRecentMs = nowMs;
     }
     const offered = readU16(bytes, at + RESPONSE_MSS) || (isV6 ? MSS_DEFAULT_V6 : MSS_DEFAULT_V4);
-    const mss = Math.min(offered, mssMax) - (this.hasTimestamps ? TIMESTAMP_BYTES : 0);
+    const mss = Math.min(offered, mssMax) - (this.hasTimestamps ? TIMESTAMP_BYTES : 0) - this.markBytes;
     this.mss = Math.max(mss, MSS_MIN);
     this.cwndBytes = INITIAL_WINDOW_SEGMENTS * this.mss;
+    const tsEcr = this.hasTimestamps ? readU32(bytes, at + RESPONSE_TS_ECR) : 0;
     if (this.retransmits === 0) this.#sampleRtt(nowMs - this.rttStartMs);
-    else this.rtoMs = RTO_INITIAL_MS;
+    else {
+      // Karn: which SYN was answered only a timestamp tells.
+      this.rtoMs = RTO_AFTER_SYN_LOSS_MS;
+      if (tsEcr !== 0) this.#sampleRtt((tsNow - tsEcr) >>> 0);
+    }
     this.retransmits = 0;
     this.rtoAtMs = 0;
     return EVENT_ESTABLISHED;
@@ -357,35 +427,48 @@ export class Replay {
   /** What our SYN offered; the options of the answer count only then (RFC 7323 2.2, 3.2). */
   offersWindowScale = true;
   offersTimestamps = true;
+  /** Octets of the option that every segment carries beside timestamps; they count against the target's MSS (RFC 9293 3.7.1). */
+  markBytes = 0;
 
-  /**
-   * The fifth check, the ACK field. Returns whether it acknowledges anything new. `tsEcr` is -1 without timestamps.
-   */
-  #takeAck(segAck: Seq, segSeq: Seq, window: number, nowMs: number, tsNow: number, tsEcr: number, segLen = 0): boolean {
+  /** Owes the target an acknowledgement for a segment that was not acceptable (RFC 9293 3.10.7.4, RFC 5961). */
+  #challenge(segLen: number, nowMs: number): void {
+    if (segLen === 0) {
+      if (nowMs < this.challengeAtMs) return;
+      this.challengeAtMs = nowMs + CHALLENGE_INTERVAL_MS;
+    }
+    this.mustAck = true;
+  }
+
+  /** The fifth check, the ACK field. Returns an ACK_* verdict. `tsEcr` is -1 without timestamps. */
+  #takeAck(segAck: Seq, segSeq: Seq, window: number, nowMs: number, tsNow: number, tsEcr: number, segLen = 0): number {
     const advance = sizeBetween(this.seqAt(this.sndUnaOffset), segAck);
     const finBytes = this.hasSentFin ? 1 : 0;
-    if (advance > this.sndMaxOffset + finBytes - this.sndUnaOffset) {
-      // It acknowledges what was never sent.
-      this.mustAck = true;
-      return false;
-    }
+    // It acknowledges what was never sent, or what no living segment acknowledges (RFC 5961 5.2).
+    if (advance > this.sndMaxOffset + finBytes - this.sndUnaOffset) return ACK_UNACCEPTABLE;
+    if (advance < -this.sndWndMax) return ACK_UNACCEPTABLE;
     const oldWindow = this.sndWnd;
     if (advance >= 0) {
       const isNewer = lessThan(this.sndWl1, segSeq) || (this.sndWl1 === segSeq && !lessThan(segAck, this.sndWl2));
       if (isNewer) {
         this.sndWnd = window;
+        if (window > this.sndWndMax) this.sndWndMax = window;
         this.sndWl1 = segSeq;
         this.sndWl2 = segAck;
       }
     }
     if (advance > 0) {
       this.#advance(advance, finBytes, nowMs, tsNow, tsEcr);
-      return true;
+      return ACK_NEW;
+    }
+    if (oldWindow === 0 && this.sndWnd > 0 && this.retransmits > 0) {
+      // The window opens: what the probes had backed off does not hold for data.
+      this.retransmits = 0;
+      this.#computeRto();
     }
     const inFlight = this.sndMaxOffset > this.sndUnaOffset;
-    // RFC 5681 2: what counts as a duplicate acknowledgement.
-    if (advance === 0 && inFlight && segLen === 0 && this.sndWnd === oldWindow) this.#noteDuplicateAck();
-    return false;
+    // RFC 5681 2: what counts as a duplicate acknowledgement. Answers to probes of a closed window do not.
+    if (advance === 0 && inFlight && segLen === 0 && window > 0 && this.sndWnd === oldWindow) this.#noteDuplicateAck();
+    return ACK_OLD;
   }
 
   #advance(advance: number, finBytes: number, nowMs: number, tsNow: number, tsEcr: number): void {
@@ -398,20 +481,18 @@ export class Replay {
     else if (this.rttOffset >= 0 && unaOffset >= this.rttOffset) this.#sampleRtt(nowMs - this.rttStartMs);
     if (this.rttOffset >= 0 && unaOffset >= this.rttOffset) this.rttOffset = -1;
 
-    if (unaOffset < this.recoverOffset) {
-      // RFC 6582 3.2: a partial acknowledgement in fast recovery; after a timeout go-back-N resends by itself.
-      if (this.duplicateAcks >= DUPLICATE_ACKS) {
-        this.mustRetransmit = true;
-        this.cwndBytes = Math.max(this.cwndBytes - advance + this.mss, this.mss);
-      } else {
-        this.cwndBytes = Math.min(this.cwndBytes + Math.min(advance, this.mss), CWND_MAX_BYTES);
-      }
+    if (this.isRecovering && unaOffset < this.recoverOffset) {
+      // RFC 6582 3.2: a partial acknowledgement, so the next segment was lost as well.
+      this.mustRetransmit = true;
+      this.cwndBytes = Math.max(this.cwndBytes - advance + this.mss, this.mss);
     } else {
-      if (this.duplicateAcks >= DUPLICATE_ACKS) this.cwndBytes = Math.max(this.ssthreshBytes, this.mss);
+      if (this.isRecovering) this.cwndBytes = Math.max(this.ssthreshBytes, this.mss);
+      this.isRecovering = false;
       this.duplicateAcks = 0;
       if (this.cwndBytes < this.ssthreshBytes) {
-        // RFC 5681 3.1 slow start, counting octets (RFC 3465) with L = 2.
-        this.cwndBytes = Math.min(this.cwndBytes + Math.min(advance, 2 * this.mss), CWND_MAX_BYTES);
+        // RFC 5681 3.1 slow start, counting octets (RFC 3465) with L = 2, and 1 after a timeout.
+        const step = unaOffset < this.recoverOffset ? this.mss : 2 * this.mss;
+        this.cwndBytes = Math.min(this.cwndBytes + Math.min(advance, step), CWND_MAX_BYTES);
       } else {
         this.cwndBytes = Math.min(this.cwndBytes + Math.ceil((this.mss * this.mss) / this.cwndBytes), CWND_MAX_BYTES);
       }
@@ -428,18 +509,22 @@ export class Replay {
     }
   }
 
+  /** RFC 5681 3.2 with RFC 6582: the third says that a segment was lost, each further one that another has arrived. */
   #noteDuplicateAck(): void {
-    this.duplicateAcks += 1;
-    if (this.duplicateAcks === DUPLICATE_ACKS && this.sndUnaOffset >= this.recoverOffset) {
-      const flight = this.sndMaxOffset - this.sndUnaOffset;
-      this.ssthreshBytes = Math.max(flight >> 1, 2 * this.mss);
-      this.cwndBytes = this.ssthreshBytes + DUPLICATE_ACKS * this.mss;
-      this.recoverOffset = this.sndMaxOffset;
-      this.mustRetransmit = true;
-      this.rttOffset = -1;
-    } else if (this.duplicateAcks > DUPLICATE_ACKS) {
+    if (this.isRecovering) {
       this.cwndBytes = Math.min(this.cwndBytes + this.mss, CWND_MAX_BYTES);
+      return;
     }
+    this.duplicateAcks += 1;
+    // RFC 6582 3.2 step 2: what a timeout sends again makes duplicates that say nothing new.
+    if (this.duplicateAcks !== DUPLICATE_ACKS || this.sndUnaOffset < this.recoverOffset) return;
+    const flight = this.sndMaxOffset - this.sndUnaOffset;
+    this.ssthreshBytes = Math.max(flight >> 1, 2 * this.mss);
+    this.cwndBytes = this.ssthreshBytes + DUPLICATE_ACKS * this.mss;
+    this.recoverOffset = this.sndMaxOffset;
+    this.isRecovering = true;
+    this.mustRetransmit = true;
+    this.rttOffset = -1;
   }
 
   #sampleRtt(sampleMs: number): void {
@@ -451,6 +536,15 @@ export class Replay {
     } else {
       this.rttVarMs = 0.75 * this.rttVarMs + 0.25 * Math.abs(this.srttMs - sampleMs);
       this.srttMs = 0.875 * this.srttMs + 0.125 * sampleMs;
+    }
+    this.#computeRto();
+  }
+
+  /** RFC 6298 2.2 and 2.3, with a clock grain of 1 ms. */
+  #computeRto(): void {
+    if (this.srttMs < 0) {
+      this.rtoMs = RTO_INITIAL_MS;
+      return;
     }
     this.rtoMs = Math.min(Math.max(Math.ceil(this.srttMs + Math.max(1, 4 * this.rttVarMs)), RTO_MIN_MS), RTO_MAX_MS);
   }

@@ -14,6 +14,7 @@ import { RCV_WINDOW_FIELD, RCV_WINDOW_SCALE } from './replay.js';
 import type { Session } from './session.js';
 
 const TIMESTAMPS_BYTES = 12;
+const EXPERIMENT_BYTES = 4;
 const TTL = 64;
 const DONT_FRAGMENT = 0x4000;
 
@@ -22,7 +23,8 @@ export class SegmentWriter {
   readonly #store: ByteStore;
   readonly #counters: EngineCounters;
   readonly #mtuBytes: number;
-  readonly #markSyn: boolean;
+  /** Octets of our option in every segment: in Direct delivery the target knows a copied packet by nothing else. */
+  readonly markBytes: number;
   /** Our timestamp clock at the current time, unsigned 32 bits (RFC 7323 5.4: 1 ms). */
   tsNow = 0;
 
@@ -31,7 +33,7 @@ export class SegmentWriter {
     this.#store = store;
     this.#counters = counters;
     this.#mtuBytes = config.mtuBytes;
-    this.#markSyn = config.markSyn;
+    this.markBytes = config.markSegments ? EXPERIMENT_BYTES : 0;
   }
 
   /** Largest payload of a segment without options on the path towards targets. */
@@ -44,10 +46,7 @@ export class SegmentWriter {
     const { replay, captured } = session;
     const isV6 = session.clientAddress.length === 16;
     const optionBytes =
-      4 +
-      (replay.offersWindowScale ? 4 : 0) +
-      (replay.offersTimestamps ? TIMESTAMPS_BYTES : 0) +
-      (this.#markSyn ? 4 : 0);
+      4 + (replay.offersWindowScale ? 4 : 0) + (replay.offersTimestamps ? TIMESTAMPS_BYTES : 0) + this.markBytes;
     const at = this.#begin(session, kind, SYN, replay.iss, optionBytes, 0);
     if (at < 0) return false;
     const bytes = this.#outputs[session.target.config.lane]!.bytes;
@@ -62,18 +61,20 @@ export class SegmentWriter {
       writeTimestamps(bytes, next, this.tsNow, 0);
       next += TIMESTAMPS_BYTES;
     }
-    if (this.#markSyn) writeExperiment(bytes, next);
+    if (this.markBytes > 0) writeExperiment(bytes, next);
     return true;
   }
 
   /** Sends a segment with `payloadBytes` of the stream from `offset` on. False when the batch has no room. */
   segment(session: Session, flags: number, offset: number, payloadBytes: number): boolean {
     const { replay } = session;
-    const optionBytes = replay.hasTimestamps ? TIMESTAMPS_BYTES : 0;
+    const timestampBytes = replay.hasTimestamps ? TIMESTAMPS_BYTES : 0;
+    const optionBytes = timestampBytes + this.markBytes;
     const at = this.#begin(session, RECORD_PACKET, flags, replay.seqAt(offset), optionBytes, payloadBytes);
     if (at < 0) return false;
     const bytes = this.#outputs[session.target.config.lane]!.bytes;
-    if (optionBytes > 0) writeTimestamps(bytes, at, this.tsNow, replay.tsRecent);
+    if (timestampBytes > 0) writeTimestamps(bytes, at, this.tsNow, replay.tsRecent);
+    if (this.markBytes > 0) writeExperiment(bytes, at + timestampBytes);
     if (payloadBytes > 0) {
       session.captured.stream.read(this.#store, offset, payloadBytes, bytes, at + optionBytes);
       this.#counters.bytesSent += payloadBytes;
@@ -83,7 +84,10 @@ export class SegmentWriter {
 
   /** Sends a segment without payload at a sequence number of its own: resets of half-open connections. */
   bare(session: Session, flags: number, seq: Seq): boolean {
-    return this.#begin(session, RECORD_PACKET, flags, seq, 0, 0) >= 0;
+    const at = this.#begin(session, RECORD_PACKET, flags, seq, this.markBytes, 0);
+    if (at < 0) return false;
+    if (this.markBytes > 0) writeExperiment(this.#outputs[session.target.config.lane]!.bytes, at);
+    return true;
   }
 
   /** Tells intercept that the session's flow is over. */
