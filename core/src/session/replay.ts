@@ -427,8 +427,6 @@ export class Replay {
   /** What our SYN offered; the options of the answer count only then (RFC 7323 2.2, 3.2). */
   offersWindowScale = true;
   offersTimestamps = true;
-  /** Octets of the option that every segment carries beside timestamps; they count against the target's MSS (RFC 9293 3.7.1). */
-  markBytes = 0;
 
   /** Owes the target an acknowledgement for a segment that was not acceptable (RFC 9293 3.10.7.4, RFC 5961). */
   #challenge(segLen: number, nowMs: number): void {

@@ -150,7 +150,6 @@ export class Replayer {
     this.#generations[slot] = generation;
     const id = ((generation << SLOT_BITS) | slot) >>> 0;
     const session = new Session(slot, id, captured, target, copy, clientAddress, captured.clientPort, turn, nowMs);
-    session.replay.markBytes = this.#writer.markBytes;
     session.replay.offersTimestamps = captured.offersTimestamps;
     session.replay.markBytes = this.#writer.markBytes;
     session.replay.offersWindowScale = captured.offersWindowScale;
