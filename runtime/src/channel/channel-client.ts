@@ -99,13 +99,19 @@ export class ChannelClient {
     this.#connect();
   }
 
-  /** Ends the channel, telling the peer; no callback comes afterwards. */
-  close(reason = 'the program ends'): void {
+  /**
+   * Ends the channel: tells the peer, lets what is queued out for a moment. No callback comes afterwards. Resolves when the socket is
+   * closed, 2 s later at most.
+   */
+  async close(reason = 'the program ends'): Promise<void> {
     this.#state = 'closed';
     clearTimeout(this.#timer);
-    const connection = this.#connection;
-    if (connection?.isOpen) connection.close(reason);
-    else this.#socket?.destroy();
+    const socket = this.#socket;
+    if (socket === undefined || socket.closed) return;
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    if (this.#connection?.isOpen) this.#connection.close(reason);
+    else if (!this.#connection?.isEnding) socket.destroy();
+    await closed;
   }
 
   /** Uses other credentials from the next connection on. */

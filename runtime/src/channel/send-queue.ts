@@ -41,7 +41,10 @@ export class SendQueue {
     this.#isFlushScheduled = false;
     this.flush();
   };
-  readonly #onWritten = (): void => this.#written();
+  readonly #onWritten = (error?: Error | null): void => {
+    // After an error the socket closes, and destroy() follows.
+    if (!error) this.#written();
+  };
 
   /** @param bytesMax octets that may wait, frame headers included. @param onDrain after a refused frame: half of it is free again. */
   constructor(socket: Duplex, bytesMax: number, onDrain?: () => void) {

@@ -112,6 +112,11 @@ export class SocketConnection implements ChannelConnection {
     return this.#phase === 'open';
   }
 
+  /** A last frame is on its way. */
+  get isEnding(): boolean {
+    return this.#phase === 'ending';
+  }
+
   /** Whether the handshake was done at some time. */
   get wasOpen(): boolean {
     return this.#peer !== undefined;
@@ -216,6 +221,8 @@ export class SocketConnection implements ChannelConnection {
   destroy(reason: ChannelError): void {
     if (this.#phase === 'closed') return;
     this.#endReason ??= reason;
+    this.#phase = 'ending';
+    clearInterval(this.#livenessTimer);
     this.#socket.destroy();
   }
 
@@ -252,14 +259,14 @@ export class SocketConnection implements ChannelConnection {
 
   #frame(type: number, bytes: Uint8Array, offset: number, length: number): boolean {
     this.#framesReceived += 1;
+    if (this.#phase !== 'open') return this.#handlers.onFrame(type, bytes, offset, length) && !this.isEnding;
     if (type === FRAME.PING) {
       if (length <= PING_BYTES_MAX) this.sendControl(FRAME.PONG, bytes.slice(offset, offset + length));
       return true;
     }
-    if (type === FRAME.PONG) return true;
-    if (type === FRAME.GOAWAY && this.#phase === 'open') return this.#goodbye(bytes, offset, length);
-    if (this.#phase === 'open' && !isFrameType(type)) return true;
-    return this.#handlers.onFrame(type, bytes, offset, length) && this.#phase !== 'ending';
+    if (type === FRAME.PONG || !isFrameType(type)) return true;
+    if (type === FRAME.GOAWAY) return this.#goodbye(bytes, offset, length);
+    return this.#handlers.onFrame(type, bytes, offset, length) && !this.isEnding;
   }
 
   #goodbye(bytes: Uint8Array, offset: number, length: number): false {
