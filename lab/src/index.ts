@@ -23,7 +23,7 @@ export { Nghttpd } from './servers/nghttpd.js';
 export { Nginx, type NginxOptions, type NginxRequest } from './servers/nginx.js';
 export { Postgresql } from './servers/postgresql.js';
 export { Redis } from './servers/redis.js';
-export { Sniffer } from './sniffer.js';
+export { Sniffer, type SnifferOptions } from './sniffer.js';
 export type { StreamRecord } from './stream-record.js';
 export {
   type CopyOptions,

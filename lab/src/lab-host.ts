@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type CommandOptions, type CommandResult, expectCommand, runCommand } from './command.js';
 import { eventually } from './deadline.js';
 import { LabProcess, type ProcessOptions } from './lab-process.js';
-import { Sniffer } from './sniffer.js';
+import { Sniffer, type SnifferOptions } from './sniffer.js';
 
 /** Where the lab's own programs are, beside this file. */
 const PROGRAMS = fileURLToPath(new URL('./programs/', import.meta.url));
@@ -85,10 +85,9 @@ export class LabHost {
     return started;
   }
 
-  /** Starts tcpdump on a device of the host and returns once it captures. */
-  async sniff(filter: string, device: string = this.deviceName): Promise<Sniffer> {
-    const sniffer = await Sniffer.start(this, filter, device);
-    return sniffer;
+  /** Starts tcpdump in the host and returns once it captures. */
+  sniff(filter: string, options: SnifferOptions = {}): Promise<Sniffer> {
+    return Sniffer.start(this, filter, options);
   }
 
   /** Waits until something listens on the TCP port. */

@@ -65,7 +65,7 @@ for (const delivery of ['tunnel', 'direct'] as const) {
       await copyLab.start();
       const sniffer = await copyLab.target.sniff(
         `tcp and not port ${TARGET_PORT} and not port 36524 and not host 127.0.0.1`,
-        'any',
+        { device: 'any' },
       );
       await Promise.all([
         copyLab.load({ connections: 4, requests: 10, 'connections-total': 20 }),

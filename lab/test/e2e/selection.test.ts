@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CopyLab, ONLINE_PORT, TARGET_PORT } from './kit/copy-lab.js';
-import { expectSameStreams, expectStreamsTimes, streamsOf } from './kit/streams.js';
+import { expectStreamsTimes, streamsOf } from './kit/streams.js';
 
 for (const delivery of ['tunnel', 'direct'] as const) {
   test(`${delivery}: -n 3 of 100 connections arrives exactly three times`, async () => {
@@ -73,7 +73,8 @@ for (const close of ['reset', 'server'] as const) {
       const summary = await copyLab.finish();
       const [atOnline, atTarget] = [await streamsOf(online), await streamsOf(target)];
       assert.equal(atOnline.length, 30);
-      expectSameStreams(atOnline, atTarget);
+      // From other ports where the target is not done yet with the connection before.
+      expectStreamsTimes(atOnline, atTarget, 1);
       assert.equal(summary.turns.lost, 0);
     });
   });

@@ -118,11 +118,12 @@ export class CopyLab {
   async startCopy(options: Partial<CopyOptions> = {}): Promise<TrafficCopy> {
     const { onlinePort = ONLINE_PORT, targetPort = TARGET_PORT } = this.options;
     const flags = [...(this.options.copyFlags ?? []), ...(options.flags ?? [])];
+    const join = 'join' in options ? options.join : await this.intercept.joinToken();
     this.#copy = await TrafficCopy.copy(this.online, {
       map: this.options.map ?? `${onlinePort}-${this.targetEndpoint(targetPort)}`,
-      join: await this.intercept.joinToken(),
       delivery: this.delivery,
       ...options,
+      join,
       flags,
     });
     return this.#copy;
