@@ -138,7 +138,14 @@ export class Copy {
     return edges.openChannel({
       host,
       port,
-      hello: { role: 'copy', name: config.name, delivery: config.delivery, capabilities: [], targets },
+      // The instance lets intercept tell a process that reconnects from another one with the same certificate.
+      hello: {
+        role: 'copy',
+        name: config.name,
+        delivery: config.delivery,
+        capabilities: [`instance:${this.options.seed.toString(16)}`],
+        targets,
+      },
       queueBytesMax: QUEUE_BYTES_MAX,
       credentials: () => credentials(lane.index),
       onRenewed: (renewed) => onRenewed(lane.index, renewed),
