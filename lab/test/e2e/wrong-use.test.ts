@@ -1,9 +1,9 @@
 /** Wrong use and hostile neighbours: a clear message, the right exit code, and nothing else harmed. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type CommandResult, eventually, expectCommand, Lab, type LabHost, TRAFFIC_COPY } from '../../src/index.js';
+import { type CommandResult, expectCommand, Lab, type LabHost, TRAFFIC_COPY } from '../../src/index.js';
 import { CopyLab, ONLINE_PORT, TARGET_PORT } from './kit/copy-lab.js';
 import { expectSameStreams, streamsOf } from './kit/streams.js';
 
@@ -191,8 +191,7 @@ test('--record writes what Wireshark reads, and a full disk ends the record but 
         flags: ['--record', join(small, 'r.pcapng')],
       });
       await copyLab.load({ connections: 4, requests: 500, 'connections-total': 4 });
-      await eventually('the disk is full', 10_000, () => statSync(join(small, 'r.pcapng')).size > 30_000);
-      await copyLab.copy.process.waitForLine(/record|ENOSPC/);
+      await copyLab.copy.process.waitForLine(/record.*(ENOSPC|full)|(ENOSPC|full).*record/i);
       const summary = await copyLab.finish();
       assert.equal(summary.turns.lost, 0);
       expectSameStreams(await streamsOf(online), await streamsOf(target));
