@@ -42,7 +42,9 @@ export async function runProgram(
         'Clients notice nothing.',
     )
     .usage('COMMAND [flags]')
-    .helpCommand(false);
+    .helpCommand(false)
+    // What follows a command's name belongs to the command, -h and -v as well.
+    .enablePositionalOptions();
   configureCommand(root);
   addHelpFlags(root);
 

@@ -170,7 +170,8 @@ function readText(flag: ValueFlag<unknown> | ListFlag<unknown>, name: string, te
   } catch (error) {
     if (!(error instanceof ValueProblem)) throw error;
     const reason = error.message === '' ? '' : ` (${error.message})`;
-    throw new UsageError(`${name}: "${text}" does not fit${reason}: expected ${flag.value.expected}`, { cause: error });
+    const shown = flag.kind === 'value' && flag.isSecret === true ? 'the value' : `"${text}"`;
+    throw new UsageError(`${name}: ${shown} does not fit${reason}: expected ${flag.value.expected}`, { cause: error });
   }
 }
 

@@ -33,6 +33,8 @@ export interface ValueFlag<T> extends FlagText {
   readonly defaultNote?: string;
   /** An environment variable that counts when the flag is not given (for secrets, which other users see in `ps`). */
   readonly env?: string;
+  /** The value is not repeated in messages. */
+  readonly isSecret?: boolean;
 }
 
 /** Takes a comma-separated list, and may be repeated; the items add up. */

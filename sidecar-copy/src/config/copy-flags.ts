@@ -16,6 +16,7 @@ import {
 import { clientAddressValue } from './client-address-value.js';
 import { deviceValue } from './device-value.js';
 import { interceptValue } from './intercept-value.js';
+import { joinTokenValue } from './join-token-value.js';
 import { mappingValue } from './mapping-value.js';
 
 const WHAT = 'What is copied, and where to';
@@ -217,7 +218,8 @@ export const COPY_FLAGS = {
     group: CHANNEL,
     help: 'One-time token that intercept printed; needed once, the certificate it brings is kept in the state directory',
     env: 'TRAFFICCOPY_JOIN_TOKEN',
-    value: textValue('the token as intercept printed it', /^[\x21-\x7e]{8,512}$/),
+    isSecret: true,
+    value: joinTokenValue,
   },
   stateDirectory: {
     kind: 'value',

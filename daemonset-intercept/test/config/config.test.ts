@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatIpAddress } from '@trafficcopy/core';
+import { buildCommand, UsageError } from '@trafficcopy/runtime';
+import { INTERCEPT_COMMAND, type InterceptConfig, interceptConfig } from '../../src/config.js';
+
+async function configure(words: string): Promise<InterceptConfig> {
+  const results: InterceptConfig[] = [];
+  const command = buildCommand(INTERCEPT_COMMAND, {}, (values) => {
+    results.push(interceptConfig(values));
+  });
+  await command.parseAsync(words.split(' ').filter(Boolean), { from: 'user' });
+  return results[0]!;
+}
+
+describe('the configuration of intercept', () => {
+  it('needs no flag at all', async () => {
+    const config = await configure('');
+    assert.equal(config.port, 36524);
+    assert.equal(config.instance, '36524');
+    assert.equal(config.bindAddress, undefined);
+    assert.deepEqual([config.targets, config.pass], [[], []]);
+    assert.deepEqual(
+      [config.queue, config.iptables, config.insecure, config.newToken],
+      ['native', 'auto', false, false],
+    );
+    assert.equal(config.tokenTtlMs, 3_600_000);
+    assert.equal(config.stateDirectory, '/var/lib/trafficcopy');
+  });
+
+  it('targets: ports, addresses, both', async () => {
+    const { targets } = await configure(
+      '--target 8080,:81,10.1.1.1,10.1.1.1:82,[fd00::1]:83,fd00::2 --target [fd00::3]',
+    );
+    assert.deepEqual(
+      targets.map(({ address, port }) => `${address === undefined ? '*' : formatIpAddress(address)} ${port ?? '*'}`),
+      ['* 8080', '* 81', '10.1.1.1 *', '10.1.1.1 82', 'fd00::1 83', 'fd00::2 *', 'fd00::3 *'],
+    );
+  });
+
+  it('the pass list has addresses and ranges', async () => {
+    const { pass } = await configure('-x 10.1.1.1,10.2.0.0/16 -x fd00::/64');
+    assert.deepEqual(
+      pass.map(({ address, prefixBits }) => `${formatIpAddress(address)}/${prefixBits}`),
+      ['10.1.1.1/32', '10.2.0.0/16', 'fd00::/64'],
+    );
+  });
+
+  const refused: readonly [words: string, message: RegExp][] = [
+    ['--target 0', /0 is no TCP port/],
+    ['--target 70000', /70000 is no TCP port/],
+    ['--target 10.1.1.300:80', /"10\.1\.1\.300" is no IP address/],
+    ['--target web:80', /--target: "web:80" does not fit: expected/],
+    ['--target [fd00::1', /does not fit/],
+    ['-x 10.1.1.1/8', /the address has bits set beyond \/8/],
+    ['-b localhost', /-b\/--bind: "localhost" does not fit: expected an IP address/],
+    ['-q 10', /-q\/--queue-length/],
+    ['--queue-num 65536', /--queue-num/],
+    ['--iptables ebtables', /one of auto, legacy, nft/],
+    ['--instance a/b', /--instance/],
+    ['--token-ttl 1s', /--token-ttl/],
+    ['--new-token --insecure', /exclude each other/],
+    ['--queue nfqueue --netns /run/netns/x', /--queue nfqueue does not work with --netns/],
+    ['-F tcp', /-F: not needed/],
+    ['-d', /-d, --daemon: intercept stays in the foreground/],
+  ];
+  for (const [words, message] of refused) {
+    it(`refuses ${words}`, () =>
+      assert.rejects(configure(words), (error: unknown) => {
+        assert.ok(error instanceof UsageError, String(error));
+        assert.match(error.message, message);
+        return true;
+      }));
+  }
+});

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatIpAddress, parseIpAddress } from '@trafficcopy/core';
+import { buildCommand, UsageError } from '@trafficcopy/runtime';
+import { COPY_COMMAND, type CopyConfig, copyConfig, engineConfigOf } from '../../src/config.js';
+
+const HOST = ['127.0.0.1', '10.16.12.10', 'fd00::10'].map((text) => parseIpAddress(text)!);
+
+async function configure(words: string): Promise<CopyConfig> {
+  const results: CopyConfig[] = [];
+  const command = buildCommand(COPY_COMMAND, {}, (values) => {
+    results.push(copyConfig(values, HOST));
+  });
+  await command.parseAsync(words.split(' '), { from: 'user' });
+  return results[0]!;
+}
+
+function refuses(words: string, message: RegExp): Promise<void> {
+  return assert.rejects(configure(words), (error: unknown) => {
+    assert.ok(error instanceof UsageError, String(error));
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+/** Mappings as text: "*:80 > 10.16.12.11:80@0", the number being the lane. */
+function mappingsOf(config: CopyConfig): string[] {
+  return config.mappings.map(({ onlineAddress, onlinePort, targets }) => {
+    const online = `${onlineAddress === undefined ? '*' : formatIpAddress(onlineAddress)}:${onlinePort}`;
+    return `${online} > ${targets.map((target) => `${target.name}@${target.lane}`).join(' ')}`;
+  });
+}
+
+function lanesOf(config: CopyConfig): string[] {
+  return config.lanes.map(({ host, port }) => `${host} ${port}`);
+}
+
+describe('mappings of a copy', () => {
+  const rows: readonly [title: string, words: string, mappings: readonly string[], lanes: readonly string[]][] = [
+    ['one port', '-x 80-10.16.12.11:8080', ['*:80 > 10.16.12.11:8080@0'], ['10.16.12.11 36524']],
+    [
+      'with an online address',
+      '-x 10.16.12.10:80-10.16.12.11:80',
+      ['10.16.12.10:80 > 10.16.12.11:80@0'],
+      ['10.16.12.11 36524'],
+    ],
+    [
+      'a list and a repetition add up',
+      '-x 80-10.16.12.11:80,81-10.16.12.12:81 -x 82-10.16.12.11:82',
+      ['*:80 > 10.16.12.11:80@0', '*:81 > 10.16.12.12:81@1', '*:82 > 10.16.12.11:82@0'],
+      ['10.16.12.11 36524', '10.16.12.12 36524'],
+    ],
+    [
+      'several targets of one port by +',
+      '-x 80-10.16.12.11:80+10.16.12.12:80',
+      ['*:80 > 10.16.12.11:80@0 10.16.12.12:80@1'],
+      ['10.16.12.11 36524', '10.16.12.12 36524'],
+    ],
+    [
+      'several targets of one port by repetition',
+      '-x 80-10.16.12.11:80 -x 80-10.16.12.11:81 -s test.example',
+      ['*:80 > 10.16.12.11:80@0 10.16.12.11:81@0'],
+      ['test.example 36524'],
+    ],
+    ['IPv6', '-x [fd00::10]:80-[fd00::11]:80 -p 4000', ['fd00::10:80 > [fd00::11]:80@0'], ['fd00::11 4000']],
+    [
+      'IPv4 and IPv6 targets of one port are two mappings',
+      '-x 80-10.16.12.11:80+[fd00::11]:80',
+      ['*:80 > 10.16.12.11:80@0', '*:80 > [fd00::11]:80@1'],
+      ['10.16.12.11 36524', 'fd00::11 36524'],
+    ],
+    [
+      'intercepts for single targets and for the others',
+      '-x 80-10.16.12.11:80+10.16.12.12:80+10.16.12.13:80 -s 10.16.12.12=[fd00::99]:7,a.example -p 9',
+      ['*:80 > 10.16.12.11:80@0 10.16.12.12:80@1 10.16.12.13:80@0'],
+      ['a.example 9', 'fd00::99 7'],
+    ],
+    [
+      'an IPv6 target named in -s, with and without brackets',
+      '-x 80-[fd00::11]:80,80-[fd00::12]:80 -s fd00::11=h:1,[fd00::12]=h:2',
+      ['*:80 > [fd00::11]:80@0 [fd00::12]:80@1'],
+      ['h 1', 'h 2'],
+    ],
+    [
+      'the same port on this host as online, when the online address is named',
+      '-x 10.16.12.10:80-127.0.0.1:80',
+      ['10.16.12.10:80 > 127.0.0.1:80@0'],
+      ['127.0.0.1 36524'],
+    ],
+  ];
+  for (const [title, words, mappings, lanes] of rows) {
+    it(title, async () => {
+      const config = await configure(words);
+      assert.deepEqual(mappingsOf(config), mappings);
+      assert.deepEqual(lanesOf(config), lanes);
+    });
+  }
+});
+
+describe('what a copy refuses before anything is touched', () => {
+  const rows: readonly [words: string, message: RegExp][] = [
+    ['-x 80', /"80" does not fit \(there is no "-"/],
+    ['-x 80-81', /the IP address of the target with port 81 is missing/],
+    ['-x 80-:81', /the IP address of the target with port 81 is missing/],
+    ['-x 80-10.16.12.11', /the port of the target 10\.16\.12\.11 is missing/],
+    ['-x 80-10.16.12.11:0', /0 is no TCP port/],
+    ['-x 80-10.16.12.11:65536', /65536 is no TCP port/],
+    ['-x 0-10.16.12.11:80', /0 is no TCP port/],
+    ['-x 80-10.16.12.300:80', /"10\.16\.12\.300" is no IP address/],
+    ['-x 80-web.example:80', /is no IP address|is no ip:port/],
+    ['-x 80-0.0.0.0:80', /0\.0\.0\.0 is no address of a host/],
+    ['-x 80-fd00::11:80', /brackets/],
+    ['-x 80-10.16.12.11:80,', /"" does not fit/],
+    ['-x 80-10.16.12.11:80+', /"" is no ip:port/],
+    ['-x 80-10.16.12.11:80@00:11:22:33:44:55', /is no ip:port/],
+    ['-x 10.16.12.10:80-[fd00::11]:80', /different IP versions/],
+    ['-x 80-10.16.12.11:80,80-10.16.12.11:80', /given twice.*-n\/--copies/],
+    [`-x 80-${Array.from({ length: 9 }, (_, i) => `10.16.12.${i + 20}:80`).join('+')}`, /more than 8 targets/],
+    ['-x 80-127.0.0.1:80', /itself captured on this host/],
+    ['-x 80-10.16.12.10:80', /itself captured on this host/],
+    ['-x 10.16.12.10:80-10.16.12.10:80', /itself captured on this host/],
+    ['-x 80-10.16.12.11:80,10.16.12.10:80-10.16.12.12:80', /never reached: an earlier mapping/],
+    ['-x 80-10.16.12.11:80 -s a,b', /two intercepts are given for all targets/],
+    ['-x 80-10.16.12.11:80 -s 10.16.12.11=a,10.16.12.11=b', /two intercepts are given for the target 10\.16\.12\.11/],
+    ['-x 80-10.16.12.11:80 -s 10.16.12.99=a', /a:36524 for 10\.16\.12\.99 is never used/],
+    ['-x 80-10.16.12.11:80 -s 10.16.12.11=a,b', /b:36524 is never used/],
+    ['-x 80-10.16.12.11:80 -s x=a', /"x" is no IP address of a target/],
+    ['-x 80-10.16.12.11:80 -s a:0', /0 is no TCP port/],
+    ['-x 80-10.16.12.11:80 -c 10.16.0.0/19', /more than 4096 addresses/],
+    ['-x 80-10.16.12.11:80 -c 10.16.0.0/20,10.17.0.0/20', /8187 addresses are too many/],
+    ['-x 80-10.16.12.11:80 -c 10.16.12.11', /at least one IPv4 address that is not the target's own/],
+    ['-x 80-10.16.12.11:80 -c fd00::1', /at least one IPv4 address/],
+    ['-x 80-10.16.12.11:80 -c 10.16.x.x', /-c\/--client-address: "10\.16\.x\.x" does not fit/],
+    ['-x 80-10.16.12.11:80 -n 0', /-n\/--copies: "0" does not fit: expected a whole number from 1 to 1023/],
+    ['-x 80-10.16.12.11:80 -r 0', /-r\/--percent/],
+    ['-x 80-10.16.12.11:80 --seed 3', /--seed has no effect without -r/],
+    ['-x 80-10.16.12.11:80 -M 575', /-M\/--mtu/],
+    ['-x 80-[fd00::11]:80 -M 1000', /1000 is too small for IPv6/],
+    ['-x 80-10.16.12.11:80 -t 0', /-t\/--timeout/],
+    ['-x 80-10.16.12.11:80 -i a.pcap', /capture files are not supported yet/],
+    ['-x 80-10.16.12.11:80 --delivery raw', /one of tunnel, direct/],
+    ['-x 80-10.16.12.11:80 --join tc1.secret', /--join: the value does not fit: expected the whole token/],
+    [`-x 80-10.16.12.11:80 --insecure --join tc1.${'a'.repeat(43)}.${'b'.repeat(43)}`, /exclude each other/],
+    ['-x 80-10.16.12.11:80 -H 10.1.1.1', /-H: use -c\/--client-address/],
+    ['-x 80-10.16.12.11:80 -a 4', /replaying capture files is not supported yet/],
+  ];
+  for (const [words, message] of rows) it(words.slice(0, 100), () => refuses(words, message));
+
+  it('the token is not repeated in the message', async () => {
+    await assert.rejects(configure('-x 80-10.16.12.11:80 --join tc1.secret'), (error: Error) => {
+      assert.doesNotMatch(error.message, /secret/);
+      return true;
+    });
+  });
+});
+
+describe('the configuration of a copy', () => {
+  it('has the defaults that the help names', async () => {
+    const config = await configure('-x 80-10.16.12.11:80');
+    const { delivery, copies, sample, wait, mtuBytes, responseTimeoutMs, idleTimeoutMs, capture, clientAddresses } =
+      config;
+    assert.deepEqual(
+      { delivery, copies, sample, wait, mtuBytes, responseTimeoutMs, idleTimeoutMs, capture, clientAddresses },
+      {
+        delivery: 'direct',
+        copies: 1,
+        sample: { fraction: 1, by: 'connection', seed: 0 },
+        wait: true,
+        mtuBytes: 1500,
+        responseTimeoutMs: 120_000,
+        idleTimeoutMs: 1_320_000,
+        capture: 'native',
+        clientAddresses: [],
+      },
+    );
+    assert.deepEqual(config.notes, []);
+  });
+
+  it('takes every flag', async () => {
+    const config = await configure(
+      '-x 80-10.16.12.11:80 -c 10.1.1.1 -n 3 -r 2.5 --sample-by client --seed 9 -O -W -M 1400 -t 500ms -k 1m -i eth0,eth1 ' +
+        '-F tcp -B 8 --capture cap --state /tmp/x --insecure --name web-1 --max-sessions 10 --max-connections 20 -m 16 -L ' +
+        '-l /tmp/l --log-level debug --metrics :9100 --summary /tmp/s.json --record /tmp/r.pcapng --duration 2h -P /tmp/p --delivery tunnel',
+    );
+    const { mappings, lanes, clientAddresses, limits, ...rest } = config;
+    assert.equal(mappings.length + lanes.length, 2);
+    assert.deepEqual(
+      clientAddresses.map((address) => formatIpAddress(address)),
+      ['10.1.1.1'],
+    );
+    assert.deepEqual(
+      [limits.sessionsMax, limits.connectionsMax, limits.heldBytesMax, limits.heldBytesPerConnectionMax],
+      [10, 20, 16 * 1024 * 1024, 16 * 1024 * 1024],
+    );
+    assert.deepEqual(rest, {
+      delivery: 'tunnel',
+      copies: 3,
+      sample: { fraction: 0.025, by: 'client', seed: 9 },
+      fullSessionsOnly: true,
+      wait: false,
+      mtuBytes: 1400,
+      responseTimeoutMs: 500,
+      idleTimeoutMs: 60_000,
+      interfaces: ['eth0', 'eth1'],
+      filter: 'tcp',
+      captureBufferBytes: 8 * 1024 * 1024,
+      capture: 'cap',
+      joinToken: undefined,
+      stateDirectory: '/tmp/x',
+      insecure: true,
+      name: 'web-1',
+      logFile: '/tmp/l',
+      logLevel: 'debug',
+      metrics: { host: '127.0.0.1', port: 9100 },
+      summaryFile: '/tmp/s.json',
+      recordFile: '/tmp/r.pcapng',
+      durationMs: 7_200_000,
+      pidFile: '/tmp/p',
+      notes: ['-L/--lonely has no effect: copy always keeps running and reconnects'],
+    });
+  });
+
+  it('client addresses: a.b.c.x is hosts 1 to 254 without the target, a range is without its ends, each once', async () => {
+    const hosts = await configure('-x 80-10.16.12.11:80 -c 10.16.12.x');
+    assert.equal(hosts.clientAddresses.length, 253);
+    assert.equal(formatIpAddress(hosts.clientAddresses[0]!), '10.16.12.1');
+    assert.equal(formatIpAddress(hosts.clientAddresses.at(-1)!), '10.16.12.254');
+    const range = await configure('-x 80-10.16.12.11:80 -c 10.1.2.0/23,10.1.2.1,10.9.9.9');
+    assert.equal(range.clientAddresses.length, 511);
+    assert.equal(formatIpAddress(range.clientAddresses[255]!), '10.1.3.0');
+    const point = await configure('-x 80-10.16.12.11:80 -c 10.1.2.0/31');
+    assert.equal(point.clientAddresses.length, 2);
+    const ipv6 = await configure('-x 80-[fd00::11]:80 -c fd00:1::/120');
+    assert.equal(ipv6.clientAddresses.length, 256);
+  });
+
+  it('the engine gets its part, and marks what it sends in direct delivery only', async () => {
+    const engine = engineConfigOf(await configure('-x 80-10.16.12.11:80+10.16.12.12:80'), 42);
+    assert.equal(engine.lanes, 2);
+    assert.equal(engine.seed, 42);
+    assert.equal(engine.markSegments, true);
+    assert.equal(engineConfigOf(await configure('-x 80-10.16.12.11:80 --delivery=tunnel'), 1).markSegments, false);
+  });
+});
