@@ -294,5 +294,5 @@ export class Copy {
 function downMessage(wasUp: boolean, everUp: boolean): string {
   if (wasUp) return 'channel to intercept lost: its sessions wait for it; trying again, production is not affected';
   if (everUp) return 'intercept is still away; trying again, production is not affected';
-  return 'no channel to intercept yet: is "trafficcopy intercept" running there? Trying again, production is not affected';
+  return 'no channel to intercept yet; trying again, production is not affected';
 }
