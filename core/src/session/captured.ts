@@ -2,9 +2,10 @@
  * The captured half: what one client sent to online, put together from the packets that were seen (RFC 9293 3.10.7.4 for
  * what a receiver takes, although we are none: we see the client's segments whether or not online got them).
  *
- *   joining    the connection was running when we first saw it; we wait for a turn to begin
+ *   joining    the connection was running when we first saw it, or bytes are missing; we wait for a turn to begin
  *   open       the stream is complete from where we joined
- *   ended      the client sent FIN or RST, or used its port for another connection
+ *   ended      the client sent FIN or RST, or used its port for another connection; or no session found room for it, and
+ *              it is only remembered so that it is counted once
  *
  * Life of a gap: a segment beyond rcvNxt is kept in `outOfOrder`. When the missing bytes do not come for GAP_TIMEOUT_MS
  * (the client retransmits within that unless online has acknowledged them), they were never captured: the turn that they
@@ -22,6 +23,8 @@ import { Turns } from './turns.js';
 export const GAP_TIMEOUT_MS = 1000;
 /** Octets kept beyond a gap for one connection; more ends the wait for the missing bytes at once. */
 export const OUT_OF_ORDER_BYTES_MAX = 4 * 1024 * 1024;
+/** What an early segment costs besides its octets: two objects and an array buffer, rounded up. */
+export const EARLY_OVERHEAD_BYTES = 256;
 
 export const CAPTURED_JOINING = 0;
 export const CAPTURED_OPEN = 1;
@@ -39,6 +42,9 @@ export interface EarlySegment {
   readonly clientAck: Seq;
   readonly hasFin: boolean;
 }
+
+/** Shared: most connections have none before their first turn or after their end. */
+export const NO_SESSIONS: readonly Session[] = [];
 
 export class Captured {
   /** Index in the engine's table of connections. */
@@ -66,16 +72,19 @@ export class Captured {
   readonly stream = new StreamBuffer();
   readonly turns = new Turns();
   outOfOrder: EarlySegment[] | undefined = undefined;
+  /** Octets of outOfOrder, overhead included. */
   outOfOrderBytes = 0;
   gapSinceMs = 0;
   lastSeenMs: number;
-  sessions: readonly Session[] = [];
+  sessions: readonly Session[] = NO_SESSIONS;
   /** Octets that online sent before the client's first: a server-first protocol's greeting. */
   greetingBytes = 0;
   /** Octets that online sent between the last turn's start and the client's FIN or RST, online's FIN counted as one. */
   endAnswerBytes = 0;
   /** Whether the connection was seen to send while it could not be joined. */
   sentBeforeJoin = false;
+  /** In the replayer's list of connections that may give up bytes and turns. */
+  isTrimDue = false;
 
   constructor(
     slot: number,
@@ -121,8 +130,8 @@ export class Captured {
     return sizeBetween(this.turnAck, this.clientAck);
   }
 
-  /** Keeps a copy of a segment beyond rcvNxt, sorted by sequence number. */
-  keepEarly(segment: EarlySegment, nowMs: number): void {
+  /** Keeps a segment beyond rcvNxt, sorted by sequence number. Returns the octets that this takes. */
+  keepEarly(segment: EarlySegment, nowMs: number): number {
     if (this.outOfOrder === undefined) {
       this.outOfOrder = [];
       this.gapSinceMs = nowMs;
@@ -131,11 +140,29 @@ export class Captured {
     let at = list.length;
     while (at > 0 && sizeBetween(segment.seq, list[at - 1]!.seq) > 0) at -= 1;
     list.splice(at, 0, segment);
-    this.outOfOrderBytes += segment.bytes.length;
+    const bytes = segment.bytes.length + EARLY_OVERHEAD_BYTES;
+    this.outOfOrderBytes += bytes;
+    return bytes;
   }
 
-  dropEarly(): void {
+  /** Whether an early segment that starts with `first` covers all of this one, which is repeated then. */
+  hasEarly(first: Seq, bytes: number, hasFin: boolean): boolean {
+    const list = this.outOfOrder;
+    if (list === undefined) return false;
+    for (let at = list.length - 1; at >= 0; at -= 1) {
+      const segment = list[at]!;
+      const ahead = sizeBetween(segment.seq, first);
+      if (ahead > 0) return false;
+      if (ahead === 0 && segment.bytes.length >= bytes && segment.hasFin === hasFin) return true;
+    }
+    return false;
+  }
+
+  /** Forgets the early segments. Returns the octets that this frees. */
+  dropEarly(): number {
+    const bytes = this.outOfOrderBytes;
     this.outOfOrder = undefined;
     this.outOfOrderBytes = 0;
+    return bytes;
   }
 }

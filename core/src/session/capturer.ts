@@ -9,12 +9,12 @@ import {
   PACKET_ENTRY_FIELDS,
   type PacketBatch,
 } from '../batch/packet-batch.js';
-import type { EngineCounters, LossReason, TerminalState } from '../counters.js';
+import type { EngineCounters, TerminalState } from '../counters.js';
 import type { EngineConfig, MappingConfig } from '../engine-config.js';
 import { flowHash } from '../flow/flow-hash.js';
 import { FlowTable } from '../flow/flow-table.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
-import { add, lessThan, type Seq, sizeBetween } from '../seq.js';
+import { add, type Seq, sizeBetween } from '../seq.js';
 import { type IpAddress, ipAddressesEqual } from '../wire/ip-address.js';
 import { PacketHeader, parsePacket } from '../wire/packet-header.js';
 import { ACK, FIN, RST, SYN } from '../wire/tcp.js';
@@ -25,8 +25,9 @@ import {
   CAPTURED_JOINING,
   CAPTURED_OPEN,
   Captured,
+  EARLY_OVERHEAD_BYTES,
+  type EarlySegment,
   END_FIN,
-  END_NONE,
   END_RESET,
   GAP_TIMEOUT_MS,
   OUT_OF_ORDER_BYTES_MAX,
@@ -34,6 +35,7 @@ import {
 import type { Replayer } from './replayer.js';
 import type { Session } from './session.js';
 import { TargetState } from './target-state.js';
+import { TURN_CONTINUES, TURNS_MAX } from './turns.js';
 
 /** Addresses and ports of online that are told apart; packets to more are counted as unmapped. */
 const ENDPOINTS_MAX = 4096;
@@ -67,6 +69,9 @@ export class Capturer {
   #sampleLimit: number;
   #replayer!: Replayer;
   readonly #laneIsCongested: boolean[];
+  /** Octets of early segments of all connections, and how many there may be. */
+  #earlyBytes = 0;
+  readonly #earlyBytesMax: number;
 
   constructor(config: EngineConfig, counters: EngineCounters, store: ByteStore, wheel: TimerWheel, wheelBase: number) {
     this.#config = config;
@@ -90,6 +95,7 @@ export class Capturer {
     );
     this.#sampleLimit = sampleLimitOf(config.sample.fraction);
     this.#laneIsCongested = new Array<boolean>(config.lanes).fill(false);
+    this.#earlyBytesMax = Math.max(OUT_OF_ORDER_BYTES_MAX, config.limits.heldBytesMax >>> 2);
   }
 
   attach(replayer: Replayer): void {
@@ -182,13 +188,15 @@ export class Capturer {
   #onSyn(bytes: Uint8Array, known: Captured | undefined, endpoint: number, nowMs: number): void {
     const header = this.#header;
     if (known !== undefined) {
-      if (known.hasSyn && known.iss === header.seq && known.state !== CAPTURED_ENDED) {
+      const isOpen = known.state !== CAPTURED_ENDED || known.sessions.length === 0;
+      if (known.hasSyn && known.iss === header.seq && isOpen) {
         this.#counters.captureDuplicates += 1;
         return;
       }
       // The client uses its port again: the old connection has ended, whether or not its FIN was captured.
       this.#forget(known, bytes);
-      if (known.end === END_NONE) this.#endStream(known, END_RESET, nowMs);
+      if (known.state !== CAPTURED_ENDED) this.#endStream(known, END_RESET, nowMs);
+      else if (known.sessions.length === 0) this.#remove(known);
     }
     this.#counters.connectionsSeen += 1;
     if (!this.#isSampled(bytes)) {
@@ -204,11 +212,14 @@ export class Capturer {
     captured.mss = this.#options.mss;
     captured.offersWindowScale = this.#options.windowScale >= 0;
     captured.offersTimestamps = this.#options.hasTimestamps;
-    this.#createSessions(captured, nowMs);
+    if (!this.#createSessions(captured, nowMs)) return;
     for (const session of captured.sessions) {
       if (this.#replayer.isLaneUp(session.target.config.lane)) this.#replayer.open(session, nowMs);
     }
-    if (captured.sessions.length === 0) this.#remove(captured);
+    // RFC 7413: what a SYN carries is the stream's beginning. If online does not take it, the client sends it again.
+    if (header.payloadBytesPresent > 0) {
+      this.#append(captured, bytes, header.payloadOffset, header.payloadBytesPresent, false, nowMs);
+    }
   }
 
   #onUnknown(bytes: Uint8Array, endpoint: number, nowMs: number): void {
@@ -236,8 +247,11 @@ export class Capturer {
     return captured;
   }
 
-  /** A session for each target and copy; those that find no room are shed. */
-  #createSessions(captured: Captured, nowMs: number): void {
+  /**
+   * A session for each target and copy; those that find no room are shed. False when none found any: the connection is
+   * remembered as ended then, so that its later packets are not taken for another one.
+   */
+  #createSessions(captured: Captured, nowMs: number): boolean {
     const made: Session[] = [];
     const turn = captured.turns.endIndex;
     for (const target of this.#targets[captured.mapping]!) {
@@ -249,7 +263,12 @@ export class Capturer {
         else made.push(session);
       }
     }
+    if (made.length === 0) {
+      captured.state = CAPTURED_ENDED;
+      return false;
+    }
     captured.sessions = made;
+    return true;
   }
 
   /** The source address towards the target: the client's own, or one of -c that is always the same for a client. */
@@ -267,12 +286,15 @@ export class Capturer {
 
   #onSegment(captured: Captured, bytes: Uint8Array, nowMs: number): void {
     const header = this.#header;
-    if (captured.state === CAPTURED_ENDED) return;
+    const { flags } = header;
+    if (captured.state === CAPTURED_ENDED) {
+      if ((flags & (FIN | RST)) !== 0 && captured.sessions.length === 0) this.#remove(captured);
+      return;
+    }
     if (captured.state === CAPTURED_JOINING) {
       this.#onJoining(captured, bytes, nowMs);
       return;
     }
-    const { flags } = header;
     if (flags & RST) {
       this.#onReset(captured, nowMs);
       return;
@@ -282,12 +304,9 @@ export class Capturer {
       captured.noteAck(header.ack);
       return;
     }
-    if (header.payloadBytesPresent < header.payloadBytes) {
-      // The capture cut the packet: the rest is a gap like any other.
-      this.#takeText(captured, bytes, header.payloadBytesPresent, false, nowMs);
-      return;
-    }
-    this.#takeText(captured, bytes, header.payloadBytes, (flags & FIN) !== 0, nowMs);
+    // Where the capture cut the packet, the rest is a gap like any other.
+    const isWhole = header.payloadBytesPresent === header.payloadBytes;
+    this.#takeText(captured, bytes, header.payloadBytesPresent, isWhole && (flags & FIN) !== 0, nowMs);
   }
 
   /** Takes the text of the current header's segment, as far as it continues the stream. */
@@ -295,19 +314,7 @@ export class Capturer {
     const header = this.#header;
     const ahead = sizeBetween(captured.rcvNxt, header.seq);
     if (ahead > 0) {
-      this.#counters.captureOutOfOrder += 1;
-      if (ahead > AHEAD_BYTES_MAX) return;
-      captured.keepEarly(
-        {
-          seq: header.seq,
-          bytes: bytes.slice(header.payloadOffset, header.payloadOffset + payloadBytes),
-          clientAck: header.ack,
-          hasFin,
-        },
-        nowMs,
-      );
-      if (captured.outOfOrderBytes > OUT_OF_ORDER_BYTES_MAX) this.#onGap(captured, nowMs);
-      else this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapSinceMs + GAP_TIMEOUT_MS);
+      this.#keepEarly(captured, bytes, payloadBytes, ahead, hasFin, nowMs);
       return;
     }
     const fresh = payloadBytes + ahead;
@@ -317,8 +324,34 @@ export class Capturer {
       captured.noteAck(header.ack);
       return;
     }
-    this.#append(captured, bytes, header.payloadOffset - ahead, fresh, header.ack, hasFin, nowMs);
+    captured.noteAck(header.ack);
+    this.#append(captured, bytes, header.payloadOffset - ahead, fresh, hasFin, nowMs);
     if (captured.outOfOrder !== undefined) this.#takeEarly(captured, nowMs);
+  }
+
+  /** Keeps a copy of a segment that lies `ahead` octets beyond the stream, until what is missing has come or is given up. */
+  #keepEarly(
+    captured: Captured,
+    bytes: Uint8Array,
+    payloadBytes: number,
+    ahead: number,
+    hasFin: boolean,
+    nowMs: number,
+  ): void {
+    const { seq, ack, payloadOffset } = this.#header;
+    this.#counters.captureOutOfOrder += 1;
+    if (ahead > AHEAD_BYTES_MAX || captured.hasEarly(seq, payloadBytes, hasFin)) return;
+    const copy = bytes.slice(payloadOffset, payloadOffset + payloadBytes);
+    this.#earlyBytes += captured.keepEarly({ seq, bytes: copy, clientAck: ack, hasFin }, nowMs);
+    if (captured.outOfOrderBytes > OUT_OF_ORDER_BYTES_MAX || this.#earlyBytes > this.#earlyBytesMax) {
+      this.#onGap(captured, nowMs);
+    } else {
+      this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapSinceMs + GAP_TIMEOUT_MS);
+    }
+  }
+
+  #dropEarly(captured: Captured): void {
+    this.#earlyBytes -= captured.dropEarly();
   }
 
   /** Appends bytes that continue the stream. First bytes win: what overlaps was cut off before. */
@@ -327,16 +360,17 @@ export class Capturer {
     bytes: Uint8Array,
     offset: number,
     length: number,
-    ack: Seq,
     hasFin: boolean,
     nowMs: number,
+    beginsTurn = false,
   ): void {
-    captured.noteAck(ack);
     if (length > 0) {
-      this.#markTurn(captured, nowMs);
-      const isTooMuch = captured.stream.heldBytes + length > this.#config.limits.heldBytesPerConnectionMax;
+      this.#markTurn(captured, nowMs, beginsTurn);
+      const { heldBytes } = captured.stream;
+      const isTooMuch =
+        heldBytes + length > this.#config.limits.heldBytesPerConnectionMax || captured.turns.count > TURNS_MAX;
       if (isTooMuch || !captured.stream.append(this.#store, bytes, offset, length)) {
-        this.#resynchronize(captured, add(captured.rcvNxt, length), 'shed', nowMs);
+        this.#shed(captured, add(captured.rcvNxt, length), nowMs);
         if (hasFin) this.#endStream(captured, END_FIN, nowMs);
         return;
       }
@@ -349,39 +383,59 @@ export class Capturer {
     }
   }
 
-  /** Begins a turn where the client sends after it had an answer, and where all sessions have settled what came before. */
-  #markTurn(captured: Captured, nowMs: number): void {
+  /**
+   * Begins a turn where the client sends after it had an answer, where `isForced`, and where some session has delivered
+   * all that came before: that turn is counted, so what comes now is another.
+   */
+  #markTurn(captured: Captured, nowMs: number, isForced: boolean): void {
     const { turns } = captured;
     const answeredBytes = captured.answeredBytes();
     const isFirst = turns.endIndex === 0;
-    if (!isFirst && answeredBytes <= 0 && !isTurnSettled(captured)) return;
+    const isAnswered = answeredBytes > 0 || isForced;
+    if (!isFirst && !isAnswered && !isLastTurnDelivered(captured)) return;
     if (isFirst && captured.hasSyn) captured.greetingBytes = answeredBytes;
-    turns.begin(captured.streamEnd, isFirst ? 0 : answeredBytes);
+    turns.begin(
+      captured.streamEnd,
+      isFirst ? 0 : Math.max(answeredBytes, 0),
+      isFirst || isAnswered ? 0 : TURN_CONTINUES,
+    );
     captured.turnAck = captured.clientAck;
     for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
   }
 
   /** Takes segments that came too early, as far as they continue the stream now. */
-  #takeEarly(captured: Captured, nowMs: number): void {
-    while (captured.outOfOrder !== undefined && captured.state === CAPTURED_OPEN) {
-      const segment = captured.outOfOrder[0];
-      if (segment === undefined) {
-        captured.dropEarly();
-        return;
-      }
+  #takeEarly(captured: Captured, nowMs: number, firstBeginsTurn = false): void {
+    const list = captured.outOfOrder;
+    if (list === undefined) return;
+    let taken = 0;
+    let takenBytes = 0;
+    let beginsTurn = firstBeginsTurn;
+    // What is appended may give up the stream: then the list is not the connection's any more.
+    while (taken < list.length && captured.outOfOrder === list) {
+      const segment = list[taken]!;
       const ahead = sizeBetween(captured.rcvNxt, segment.seq);
-      if (ahead > 0) {
-        // Another gap: it has its own time.
-        captured.gapSinceMs = nowMs;
-        this.#wheel.arm(this.#wheelBase + captured.slot, nowMs + GAP_TIMEOUT_MS);
-        return;
-      }
-      captured.outOfOrder.shift();
-      captured.outOfOrderBytes -= segment.bytes.length;
+      if (ahead > 0) break;
+      taken += 1;
+      takenBytes += segment.bytes.length + EARLY_OVERHEAD_BYTES;
       const fresh = segment.bytes.length + ahead;
       if (fresh < 0 || (fresh === 0 && !segment.hasFin)) continue;
-      this.#append(captured, segment.bytes, -ahead, fresh, segment.clientAck, segment.hasFin, nowMs);
+      captured.noteAck(segment.clientAck);
+      this.#append(captured, segment.bytes, -ahead, fresh, segment.hasFin, nowMs, beginsTurn);
+      beginsTurn = false;
     }
+    if (captured.outOfOrder !== list) return;
+    if (taken === list.length) {
+      this.#dropEarly(captured);
+      return;
+    }
+    if (taken > 0) {
+      captured.outOfOrder = list.slice(taken);
+      captured.outOfOrderBytes -= takenBytes;
+      this.#earlyBytes -= takenBytes;
+    }
+    // Another gap: it has its own time.
+    captured.gapSinceMs = nowMs;
+    this.#wheel.arm(this.#wheelBase + captured.slot, nowMs + GAP_TIMEOUT_MS);
   }
 
   #onReset(captured: Captured, nowMs: number): void {
@@ -398,7 +452,7 @@ export class Capturer {
     const wasJoining = captured.state === CAPTURED_JOINING;
     captured.state = CAPTURED_ENDED;
     captured.end = end;
-    captured.dropEarly();
+    this.#dropEarly(captured);
     captured.endAnswerBytes = captured.answeredBytes();
     if (wasJoining && captured.sessions.length === 0) {
       if (!captured.hasSyn) this.#countUnreplayed(captured.endpoint, 'midStreamSkipped');
@@ -418,42 +472,38 @@ export class Capturer {
   #onJoining(captured: Captured, bytes: Uint8Array, nowMs: number): void {
     const header = this.#header;
     const { flags, payloadBytes } = header;
-    if (flags & (RST | FIN)) {
-      this.#endStream(captured, flags & RST ? END_RESET : END_FIN, nowMs);
+    if (flags & RST) {
+      this.#endStream(captured, END_RESET, nowMs);
       return;
     }
     if ((flags & ACK) === 0) return;
-    const isNew = header.seq === captured.rcvNxt;
-    if (payloadBytes === 0) {
-      // Only what comes with data moves the mark: an acknowledgement on its way through an answer begins no turn.
-      if (lessThan(captured.rcvNxt, header.seq)) captured.rcvNxt = header.seq;
-      if (sizeBetween(captured.clientAck, header.ack) > 0) captured.clientAck = header.ack;
-      return;
+    const fresh = sizeBetween(captured.rcvNxt, add(header.seq, payloadBytes));
+    const isNew = fresh > 0 && fresh <= AHEAD_BYTES_MAX;
+    if (payloadBytes > 0 && isNew) {
+      captured.noteAck(header.ack);
+      if (header.seq === captured.rcvNxt && captured.answeredBytes() > 0) {
+        this.#join(captured, bytes, nowMs);
+        return;
+      }
+      if (!captured.sentBeforeJoin || captured.answeredBytes() > 0) this.#counters.turnsBeforeJoin += 1;
+      captured.sentBeforeJoin = true;
+      captured.turnAck = captured.clientAck;
+    } else if (sizeBetween(captured.clientAck, header.ack) > 0) {
+      // Only what comes with new data moves the mark: an acknowledgement on its way through an answer, a retransmission
+      // or a keep-alive probe begins no turn.
+      captured.clientAck = header.ack;
     }
-    captured.noteAck(header.ack);
-    if (isNew && captured.answeredBytes() > 0) {
-      this.#join(captured, bytes, nowMs);
-      return;
-    }
-    if (!captured.sentBeforeJoin || captured.answeredBytes() > 0) this.#counters.turnsBeforeJoin += 1;
-    captured.sentBeforeJoin = true;
-    captured.turnAck = captured.clientAck;
-    const end = add(header.seq, payloadBytes);
-    if (lessThan(captured.rcvNxt, end)) captured.rcvNxt = end;
+    if (isNew) captured.rcvNxt = add(captured.rcvNxt, fresh);
+    if (flags & FIN) this.#endStream(captured, END_FIN, nowMs);
   }
 
   /** The current header's segment begins a turn: the stream starts, or goes on, with it. */
   #join(captured: Captured, bytes: Uint8Array, nowMs: number): void {
     captured.state = CAPTURED_OPEN;
-    if (captured.sessions.length === 0) {
-      this.#createSessions(captured, nowMs);
-      if (captured.sessions.length === 0) {
-        this.#remove(captured);
-        return;
-      }
-    }
+    if (captured.sessions.length === 0 && !this.#createSessions(captured, nowMs)) return;
     const header = this.#header;
-    this.#takeText(captured, bytes, header.payloadBytesPresent, false, nowMs);
+    const isWhole = header.payloadBytesPresent === header.payloadBytes;
+    this.#takeText(captured, bytes, header.payloadBytesPresent, isWhole && (header.flags & FIN) !== 0, nowMs);
   }
 
   /**
@@ -464,7 +514,7 @@ export class Capturer {
     this.#counters.captureGaps += 1;
     const early = captured.outOfOrder ?? [];
     const held = captured.turns.endIndex;
-    captured.dropEarly();
+    this.#dropEarly(captured);
     // What the target answered so far tells whether an answer lies between the last turn and the segment.
     const answered = captured.sessions[0]?.replay.receivedBytes ?? 0;
     const base = captured.sessions[0]?.answeredAtGate ?? 0;
@@ -486,13 +536,11 @@ export class Capturer {
     const end =
       from >= 0 ? early[from]!.seq : missing === undefined ? captured.rcvNxt : add(missing.seq, missing.bytes.length);
     const hasFin = from < 0 && missing?.hasFin === true;
-    this.#resynchronize(captured, end, 'captureGap', nowMs);
+    this.#breakTurn(captured, end, nowMs);
     if (from >= 0) {
       captured.state = CAPTURED_OPEN;
-      captured.outOfOrder = early.slice(from);
-      captured.outOfOrderBytes = captured.outOfOrder.reduce((sum, segment) => sum + segment.bytes.length, 0);
       captured.clientAck = early[from]!.clientAck;
-      this.#takeEarly(captured, nowMs);
+      this.#goOnWith(captured, early.slice(from), nowMs);
     } else if (hasFin) {
       this.#endStream(captured, END_FIN, nowMs);
     } else if (missing !== undefined) {
@@ -501,39 +549,58 @@ export class Capturer {
     }
   }
 
-  /**
-   * Gives up the stream up to `rcvNxt`: the turn under way is lost for `reason`; the connection is joined again at the
-   * next turn.
-   */
-  #resynchronize(captured: Captured, rcvNxt: Seq, reason: LossReason, nowMs: number): void {
+  /** The stream goes on with early segments, the first of which begins a turn. */
+  #goOnWith(captured: Captured, early: EarlySegment[], nowMs: number): void {
+    captured.outOfOrder = early;
+    for (const segment of early) captured.outOfOrderBytes += segment.bytes.length + EARLY_OVERHEAD_BYTES;
+    this.#earlyBytes += captured.outOfOrderBytes;
+    this.#takeEarly(captured, nowMs, true);
+  }
+
+  /** Bytes up to `rcvNxt` were never captured: the turn that they belong to is lost. The next turn is joined again. */
+  #breakTurn(captured: Captured, rcvNxt: Seq, nowMs: number): void {
     const { turns } = captured;
-    // A gap may hide a turn that began in it; a turn that every session has settled is not the one that is hit.
-    if (turns.endIndex === 0 || (reason === 'captureGap' && isTurnSettled(captured))) {
+    // A gap may hide a turn that began in it; a turn that some session has delivered is not the one that is hit.
+    if (turns.endIndex === 0 || isLastTurnDelivered(captured)) {
       turns.begin(captured.streamEnd, 0);
       for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
     }
+    turns.breakLast();
+    this.#joinAgain(captured, rcvNxt);
+    for (const session of captured.sessions) this.#replayer.touch(session);
+  }
+
+  /** There is no room for more of the stream: all that waits is lost. The next turn is joined again. */
+  #shed(captured: Captured, rcvNxt: Seq, nowMs: number): void {
+    this.#joinAgain(captured, rcvNxt);
+    for (const session of captured.sessions) this.#replayer.cut(session, captured.turns.endIndex, 'shed', nowMs);
+    captured.stream.restartAt(this.#store, captured.streamEnd);
+  }
+
+  #joinAgain(captured: Captured, rcvNxt: Seq): void {
     captured.state = CAPTURED_JOINING;
     captured.sentBeforeJoin = true;
     captured.rcvNxt = rcvNxt;
     captured.turnAck = captured.clientAck;
-    captured.dropEarly();
-    for (const session of captured.sessions) this.#replayer.cut(session, turns.endIndex, reason, nowMs);
-    captured.stream.restartAt(this.#store, captured.streamEnd);
+    this.#dropEarly(captured);
   }
 
   /** The wheel's wake-up of a connection. */
   onTimer(slot: number, nowMs: number): void {
     const captured = this.#connections[slot];
-    // Once the client has ended, the sessions have timers of their own.
-    if (captured === undefined || captured.state === CAPTURED_ENDED) return;
-    if (captured.outOfOrder !== undefined && nowMs >= captured.gapSinceMs + GAP_TIMEOUT_MS)
+    if (captured === undefined) return;
+    const isRemembered = captured.state === CAPTURED_ENDED && captured.sessions.length === 0;
+    if (captured.outOfOrder !== undefined && nowMs >= captured.gapSinceMs + GAP_TIMEOUT_MS) {
       this.#onGap(captured, nowMs);
+    }
+    // Once the client has ended, the sessions have timers of their own.
+    if (captured.state === CAPTURED_ENDED && !isRemembered) return;
     const idleAtMs = captured.lastSeenMs + this.#config.idleTimeoutMs;
     if (nowMs >= idleAtMs) {
-      this.#endStream(captured, END_RESET, nowMs);
+      if (isRemembered) this.#remove(captured);
+      else this.#endStream(captured, END_RESET, nowMs);
       return;
     }
-    if (this.#connections[slot] !== captured || captured.end !== END_NONE) return;
     const gapAtMs = captured.outOfOrder === undefined ? idleAtMs : captured.gapSinceMs + GAP_TIMEOUT_MS;
     this.#wheel.arm(this.#wheelBase + slot, Math.min(Math.max(idleAtMs, nowMs + 1), gapAtMs));
   }
@@ -564,7 +631,7 @@ export class Capturer {
       this.#flows.delete(clientAddress, 0, clientAddress.length, clientPort, endpoint);
     }
     captured.stream.restartAt(this.#store, captured.streamEnd);
-    captured.dropEarly();
+    this.#dropEarly(captured);
     this.#wheel.cancel(this.#wheelBase + slot);
     this.#connections[slot] = undefined;
     this.#freeSlots[this.#freeCount] = slot;
@@ -577,10 +644,12 @@ function sampleLimitOf(fraction: number): number {
   return fraction >= 1 ? 0x100000000 : Math.floor(fraction * 0x100000000);
 }
 
-/** Whether some session has settled the last turn: what comes now is not part of it any more. */
-function isTurnSettled(captured: Captured): boolean {
-  for (const session of captured.sessions) {
-    if (session.turnUna >= captured.turns.endIndex) return true;
+/** Whether some session has delivered the last turn: what comes now is not part of it any more. */
+function isLastTurnDelivered(captured: Captured): boolean {
+  const { sessions, turns } = captured;
+  for (let index = 0; index < sessions.length; index += 1) {
+    const session = sessions[index]!;
+    if (session.turnUna >= turns.endIndex && !session.isLastLost) return true;
   }
   return false;
 }

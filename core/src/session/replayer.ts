@@ -31,7 +31,7 @@ import { add, seq } from '../seq.js';
 import { readU32 } from '../wire/bytes.js';
 import { ACK, FIN, PSH, RST } from '../wire/tcp.js';
 import type { ByteStore } from './byte-store.js';
-import { CAPTURED_ENDED, type Captured, END_NONE, END_RESET } from './captured.js';
+import { CAPTURED_ENDED, type Captured, END_NONE, END_RESET, NO_SESSIONS } from './captured.js';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -43,6 +43,7 @@ import {
   EVENT_PEER_FIN,
   EVENT_REFUSED,
   EVENT_RESET,
+  EVENT_STRAY,
   FIN_WAIT_1,
   FIN_WAIT_2,
   LAST_ACK,
@@ -61,7 +62,7 @@ const QUIET_AFTER_PUSH_MS = 10;
 const QUIET_MS = 300;
 /** How far an answer may fall short of online's and count as whole when it ends with PSH: a date, a version, a length. */
 const ANSWER_SLACK_BYTES = 512;
-/** The target has this long to close its side once we have closed ours; then it is reset. */
+/** The target has this long to close its side once we have closed ours and it has nothing more to say; then it is reset. */
 const FIN_WAIT_2_MS = 10_000;
 /** Long enough to answer a repeated FIN; not 2 MSL (RFC 9293 3.6.1), as our sequence numbers never go back. */
 const TIME_WAIT_MS = 500;
@@ -95,6 +96,10 @@ export class Replayer {
   #spare: Session[] = [];
   /** Sessions whose output had no room: they go on when the caller has drained the batches. */
   #blocked: Session[] = [];
+  /** Finished sessions whose RELEASE had no room. */
+  #unreleased: Session[] = [];
+  /** Connections that may give up bytes and turns, each once. */
+  readonly #trimDue: Captured[] = [];
   /** Called when a connection's last session is gone. */
   readonly #onIdle: (captured: Captured) => void;
 
@@ -127,7 +132,7 @@ export class Replayer {
   }
 
   get hasBacklog(): boolean {
-    return this.#blocked.length > 0 || this.#dirty.length > 0;
+    return this.#blocked.length > 0 || this.#dirty.length > 0 || this.#unreleased.length > 0;
   }
 
   isLaneUp(lane: number): boolean {
@@ -203,8 +208,15 @@ export class Replayer {
 
   #onSegment(session: Session, events: number, bytes: Uint8Array, at: number, nowMs: number): void {
     if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
-    if (events & EVENT_ANSWERED) this.#onAnswer(session);
+    if (events & EVENT_ANSWERED) this.#onAnswer(session, nowMs);
     if (events & EVENT_PEER_FIN && session.replay.state === TIME_WAIT) session.lingerAtMs = nowMs + TIME_WAIT_MS;
+    if (events & EVENT_STRAY) {
+      // RFC 9293 3.10.7.1: the reset has the number that the other end expects.
+      if (this.#laneIsUp[session.target.config.lane]!) {
+        this.#writer.bare(session, RST, seq(readU32(bytes, at + RESPONSE_ACK)));
+      }
+      return;
+    }
     if (events & EVENT_RESET) {
       this.#settle(session);
       this.#onReset(session, nowMs);
@@ -222,8 +234,10 @@ export class Replayer {
     this.touch(session);
   }
 
-  #onAnswer(session: Session): void {
+  #onAnswer(session: Session, nowMs: number): void {
     const { replay } = session;
+    // A half-closed connection lives as long as the answer goes on.
+    if (replay.state === FIN_WAIT_2) session.lingerAtMs = nowMs + FIN_WAIT_2_MS;
     if (!session.answerCounted) {
       session.answerCounted = true;
       this.#counters.turnsAnswered += 1;
@@ -237,6 +251,11 @@ export class Replayer {
 
   #onInterceptEvent(session: Session, event: number, nowMs: number): void {
     const { replay } = session;
+    if (event === RESPONSE_EVENT_FLOW_TAKEN && replay.state === CLOSED) {
+      // Between two target connections: the next one gets another port.
+      this.#releasePort(session);
+      return;
+    }
     if (event === RESPONSE_EVENT_FLOW_TAKEN && replay.state === SYN_SENT) {
       // Another copy plays this client already: the same connection from another port is as good.
       this.#releasePort(session);
@@ -306,6 +325,7 @@ export class Replayer {
   flush(nowMs: number): void {
     for (const session of this.#blocked) this.touch(session);
     this.#blocked.length = 0;
+    if (this.#unreleased.length > 0) this.#releaseLate();
     while (this.#dirty.length > 0) {
       const work = this.#dirty;
       this.#dirty = this.#spare;
@@ -316,12 +336,18 @@ export class Replayer {
       }
       work.length = 0;
     }
+    for (const captured of this.#trimDue) {
+      captured.isTrimDue = false;
+      this.#trimNow(captured);
+    }
+    this.#trimDue.length = 0;
   }
 
   /** Brings one session up to date: settles, opens gates, sends, arms its timer. */
   #run(session: Session, nowMs: number): void {
     const { replay, captured } = session;
     this.#settle(session);
+    if (captured.turns.brokenCount > 0) this.#loseBroken(session, nowMs);
     if (replay.state === CLOSED) {
       this.#runParked(session, nowMs);
       return;
@@ -341,6 +367,7 @@ export class Replayer {
 
   #runParked(session: Session, nowMs: number): void {
     const { captured } = session;
+    this.#loseContinuations(session);
     const hasTurn = session.turnUna < captured.turns.endIndex;
     if (!hasTurn) {
       if (captured.state === CAPTURED_ENDED) this.#finish(session, session.failure ?? 'copied');
@@ -367,23 +394,56 @@ export class Replayer {
     return next < turns.firstIndex ? turns.offsetOf(turns.firstIndex) : turns.offsetOf(next);
   }
 
+  /**
+   * Loses turns that cannot be delivered because bytes of them were never captured. The target connection stays when it
+   * has seen nothing of them.
+   */
+  #loseBroken(session: Session, nowMs: number): void {
+    const { replay, captured } = session;
+    const { turns } = captured;
+    while (session.turnUna < turns.endIndex && turns.isBroken(session.turnUna)) {
+      const start = turns.offsetOf(session.turnUna);
+      const end = this.#endOfTurn(session, session.turnUna);
+      this.#lose(session, session.turnUna + 1, 'captureGap');
+      if (replay.state === CLOSED) continue;
+      if (replay.sndMaxOffset > start) this.#abandon(session, nowMs);
+      else if (end > start) replay.skipTo(end);
+    }
+  }
+
+  /**
+   * Loses turns that only go on with a turn that is settled: without the target connection of that turn they are the
+   * middle of a request.
+   */
+  #loseContinuations(session: Session): void {
+    const { turns } = session.captured;
+    while (session.turnUna < turns.endIndex && turns.isContinuation(session.turnUna)) {
+      this.#lose(session, session.turnUna + 1, session.failure ?? 'targetReset');
+    }
+  }
+
   /** Counts the turns that the target has taken whole. */
   #settle(session: Session): void {
     const { replay, captured } = session;
     const { turns } = captured;
     while (session.turnUna < session.turnNxt) {
       const end = this.#endOfTurn(session, session.turnUna);
-      if (replay.sndUnaOffset < end) break;
+      if (replay.sndUnaOffset < end || turns.isBroken(session.turnUna)) break;
       // The last turn may still grow; once the target answers it is whole (what comes later is counted as another).
       const isLast = session.turnUna + 1 === turns.endIndex;
       const isAnswered = replay.receivedBytes > session.answeredAtGate || replay.hasPeerFin;
       if (isLast && captured.end === END_NONE && !isAnswered) break;
-      session.turnUna += 1;
       session.resumes = 0;
-      this.#counters.turnsDelivered += 1;
-      this.#counters.turnsPending -= 1;
+      this.#deliver(session);
     }
     this.#trim(captured);
+  }
+
+  #deliver(session: Session): void {
+    session.turnUna += 1;
+    session.isLastLost = false;
+    this.#counters.turnsDelivered += 1;
+    this.#counters.turnsPending -= 1;
   }
 
   /** Counts a last turn as delivered that is acknowledged whole, answered or not. Returns whether it was. */
@@ -391,15 +451,25 @@ export class Replayer {
     const { replay, captured } = session;
     if (!replay.isSynchronized || session.turnUna >= session.turnNxt) return false;
     if (replay.sndUnaOffset < this.#endOfTurn(session, session.turnUna)) return false;
-    session.turnUna += 1;
-    this.#counters.turnsDelivered += 1;
-    this.#counters.turnsPending -= 1;
+    if (captured.turns.isBroken(session.turnUna)) return false;
+    this.#deliver(session);
     this.#trim(captured);
     return true;
   }
 
-  /** Gives up the bytes and turns of the connection that no session needs any more. */
+  /**
+   * Gives up the bytes and turns of the connection that no session needs any more. With several sessions once for all of
+   * them, when all have been worked through.
+   */
   #trim(captured: Captured): void {
+    if (captured.sessions.length <= 1) this.#trimNow(captured);
+    else if (!captured.isTrimDue) {
+      captured.isTrimDue = true;
+      this.#trimDue.push(captured);
+    }
+  }
+
+  #trimNow(captured: Captured): void {
     let offset = captured.streamEnd;
     let turn = captured.turns.endIndex;
     for (const session of captured.sessions) {
@@ -421,7 +491,7 @@ export class Replayer {
     session.gateAtMs = 0;
     // A target that has closed gets nothing new on this connection.
     if (session.replay.hasPeerFin) return;
-    while (session.turnNxt < turns.endIndex) {
+    while (session.turnNxt < turns.endIndex && !turns.isBroken(session.turnNxt)) {
       const expected = this.#expectedBefore(session, session.turnNxt);
       if (!this.#isAnswered(session, expected, nowMs)) return;
       if (expected > 0) {
@@ -555,8 +625,10 @@ export class Replayer {
   /** Resets the target connection. Our place in it is behind all that was sent: RFC 5961 3.2 wants it exact. */
   #reset(session: Session): void {
     const { replay } = session;
-    if (!replay.isSynchronized || !this.#laneIsUp[session.target.config.lane]!) return;
-    this.#writer.segment(session, RST | ACK, this.#endOfSent(session), 0);
+    if (replay.state === CLOSED || !this.#laneIsUp[session.target.config.lane]!) return;
+    // The target may have answered our SYN already: its half-open connection goes too (RFC 9293 3.10.4, SYN-SENT).
+    if (replay.state === SYN_SENT) this.#writer.bare(session, RST, add(replay.iss, 1));
+    else this.#writer.segment(session, RST | ACK, this.#endOfSent(session), 0);
   }
 
   /** Stream offset behind everything sent, our FIN included: SND.NXT as the target knows it. */
@@ -590,6 +662,11 @@ export class Replayer {
       replay.close();
       this.#finish(session, session.failure ?? 'copied');
       return;
+    }
+    const owesAnswer = captured.endAnswerBytes > 1 && replay.receivedBytes <= session.answeredAtGate;
+    if (captured.end !== END_NONE && session.turnUna >= turns.endIndex && owesAnswer) {
+      // All is delivered, and we wait to close until the last answer is there: it will not come.
+      this.#noteFailure(session, 'targetReset', nowMs);
     }
     if (session.turnUna < turns.endIndex && session.turnUna < session.turnNxt) {
       const start = turns.offsetOf(session.turnUna);
@@ -626,6 +703,7 @@ export class Replayer {
     if (count <= 0) return;
     session.failure = reason;
     session.turnUna = turn;
+    session.isLastLost = true;
     if (session.turnNxt < turn) session.turnNxt = turn;
     this.#counters.turnsLost[reason] += count;
     this.#counters.turnsPending -= count;
@@ -634,12 +712,8 @@ export class Replayer {
 
   /** Gives up what is pending; a later turn may try again. */
   #fail(session: Session, reason: LossReason, nowMs: number): void {
-    const { replay, captured } = session;
-    this.#reset(session);
-    replay.close();
-    session.ackAtMs = 0;
-    session.gateAtMs = 0;
-    session.lingerAtMs = 0;
+    const { captured } = session;
+    this.#closeTarget(session);
     this.#lose(session, captured.turns.endIndex, reason);
     session.turnNxt = session.turnUna;
     session.failure = reason;
@@ -654,14 +728,27 @@ export class Replayer {
     const { replay, captured } = session;
     const wasBegun = session.turnUna < turn && session.turnNxt > session.turnUna;
     this.#lose(session, turn, reason);
-    if (replay.state !== CLOSED && (wasBegun || replay.sndNxtOffset < captured.streamEnd)) {
-      this.#reset(session);
-      replay.close();
-      session.turnNxt = session.turnUna;
-      session.resumes = Math.max(session.resumes, 1);
-      session.failedAtMs = nowMs - RETRY_AFTER_FAILURE_MS;
-    }
+    if (replay.state !== CLOSED && (wasBegun || replay.sndNxtOffset < captured.streamEnd))
+      this.#abandon(session, nowMs);
     this.touch(session);
+  }
+
+  /** Gives up the target connection; the next turn gets a fresh one. */
+  #abandon(session: Session, nowMs: number): void {
+    this.#closeTarget(session);
+    session.turnNxt = session.turnUna;
+    session.resumes = Math.max(session.resumes, 1);
+    session.failedAtMs = nowMs - RETRY_AFTER_FAILURE_MS;
+  }
+
+  /** Resets the target connection, if there is one, and forgets what was timed for it. */
+  #closeTarget(session: Session): void {
+    const { replay } = session;
+    this.#reset(session);
+    replay.close();
+    session.ackAtMs = 0;
+    session.gateAtMs = 0;
+    session.lingerAtMs = 0;
   }
 
   /** Ends the session whatever it is doing. */
@@ -672,11 +759,7 @@ export class Replayer {
     const isRunning = session.replay.state !== CLOSED && !session.replay.hasSentFin;
     const terminal: TerminalState = hasPending || isRunning ? reason : (session.failure ?? 'copied');
     if (hasPending) this.#lose(session, session.captured.turns.endIndex, reason);
-    const { replay } = session;
     this.#reset(session);
-    if (replay.state === SYN_SENT && this.#laneIsUp[session.target.config.lane]!) {
-      this.#writer.bare(session, RST, add(replay.iss, 1));
-    }
     session.progressMs = nowMs;
     this.#finish(session, session.failure ?? terminal);
   }
@@ -693,16 +776,30 @@ export class Replayer {
     this.#sessions[session.slot] = undefined;
     this.#freeSlots[this.#freeCount] = session.slot;
     this.#freeCount += 1;
-    captured.sessions = captured.sessions.filter((other) => other !== session);
-    if (captured.sessions.length === 0) this.#onIdle(captured);
-    else this.#trim(captured);
+    if (captured.sessions.length === 1) {
+      captured.sessions = NO_SESSIONS;
+      this.#onIdle(captured);
+    } else {
+      captured.sessions = captured.sessions.filter((other) => other !== session);
+      this.#trim(captured);
+    }
   }
 
   #releasePort(session: Session): void {
     if (!session.holdsPort) return;
     session.holdsPort = false;
     this.#ports.release(session.clientAddress, session.clientPort, session.target.index);
-    if (this.#laneIsUp[session.target.config.lane]!) this.#writer.release(session);
+    if (this.#laneIsUp[session.target.config.lane]! && !this.#writer.release(session)) this.#unreleased.push(session);
+  }
+
+  /** Says what there was no room for when the sessions finished. What there is no room for now either waits on. */
+  #releaseLate(): void {
+    const waiting = this.#unreleased;
+    this.#unreleased = [];
+    for (const session of waiting) {
+      if (!this.#laneIsUp[session.target.config.lane]!) continue;
+      if (!this.#writer.release(session)) this.#unreleased.push(session);
+    }
   }
 
   /** Sends the acknowledgement that is due, or sees that it will be. */

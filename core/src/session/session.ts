@@ -47,6 +47,8 @@ export class Session {
   /** Why turns were lost last; undefined: none were. */
   failure: LossReason | undefined = undefined;
   failedAtMs = 0;
+  /** Whether the turn before turnUna was lost: the rest of it, which the client may still send, is of no use. */
+  isLastLost = false;
   /** In the list of sessions that have something to send or to settle. */
   isDirty = false;
   isFinished = false;

@@ -4,56 +4,99 @@
  *
  * A turn starts when the client sends after having acknowledged new bytes of online: it has read an answer, so what it
  * sends now may depend on that answer. What it sends without (pipelining, the rest of an upload) belongs to the same turn.
+ * When the target has answered a turn before its last bytes were captured, those are counted as a turn of their own, a
+ * *continuation*: it belongs on the target connection of the turn before, and on no other.
  */
 import { assert } from '../assert.js';
 
-/** Forgotten turns are taken out of the arrays in bulk, so that a long backlog does not make each of them dear. */
-const FORGOTTEN_MAX = 64;
+/** Turns of one connection that wait at most; more, and what waits is shed. */
+export const TURNS_MAX = 16_384;
+
+/** The turn goes on with the one before it. */
+export const TURN_CONTINUES = 1;
+/** Bytes of the turn were never captured: it cannot be delivered. */
+export const TURN_IS_BROKEN = 2;
+
+/** Numbers for each turn: where it begins, what online answered before it, TURN_* bits. */
+const FIELDS = 3;
+const ANSWER_FIELD = 1;
+const MARKS_FIELD = 2;
+const PLACES_AT_FIRST = 2;
 
 export class Turns {
   /** Index of the first turn that is kept. */
   firstIndex = 0;
-  readonly #offsets: number[] = [];
-  readonly #answers: number[] = [];
-  /** Turns at the start of the arrays that are forgotten already. */
-  #forgotten = 0;
-
   /** Index that the next turn gets: the number of turns so far. */
-  get endIndex(): number {
-    return this.firstIndex + this.#offsets.length - this.#forgotten;
+  endIndex = 0;
+  /** A ring of a power of two places; turn `index` stands at `index & (places - 1)`. Grows, never shrinks. */
+  #ring: number[] = [0, 0, 0, 0, 0, 0];
+  #places = PLACES_AT_FIRST;
+  /** Broken turns among those that are kept. */
+  brokenCount = 0;
+
+  get count(): number {
+    return this.endIndex - this.firstIndex;
   }
 
   /** Begins a turn at a stream offset, after online had answered `answerBytes` since the turn before began. */
-  begin(streamOffset: number, answerBytes: number): void {
-    this.#offsets.push(streamOffset);
-    this.#answers.push(answerBytes);
+  begin(streamOffset: number, answerBytes: number, marks = 0): void {
+    if (this.count === this.#places) this.#grow();
+    const at = (this.endIndex & (this.#places - 1)) * FIELDS;
+    this.#ring[at] = streamOffset;
+    this.#ring[at + ANSWER_FIELD] = answerBytes;
+    this.#ring[at + MARKS_FIELD] = marks;
+    this.endIndex += 1;
   }
 
   /** Stream offset where the turn begins. */
   offsetOf(index: number): number {
-    return this.#offsets[this.#place(index)]!;
+    return this.#ring[this.#placeOf(index)]!;
   }
 
   /** Octets that online sent, and the client acknowledged, between the start of the turn before and this one. */
   answerBefore(index: number): number {
-    return this.#answers[this.#place(index)]!;
+    return this.#ring[this.#placeOf(index) + ANSWER_FIELD]!;
+  }
+
+  isContinuation(index: number): boolean {
+    return (this.#ring[this.#placeOf(index) + MARKS_FIELD]! & TURN_CONTINUES) !== 0;
+  }
+
+  isBroken(index: number): boolean {
+    return (this.#ring[this.#placeOf(index) + MARKS_FIELD]! & TURN_IS_BROKEN) !== 0;
+  }
+
+  /** Bytes of the last turn are missing. */
+  breakLast(): void {
+    if (this.count === 0) return;
+    const at = this.#placeOf(this.endIndex - 1) + MARKS_FIELD;
+    if ((this.#ring[at]! & TURN_IS_BROKEN) === 0) this.brokenCount += 1;
+    this.#ring[at] = this.#ring[at]! | TURN_IS_BROKEN;
   }
 
   /** Forgets the turns before `index`. */
   trimTo(index: number): void {
-    const count = Math.min(index, this.endIndex) - this.firstIndex;
-    if (count <= 0) return;
-    this.firstIndex += count;
-    this.#forgotten += count;
-    if (this.#forgotten < FORGOTTEN_MAX || this.#forgotten * 2 < this.#offsets.length) return;
-    this.#offsets.splice(0, this.#forgotten);
-    this.#answers.splice(0, this.#forgotten);
-    this.#forgotten = 0;
+    const end = Math.min(index, this.endIndex);
+    while (this.firstIndex < end) {
+      if (this.brokenCount > 0 && this.isBroken(this.firstIndex)) this.brokenCount -= 1;
+      this.firstIndex += 1;
+    }
   }
 
-  #place(index: number): number {
-    const place = index - this.firstIndex + this.#forgotten;
-    assert(place >= this.#forgotten && place < this.#offsets.length, 'a turn is asked for while it is kept');
-    return place;
+  #grow(): void {
+    const places = this.#places * 2;
+    const ring = new Array<number>(places * FIELDS).fill(0);
+    for (let index = this.firstIndex; index < this.endIndex; index += 1) {
+      const from = (index & (this.#places - 1)) * FIELDS;
+      const to = (index & (places - 1)) * FIELDS;
+      for (let field = 0; field < FIELDS; field += 1) ring[to + field] = this.#ring[from + field]!;
+    }
+    this.#ring = ring;
+    this.#places = places;
+  }
+
+  #placeOf(index: number): number {
+    assert(index >= this.firstIndex && index < this.endIndex, 'a turn is asked for while it is kept');
+    return (index & (this.#places - 1)) * FIELDS;
   }
 }
