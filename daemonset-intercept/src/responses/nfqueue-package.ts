@@ -63,7 +63,7 @@ export class NfqueuePackage implements PacketBatch {
   private kernel: QueueRow = { waiting: 0, queueDropped: 0, userDropped: 0 };
   private isClosed = false;
 
-  /** @throws StartError: the package is not there, the queue cannot be bound, or not from a worker thread. */
+  /** @throws NativeError (queue busy), StartError: the package is not there, cannot bind, or not from a worker thread. */
   constructor(options: NfqueuePackageOptions) {
     this.queueNumber = options.queueNumber;
     this.copyBytes = options.copyBytes ?? 128;
@@ -72,9 +72,10 @@ export class NfqueuePackage implements PacketBatch {
     const { NF_DROP, createQueueHandler } = loadNfqueue();
     this.dropVerdict = NF_DROP;
     if (readQueueRow(this.queueNumber) !== undefined) {
-      throw new StartError(
-        'ERR_START_QUEUE',
+      throw new NativeError(
+        'ERR_NATIVE_QUEUE_BUSY',
         `another program reads NFQUEUE ${this.queueNumber}: stop it or choose another number`,
+        { errno: 'EBUSY', syscall: 'bind queue' },
       );
     }
     const receiveBufferBytes = options.receiveBufferBytes ?? 16 * 1024 * 1024;

@@ -1,0 +1,157 @@
+import {
+  ENTRY_CAPTURED_BYTES,
+  ENTRY_OFFSET,
+  ENTRY_WIRE_BYTES,
+  PACKET_ENTRY_FIELDS,
+  type PacketBatch,
+  RECORD_OPEN,
+  ReplayBatch,
+  SYN,
+} from '@trafficcopy/core';
+import type { CopyLink } from '../../src/channel/copy-link.js';
+import { CopyLinks } from '../../src/channel/copy-links.js';
+import { createInterceptCounters } from '../../src/counters.js';
+import type { PacketSender } from '../../src/injector/packet-sender.js';
+import { INTERCEPT_LIMITS_DEFAULT, type InterceptLimits } from '../../src/limits.js';
+import { Pipeline } from '../../src/pipeline.js';
+import type { ResponseSource } from '../../src/responses/response-source.js';
+import { TargetGate } from '../../src/targets/target-gate.js';
+import { craftPacket, type PacketTemplate } from './crafted-packet.js';
+import { FakeConnection } from './fake-link.js';
+
+export const TEMPLATE: PacketTemplate = {
+  source: '198.51.100.7',
+  destination: '10.0.0.3',
+  sourcePort: 40_000,
+  destinationPort: 8080,
+  seq: 1000,
+  ack: 0,
+  flags: SYN,
+  payload: '',
+  isMarked: false,
+};
+
+/** Keeps what is sent. */
+export class FakeSender implements PacketSender {
+  readonly packets: Uint8Array[] = [];
+  calls = 0;
+
+  send(batch: PacketBatch): number {
+    this.calls += 1;
+    for (let index = 0; index < batch.count; index += 1) {
+      const entry = index * PACKET_ENTRY_FIELDS;
+      const offset = batch.entries[entry + ENTRY_OFFSET]!;
+      this.packets.push(batch.bytes.slice(offset, offset + batch.entries[entry + ENTRY_CAPTURED_BYTES]!));
+    }
+    return batch.count;
+  }
+
+  errors(): Record<string, number> {
+    return {};
+  }
+
+  close(): void {}
+}
+
+/** Hands out packets that a test put in. */
+export class FakeSource implements ResponseSource {
+  bytes = new Uint8Array(0);
+  entries = new Uint32Array(0);
+  count = 0;
+  readonly #waiting: Uint8Array[][] = [];
+
+  put(...packets: Uint8Array[]): void {
+    this.#waiting.push(packets);
+  }
+
+  read(): boolean {
+    const packets = this.#waiting.shift();
+    if (packets === undefined) return false;
+    this.bytes = new Uint8Array(Buffer.concat(packets));
+    this.entries = new Uint32Array(packets.length * PACKET_ENTRY_FIELDS);
+    this.count = packets.length;
+    let offset = 0;
+    for (const [index, packet] of packets.entries()) {
+      const entry = index * PACKET_ENTRY_FIELDS;
+      this.entries[entry + ENTRY_OFFSET] = offset;
+      this.entries[entry + ENTRY_CAPTURED_BYTES] = packet.length;
+      this.entries[entry + ENTRY_WIRE_BYTES] = packet.length;
+      offset += packet.length;
+    }
+    return true;
+  }
+
+  start(): void {}
+  stop(): void {}
+  statistics() {
+    return { packets: 0, queueDropped: 0, userDropped: 0 };
+  }
+  close(): void {}
+}
+
+/** The walk back between fakes, with a clock that only moves when told. */
+export class PipelineRig {
+  readonly sender = new FakeSender();
+  readonly source = new FakeSource();
+  readonly counters = createInterceptCounters();
+  readonly links: CopyLinks;
+  readonly pipeline: Pipeline;
+  readonly limits: InterceptLimits;
+  nowMs = 1_000_000;
+
+  constructor(limits: Partial<InterceptLimits> = {}) {
+    this.limits = { ...INTERCEPT_LIMITS_DEFAULT, flowsMax: 64, endpointsMax: 8, connectionsMax: 4, ...limits };
+    this.links = new CopyLinks(this.limits.connectionsMax);
+    const gate = new TargetGate({ served: [{ address: undefined, port: 8080 }], allowedSources: [] });
+    gate.setLocalAddresses(['10.0.0.3', 'fd00::3', '::1']);
+    this.pipeline = new Pipeline({
+      sender: this.sender,
+      source: this.source,
+      gate,
+      links: this.links,
+      counters: this.counters,
+      limits: this.limits,
+      seed: 7,
+      nowMs: () => this.nowMs,
+    });
+  }
+
+  connect(name = 'copy', capabilities: readonly string[] = []): { link: CopyLink; connection: FakeConnection } {
+    const connection = new FakeConnection(name, capabilities);
+    const link = this.links.open(connection, undefined);
+    if (link === undefined) throw new Error('no place for a link');
+    return { link, connection };
+  }
+
+  /** copy --record--> intercept, in a frame of its own. */
+  record(link: CopyLink, sessionId: number, kind: number, packet: Uint8Array, isRegister = false): void {
+    const batch = new ReplayBatch(65_536 + 64, 4);
+    batch.bytes.set(packet, batch.append(sessionId, kind, packet.length));
+    this.pipeline.packets(link, batch.bytes, batch.headroomBytes, batch.length - batch.headroomBytes, isRegister);
+  }
+
+  open(link: CopyLink, sessionId: number, changes: Partial<PacketTemplate> = {}): void {
+    this.record(link, sessionId, RECORD_OPEN, craftPacket({ ...TEMPLATE, ...changes }));
+  }
+
+  /** target --response--> intercept */
+  respond(changes: Partial<PacketTemplate>): void {
+    const { source, destination, sourcePort, destinationPort } = TEMPLATE;
+    const reverse = {
+      source: destination,
+      destination: source,
+      sourcePort: destinationPort,
+      destinationPort: sourcePort,
+    };
+    this.source.put(craftPacket({ ...TEMPLATE, ...reverse, ...changes }));
+    this.pipeline.drain();
+  }
+
+  /** Time passes, with ticks. */
+  wait(ms: number): void {
+    for (const end = this.nowMs + ms; this.nowMs < end; ) {
+      this.nowMs = Math.min(end, this.nowMs + 250);
+      this.pipeline.tick();
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { parseIpAddress } from '@trafficcopy/core';
+import { requireCapabilities } from '../src/capabilities.js';
+import { copyCommand } from '../src/channel/copy-command.js';
+import { createInterceptCounters } from '../src/counters.js';
+import type { InterceptFigures } from '../src/intercept-figures.js';
+import { interceptStatus } from '../src/intercept-status.js';
+import { interceptSummaryJson, interceptSummaryTable } from '../src/intercept-summary.js';
+import { interceptMetrics } from '../src/metrics.js';
+import { QueueAlarm } from '../src/queue-alarm.js';
+
+const FIGURES: InterceptFigures = {
+  elapsedMs: 1000,
+  counters: { ...createInterceptCounters(), responses: 100, responsesReturned: 97, responsesNotReturned: 3 },
+  queue: { packets: 100, queueDropped: 2, userDropped: 0 },
+  sendErrors: { ENOBUFS: 4 },
+  flows: 5,
+  flowsMax: 10,
+  copies: 1,
+  queuedBytes: 0,
+  connections: 2,
+  peersRefused: 1,
+  cpuUserUs: 10_000,
+  cpuSystemUs: 20_000,
+  rssBytes: 1_048_576,
+};
+
+it('missing capabilities are named before anything is touched', () => {
+  assert.doesNotThrow(() => requireCapabilities(undefined, 'CapEff:\t0000000000003000\n'));
+  assert.throws(() => requireCapabilities(undefined, 'CapEff:\t0000000000002000\n'), {
+    code: 'ERR_START_CAPABILITIES',
+    message: /CAP_NET_ADMIN \(/,
+  });
+  assert.throws(() => requireCapabilities('/run/netns/x', 'CapEff:\t0000000000003000\n'), /CAP_SYS_ADMIN/);
+});
+
+it('the printed command is ready-made where a target is given, and says what to put in where none is', () => {
+  const token = 'tc1.a.b';
+  const target = { address: parseIpAddress('10.16.12.11'), port: 8080 };
+  const given = copyCommand({ targets: [target], port: 36_524, bindAddress: undefined }, token, '10.16.12.12');
+  assert.equal(given.text, 'trafficcopy copy -x 8080-10.16.12.11:8080 -s 10.16.12.12:36524 --join tc1.a.b');
+  assert.equal(given.hint, undefined);
+  const open = copyCommand({ targets: [], port: 1, bindAddress: parseIpAddress('fd00::1') }, token, 'fd00::1');
+  assert.equal(open.text, 'trafficcopy copy -x 80-[fd00::1]:80 -s [fd00::1]:1 --join tc1.a.b');
+  assert.match(open.hint!, /put your ports/);
+});
+
+it('losses are told with their reasons: status line, summary, JSON and metrics', async () => {
+  assert.ok(interceptStatus({ ...FIGURES, elapsedMs: 0 }, FIGURES).includes('lost 5 (queue full 2, channel full 3)'));
+  assert.match(interceptSummaryTable(FIGURES).render(120), /queue-length/);
+  assert.deepEqual(interceptSummaryJson(FIGURES, 'SIGTERM')['lost'], { 'queue full': 2, 'channel full': 3 });
+  const text = await interceptMetrics(() => FIGURES).registry.metrics();
+  assert.match(text, /^trafficcopy_intercept_queue_dropped_total 2$/m);
+  assert.match(text, /^trafficcopy_intercept_send_errors_total\{errno="ENOBUFS"\} 4$/m);
+});
+
+it('a full queue is told once in a while, with the setting that helps', () => {
+  const alarm = new QueueAlarm();
+  const at = (queueDropped: number, userDropped = 0) => ({ packets: 0, queueDropped, userDropped });
+  assert.deepEqual(alarm.check(0, at(0)), []);
+  assert.match(alarm.check(1000, at(10)).join(), /10 responses were lost: .*--queue-length/);
+  assert.deepEqual(alarm.check(2000, at(20)), []);
+  assert.match(alarm.check(3000, at(20, 1)).join(), /netlink buffer/);
+  assert.equal(alarm.check(40_000, at(25, 1)).length, 1);
+});

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { parseJournal } from '../../src/rules/journal.js';
+import { RulesInstallation, type RulesInstallationOptions } from '../../src/rules/rules-installation.js';
+import { FakeNamespace } from '../kit/fake-namespace.js';
+
+const FOREIGN = 'OUTPUT -p tcp -m tcp --dport 1 -j ACCEPT';
+
+describe('the installation of rules', () => {
+  let directory: string;
+  let access: FakeNamespace;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'trafficcopy-rules-'));
+    access = new FakeNamespace();
+    access.rules[4].push(FOREIGN);
+  });
+
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  function install(changes: Partial<RulesInstallationOptions> = {}): Promise<RulesInstallation> {
+    return RulesInstallation.install({
+      access,
+      stateDirectory: directory,
+      instance: '36524',
+      pass: [],
+      queueNumber: undefined,
+      iptables: 'auto',
+      openSockets: ({ queueNumber }) => {
+        if (access.boundQueues.has(queueNumber)) return false;
+        access.boundQueues.add(queueNumber);
+        return true;
+      },
+      ...changes,
+    });
+  }
+
+  /** As kill -9 does: nothing is undone, and nobody reads the queue any more. */
+  function kill(installation: RulesInstallation): void {
+    access.boundQueues.delete(installation.slot.queueNumber);
+  }
+
+  const journals = (): string[] => readdirSync(join(directory, 'intercept'));
+
+  it('puts rules before those of others, for both families, then the settings', async () => {
+    await install();
+    for (const family of [4, 6] as const) {
+      const output = access.rules[family].filter((rule) => rule.startsWith('OUTPUT'));
+      assert.match(output[0]!, /--mark 0x8ed0 .*"trafficcopy:36524" -j NFQUEUE --queue-num 3792$/);
+      assert.doesNotMatch(access.rules[family].join('\n'), /queue-bypass/);
+    }
+    const firstWrite = access.changes.findIndex((change) => change.startsWith('write'));
+    assert.ok(access.changes.lastIndexOf('restore 6') < firstWrite, access.changes.join('\n'));
+    assert.equal(access.files.get('/proc/sys/net/ipv4/tcp_fwmark_accept'), '1\n');
+  });
+
+  it('restores exactly what was found, and removes the journal', async () => {
+    access.files.set('/proc/sys/net/ipv4/fwmark_reflect', '1\n');
+    const found = access.state();
+    const installation = await install({ pass: ['10.0.0.9/32', 'fd00::/64'] });
+    assert.notDeepEqual(access.state(), found);
+    await installation.restore();
+    assert.deepEqual(access.state(), found);
+    assert.deepEqual(journals(), []);
+  });
+
+  it('a pass list stands before the queue, each range in the rules of its family', async () => {
+    await install({ pass: ['10.0.0.9/32', 'fd00::/64'] });
+    const [pass, queue] = access.rules[4].filter((rule) => rule.startsWith('OUTPUT'));
+    assert.match(pass!, /^OUTPUT -d 10\.0\.0\.9\/32 .* -j ACCEPT$/);
+    assert.match(queue!, /NFQUEUE/);
+    assert.match(access.rules[6].find((rule) => rule.includes('ACCEPT'))!, /-d fd00::\/64/);
+  });
+
+  it('without a string match any packet with the option counts, and a note says so', async () => {
+    access.hasStringMatch = false;
+    const { notes } = await install();
+    assert.ok(access.rules[4].some((rule) => rule.includes('--tcp-option 253 -m comment')));
+    assert.match(notes.join(), /string match/);
+  });
+
+  it('the journal is written before the first change', async () => {
+    const changesAtWrite: number[] = [];
+    const run = access.run.bind(access);
+    access.run = (command, args, input) => {
+      if (command.endsWith('-restore')) changesAtWrite.push(journals().filter((name) => name.endsWith('.json')).length);
+      return run(command, args, input);
+    };
+    await install();
+    assert.deepEqual(changesAtWrite, [1, 1]);
+  });
+
+  for (const [what, failing] of [
+    ['the second family', /^ip6tables-restore/],
+    ['a setting', /^write .*fwmark_reflect/],
+  ] as const) {
+    it(`when ${what} cannot be changed nothing is left changed`, async () => {
+      const found = access.state();
+      access.failing = failing;
+      await assert.rejects(install());
+      assert.deepEqual(access.state(), found);
+      assert.deepEqual(journals(), []);
+    });
+  }
+
+  it('after a kill the next start takes the rules over without a gap, and its end restores what was found first', async () => {
+    const found = access.state();
+    kill(await install());
+    const seen: boolean[] = [];
+    const run = access.run.bind(access);
+    access.run = async (command, args, input) => {
+      const outcome = await run(command, args, input);
+      seen.push(access.rules[4].some((rule) => rule.includes('NFQUEUE')));
+      return outcome;
+    };
+    const second = await install();
+    assert.ok(seen.every(Boolean), 'a queue rule is there at all times');
+    assert.equal(access.rules[4].filter((rule) => rule.includes('NFQUEUE')).length, 1);
+    assert.match(second.notes.join(), /took over/);
+    await second.restore();
+    assert.deepEqual(access.state(), found);
+  });
+
+  it('a successor of another name restores what a killed one had found', async () => {
+    const found = access.state();
+    kill(await install());
+    const second = await install({ instance: 'other' });
+    assert.equal(second.slot.index, 1, 'sockets of the dead one keep their mark and rule');
+    await second.restore();
+    assert.deepEqual(access.state(), found);
+    assert.deepEqual(journals(), []);
+  });
+
+  it('of two intercepts the one that leaves first leaves the settings to the other', async () => {
+    const found = access.state();
+    const first = await install();
+    const second = await install({ instance: '36525' });
+    assert.notEqual(first.slot.mark, second.slot.mark);
+    kill(first);
+    await first.restore();
+    assert.equal(access.files.get('/proc/sys/net/ipv4/tcp_fwmark_accept'), '1\n');
+    assert.ok(access.rules[4].every((rule) => !rule.includes('trafficcopy:36524"')));
+    kill(second);
+    await second.restore();
+    assert.deepEqual(access.state(), found);
+  });
+
+  it('the same instance twice is refused, and nothing is changed', async () => {
+    await install();
+    const during = access.state();
+    await assert.rejects(install(), { code: 'ERR_RULES_CONFLICT', message: /already works in this network namespace/ });
+    assert.deepEqual(access.state(), during);
+  });
+
+  it('an intercept with its journal elsewhere is refused', async () => {
+    await install();
+    const elsewhere = mkdtempSync(join(tmpdir(), 'trafficcopy-rules-'));
+    await assert.rejects(install({ instance: 'b', stateDirectory: elsewhere }), { message: /same --state/ });
+    rmSync(elsewhere, { recursive: true, force: true });
+  });
+
+  it('a queue number that a rule of somebody else names is refused, and without a number another is taken', async () => {
+    access.rules[4].push('INPUT -p udp -j NFQUEUE --queue-num 3792');
+    await assert.rejects(install({ queueNumber: 3792 }), { code: 'ERR_RULES_CONFLICT', message: /--queue-num/ });
+    assert.equal((await install()).slot.queueNumber, 3793);
+  });
+
+  it('a queue that another program reads is refused when it was asked for', async () => {
+    access.boundQueues.add(77);
+    await assert.rejects(install({ queueNumber: 77 }), { message: /another program reads NFQUEUE 77/ });
+    assert.deepEqual(access.changes, []);
+  });
+
+  it('without iptables nothing is touched', async () => {
+    access.hasIptables = false;
+    await assert.rejects(install(), { code: 'ERR_RULES_UNSUPPORTED', message: /iptables is not installed/ });
+    assert.deepEqual(access.changes, []);
+  });
+
+  it('a namespace without a default route gets one for marked packets, behind all others, and loses it again', async () => {
+    access.defaultRoute = '';
+    const installation = await install();
+    assert.deepEqual(access.policyRules, [
+      '-4 pref 32768 fwmark 0x8ed0 lookup 36560',
+      '-6 pref 32768 fwmark 0x8ed0 lookup 36560',
+    ]);
+    kill(installation);
+    const again = await install();
+    assert.equal(access.policyRules.length, 2);
+    await again.restore();
+    assert.deepEqual(access.policyRules, []);
+  });
+
+  it('a setting that somebody else changed meanwhile stays, with a note', async () => {
+    const installation = await install();
+    access.files.set('/proc/sys/net/ipv4/fwmark_reflect', '3\n');
+    const notes = await installation.restore();
+    assert.equal(access.files.get('/proc/sys/net/ipv4/fwmark_reflect'), '3\n');
+    assert.match(notes.join(), /fwmark_reflect was changed by somebody else/);
+  });
+
+  it('a journal of an earlier boot is not believed', async () => {
+    kill(await install());
+    access.rules[4] = [FOREIGN];
+    access.rules[6] = [];
+    access.files.set('/proc/sys/net/ipv4/tcp_fwmark_accept', '1\n');
+    const [name] = journals();
+    const path = join(directory, 'intercept', name!);
+    const journal = parseJournal(readFileSync(path, 'utf8'))!;
+    writeFileSync(path, JSON.stringify({ ...journal, bootId: 'another' }));
+    const second = await install();
+    await second.restore();
+    assert.equal(access.files.get('/proc/sys/net/ipv4/tcp_fwmark_accept'), '1\n');
+  });
+
+  it('a damaged journal stops the start with its path', async () => {
+    kill(await install());
+    const path = join(directory, 'intercept', journals()[0]!);
+    writeFileSync(path, '{"version":1');
+    await assert.rejects(install(), { code: 'ERR_RULES_JOURNAL', message: new RegExp(path) });
+  });
+});
