@@ -1,5 +1,5 @@
-// The layout of packet batches that TypeScript shares: core/src/batch/packet-batch.ts. The addon exports these numbers and
-// the tests compare both sides.
+// The layout of packet batches that TypeScript shares: core/src/batch/packet-batch.ts. The addon exports these numbers
+// and the tests compare both sides.
 #ifndef TRAFFICCOPY_BATCH_H_
 #define TRAFFICCOPY_BATCH_H_
 

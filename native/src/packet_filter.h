@@ -13,8 +13,8 @@ namespace trafficcopy {
 // A classic BPF program for packets that start at their IP header.
 class PacketFilter {
  public:
-  // Compiles a libpcap expression. The program also refuses what is not IP by its link-layer protocol, since the bytes of
-  // an ARP packet may look like an IP header.
+  // Compiles a libpcap expression. The program also refuses what is not IP by its link-layer protocol, since the bytes
+  // of an ARP packet may look like an IP header.
   Outcome Compile(const std::string& expression);
 
   Outcome Attach(int socket) const;

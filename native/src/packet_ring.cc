@@ -13,7 +13,8 @@
 #include "netns.h"
 #include "packet_filter.h"
 
-// Linux 6.0 headers and newer have it; the kernel knows it since 4.20 (without it a fanout group would see what leaves).
+// Linux 6.0 headers and newer have it; the kernel knows it since 4.20 (without it a fanout group would see what
+// leaves).
 #ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
 #define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
 #endif
@@ -37,9 +38,7 @@ bool SetName(ifreq& request, const std::string& name) {
   return true;
 }
 
-uint32_t* StatusOf(uint8_t* block) {
-  return &reinterpret_cast<tpacket_block_desc*>(block)->hdr.bh1.block_status;
-}
+uint32_t* StatusOf(uint8_t* block) { return &reinterpret_cast<tpacket_block_desc*>(block)->hdr.bh1.block_status; }
 
 }  // namespace
 
@@ -58,7 +57,8 @@ Outcome PacketRing::Open(const PacketRingConfig& config) {
     socket_.Reset(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket_) return SysError::Take("socket AF_PACKET");
   }
-  if (!SetOption(fd(), PACKET_VERSION, static_cast<int>(TPACKET_V3))) return SysError::Take("setsockopt PACKET_VERSION");
+  if (!SetOption(fd(), PACKET_VERSION, static_cast<int>(TPACKET_V3)))
+    return SysError::Take("setsockopt PACKET_VERSION");
   if (!SetOption(fd(), PACKET_IGNORE_OUTGOING, 1)) return SysError::Take("setsockopt PACKET_IGNORE_OUTGOING");
   if (Outcome error = filter.Attach(fd())) return error;
 

@@ -1,7 +1,7 @@
 // The receive ring of an AF_PACKET socket (TPACKET_V3): Linux Documentation/networking/packet_mmap.rst.
 //
-// The kernel fills blocks in turn and hands each over by setting TP_STATUS_USER in its header; we give it back by setting
-// TP_STATUS_KERNEL. One block at a time is current.
+// The kernel fills blocks in turn and hands each over by setting TP_STATUS_USER in its header; we give it back by
+// setting TP_STATUS_KERNEL. One block at a time is current.
 #ifndef TRAFFICCOPY_PACKET_RING_H_
 #define TRAFFICCOPY_PACKET_RING_H_
 

@@ -48,7 +48,9 @@ Napi::Value PacketRingObject::Memory(const Napi::CallbackInfo& info) {
       [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<RingMapping>*>(hint); }, share, &buffer);
   if (status != napi_ok) {
     delete share;
-    ThrowSysError(env, SysError{ENOTSUP, "napi_create_external_arraybuffer", {},
+    ThrowSysError(env, SysError{ENOTSUP,
+                                "napi_create_external_arraybuffer",
+                                {},
                                 "this JavaScript runtime allows no memory of others (V8 sandbox)"});
     return env.Undefined();
   }
@@ -86,8 +88,8 @@ void PacketRingObject::Statistics(const Napi::CallbackInfo& info) {
   const std::span<double> out = NumbersOf(info[0]);
   const PacketRing::Statistics& statistics = ring_.UpdateStatistics();
   const double figures[] = {
-      static_cast<double>(statistics.packets), static_cast<double>(statistics.drops),
-      static_cast<double>(statistics.freezes), static_cast<double>(statistics.malformed),
+      static_cast<double>(statistics.packets),         static_cast<double>(statistics.drops),
+      static_cast<double>(statistics.freezes),         static_cast<double>(statistics.malformed),
       static_cast<double>(statistics.interface_state),
   };
   if (out.size() >= std::size(figures)) std::copy(std::begin(figures), std::end(figures), out.begin());

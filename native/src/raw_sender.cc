@@ -78,8 +78,8 @@ void RawSender::Queue(const IpPacket& packet, uint32_t index) {
   headers_[queued_ - 1].msg_hdr.msg_iovlen = 1;
 }
 
-// Cuts a TCP super-packet as segmentation offload does: sequence numbers and IP identification go on, FIN and PSH stay for
-// the last segment, SYN and CWR (RFC 3168 6.1.2) belong to the first.
+// Cuts a TCP super-packet as segmentation offload does: sequence numbers and IP identification go on, FIN and PSH stay
+// for the last segment, SYN and CWR (RFC 3168 6.1.2) belong to the first.
 void RawSender::QueueSegments(const IpPacket& packet, uint32_t index) {
   const size_t headers_bytes = packet.payload_offset;
   if (!packet.is_tcp() || headers_bytes > kHeadersBytesMax || headers_bytes >= segment_bytes_max_) {
@@ -152,7 +152,8 @@ RawSender::Message& RawSender::Append(const IpPacket& packet, uint32_t index, bo
 void RawSender::Flush() {
   size_t done = 0;
   while (done < queued_) {
-    const int taken = sendmmsg(socket_.get(), headers_.data() + done, static_cast<unsigned>(queued_ - done), MSG_DONTWAIT);
+    const int taken =
+        sendmmsg(socket_.get(), headers_.data() + done, static_cast<unsigned>(queued_ - done), MSG_DONTWAIT);
     if (taken < 0) {
       // The error is that of the first message; what follows it is tried on its own.
       const int number = errno;

@@ -10,8 +10,8 @@
 
 namespace trafficcopy {
 
-// Calls a JavaScript function from the event loop of its environment while a socket is readable, and when it has an error
-// (which is taken off the socket: an interface that goes down must not end the watch).
+// Calls a JavaScript function from the event loop of its environment while a socket is readable, and when it has an
+// error (which is taken off the socket: an interface that goes down must not end the watch).
 //
 // Safe in worker threads: an environment that ends first closes the watch and waits until libuv is done with it.
 class ReadableWatch {

@@ -21,8 +21,8 @@ struct ResponseQueueConfig {
   uint32_t copy_bytes;
   uint32_t queue_length_max;
   int receive_buffer_bytes;
-  uint32_t slot_bytes;  // for one netlink message
-  uint32_t slot_count;  // messages of one read
+  uint32_t slot_bytes;     // for one netlink message
+  uint32_t slot_count;     // messages of one read
   std::string netns_path;  // empty: the thread's own
 };
 
@@ -41,8 +41,8 @@ class ResponseQueue {
 
   int fd() const { return socket_.get(); }
 
-  // Reads into `bytes` (slot_count * slot_bytes octets), drops what was read, lists it. 0 when nothing waits; after a read
-  // that was not full the next call says so without asking the kernel.
+  // Reads into `bytes` (slot_count * slot_bytes octets), drops what was read, lists it. 0 when nothing waits; after a
+  // read that was not full the next call says so without asking the kernel.
   size_t Read(std::span<uint8_t> bytes, std::span<BatchEntry> entries);
 
   const Statistics& UpdateStatistics();

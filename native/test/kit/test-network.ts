@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 
 /** Why tests of kernel facilities cannot run here; false when they can. */
 export const skipWithoutRoot = process.geteuid?.() === 0 ? false : 'needs root: network namespaces and raw sockets';
@@ -13,7 +14,22 @@ export interface TestHost {
 const MAC_A = '02:00:00:00:00:0a';
 const MAC_B = '02:00:00:00:00:0b';
 
+const PREFIX = 'tcnative';
+
 let serial = 0;
+
+/** Removes what processes left that were killed. */
+function reapDead(): void {
+  if (!existsSync('/run/netns')) return;
+  for (const netns of readdirSync('/run/netns')) {
+    const pid = new RegExp(`^${PREFIX}-(\\d+)-`).exec(netns)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    // Another process may be doing the same.
+    try {
+      ip('netns', 'delete', netns);
+    } catch {}
+  }
+}
 
 /** Two hosts with a cable between them: network namespaces with `eth0` each (veth), 10.99.0.1/2 and fd99::1/2. */
 export class TestNetwork {
@@ -21,8 +37,9 @@ export class TestNetwork {
   readonly b: TestHost;
 
   constructor() {
+    if (serial === 0) reapDead();
     serial += 1;
-    const prefix = `tcnative-${process.pid}-${serial}`;
+    const prefix = `${PREFIX}-${process.pid}-${serial}`;
     const host = (name: string, index: number): TestHost => ({
       netns: `${prefix}-${name}`,
       netnsPath: `/run/netns/${prefix}-${name}`,
