@@ -101,7 +101,6 @@ test('a state directory that cannot be made is named with the reason and the fla
 test('a state directory that belongs to others is refused by the system with EACCES and advice', async (t) => {
   const directory = await directoryOf(t);
   await chmod(directory, 0);
-  t.after(() => chmod(directory, 0o700));
   // Root may read everything: for this one the test is nobody.
   const isRoot = process.geteuid?.() === 0;
   if (isRoot) process.seteuid?.(65_534);
@@ -109,6 +108,7 @@ test('a state directory that belongs to others is refused by the system with EAC
     await assert.rejects(Authority.open({ ...OPTIONS, directory }), { message: /EACCES.*run as a user who may/ });
   } finally {
     if (isRoot) process.seteuid?.(0);
+    await chmod(directory, 0o700);
   }
 });
 
