@@ -7,6 +7,8 @@ export function copyStatus(before: CopyFigures, now: CopyFigures): string[] {
   const intervalMs = Math.max(now.elapsedMs - before.elapsedMs, 1);
   const perSecond = (count: number): string => Math.round((count * MS_PER_SECOND) / intervalMs).toLocaleString('en-US');
   const down = now.lanes.filter((lane) => !lane.isUp);
+  // Before the capture began there is no interval, and the CPU time is that of the start.
+  const hasBegun = before.elapsedMs > 0;
   const cpuUs = now.cpuUserUs + now.cpuSystemUs - before.cpuUserUs - before.cpuSystemUs;
   return [
     ...down.map((lane) => `no channel to ${lane.name}`),
@@ -14,7 +16,7 @@ export function copyStatus(before: CopyFigures, now: CopyFigures): string[] {
     `${now.sessionsOpen.toLocaleString('en-US')} sessions`,
     `lost ${lossText(now)}`,
     `lag ${lagText(now.lagMs)}`,
-    `CPU ${Math.round(cpuUs / (intervalMs * 10))} %`,
+    ...(hasBegun ? [`CPU ${Math.round(cpuUs / (intervalMs * 10))} %`] : []),
   ];
 }
 

@@ -57,6 +57,15 @@ test('a channel that is down stands first in the status line', () => {
   assert.equal(copyStatus(figures(), figures({ lanes }))[0], 'no channel to 10.0.0.2:36524');
 });
 
+test('before the capture has begun the status line has no CPU share: there is no interval for it', () => {
+  const before = figures({ elapsedMs: 0, cpuUserUs: 1_000_000 });
+  const parts = copyStatus(before, figures({ elapsedMs: 800, cpuUserUs: 20_000 }));
+  assert.equal(
+    parts.some((part) => part.startsWith('CPU')),
+    false,
+  );
+});
+
 test('losses are named, the most frequent first, and packets that the capture dropped beside them', () => {
   const engine = createEngineCounters();
   engine.turnsLost.targetReset = 2;

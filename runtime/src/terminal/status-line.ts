@@ -9,6 +9,8 @@ import { printable } from '../log/log-line.js';
 /** The line is redrawn at most this often, so that it costs nothing and can be read. */
 const REDRAW_INTERVAL_MS = 200;
 const SEPARATOR = '  ';
+const COLUMNS_DEFAULT = 80;
+const ROWS_DEFAULT = 24;
 
 export class StatusLine {
   readonly isTerminal: boolean;
@@ -26,7 +28,7 @@ export class StatusLine {
     this.isTerminal = stream.isTTY === true;
     this.hasColors = this.isTerminal && (stream.hasColors?.() ?? false);
     const canMoveCursor = this.isTerminal && process.env['TERM'] !== 'dumb';
-    this.#draw = canMoveCursor ? createLogUpdate(stream, { showCursor: true }) : undefined;
+    this.#draw = canMoveCursor ? createLogUpdate(drawingSurface(stream), { showCursor: true }) : undefined;
   }
 
   /**
@@ -47,12 +49,11 @@ export class StatusLine {
 
   /** Writes a line that stays, above the status line. */
   writeLine(line: string): void {
-    if (this.#draw === undefined || this.#isClosed) {
-      this.#stream.write(`${line}\n`);
-      return;
-    }
-    this.#draw.persist(line);
-    this.#redraw();
+    const isShown = this.#draw !== undefined && !this.#isClosed;
+    // Not log-update's own way: it breaks lines at the terminal's width for good, so that they cannot be copied whole.
+    if (isShown) this.#draw?.clear();
+    this.#stream.write(`${line}\n`);
+    if (isShown) this.#redraw();
   }
 
   /** Removes the line; nothing is shown any more. */
@@ -66,8 +67,28 @@ export class StatusLine {
 
   #redraw(): void {
     if (this.#parts.length === 0 || this.#isClosed) return;
-    this.#draw?.(fitParts(this.#parts, (this.#stream.columns || 80) - 1));
+    this.#draw?.(fitParts(this.#parts, columnsOf(this.#stream) - 1));
   }
+}
+
+/** A pseudo-terminal whose size nobody has set says 0. */
+function columnsOf(stream: WriteStream): number {
+  return stream.columns || COLUMNS_DEFAULT;
+}
+
+/** What log-update needs of the terminal. */
+function drawingSurface(stream: WriteStream): WriteStream {
+  const surface = {
+    isTTY: true,
+    get columns(): number {
+      return columnsOf(stream);
+    },
+    get rows(): number {
+      return stream.rows || ROWS_DEFAULT;
+    },
+    write: (text: string): boolean => stream.write(text),
+  };
+  return surface as unknown as WriteStream;
 }
 
 /** As many of the parts as fit into `widthMax` columns; of the first one as many characters as fit. */

@@ -59,6 +59,24 @@ describe('the status line', () => {
     assert.deepEqual(terminal.screen(), ['first', 'second']);
   });
 
+  it('a line longer than the terminal is wide is not broken by us', () => {
+    const terminal = new FakeTerminal(10);
+    const line = new StatusLine(terminal.stream);
+    line.update(['status']);
+    line.writeLine('longer than ten columns');
+    assert.deepEqual(terminal.screen(), ['longer than ten columns', 'status']);
+    line.close();
+  });
+
+  it('a terminal that does not know its size is taken for 80 columns', () => {
+    const terminal = new FakeTerminal(0);
+    const line = new StatusLine(terminal.stream);
+    line.writeLine('first');
+    line.update(['status', 'more']);
+    assert.deepEqual(terminal.screen(), ['first', 'status  more']);
+    line.close();
+  });
+
   it('writes nothing where there is no terminal', () => {
     let written = '';
     const pipe = new Writable({
