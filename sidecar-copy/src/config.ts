@@ -129,7 +129,7 @@ export function engineConfigOf(config: CopyConfig, seed: number): EngineConfig {
     wait,
     fullSessionsOnly,
     mtuBytes,
-    markSyn: config.delivery === 'direct',
+    markSegments: config.delivery === 'direct',
     seed,
     responseTimeoutMs: config.responseTimeoutMs,
     idleTimeoutMs: config.idleTimeoutMs,
