@@ -75,10 +75,12 @@ export class Sniffer {
     await eventually(`${this.process.name} has taken every packet`, FLUSH_TIMEOUT_MS, () => {
       this.process.signal('SIGUSR1');
       const said = this.process.lines.findLast((line) => STATISTICS.test(line));
-      const [, captured = 0, received = 0, dropped = 0] = STATISTICS.exec(said ?? '')?.map(Number) ?? [];
+      if (said === undefined) throw new Error('it says nothing');
+      const [, captured = 0, received = 0, dropped = 0] = STATISTICS.exec(said)?.map(Number) ?? [];
       // The kernel counts what a host sends to itself twice: when it leaves and when it arrives.
       const expected = this.#device === 'eth0' ? received : Math.floor(received / 2);
-      return said !== undefined && captured + dropped >= expected;
+      if (captured + dropped < expected) throw new Error(said);
+      return true;
     });
   }
 }
