@@ -483,9 +483,12 @@ export class Replay {
       // RFC 6582 3.2: a partial acknowledgement, so the next segment was lost as well.
       this.mustRetransmit = true;
       this.cwndBytes = Math.max(this.cwndBytes - advance + this.mss, this.mss);
-    } else {
-      if (this.isRecovering) this.cwndBytes = Math.max(this.ssthreshBytes, this.mss);
+    } else if (this.isRecovering) {
+      // Step 3 of it, a full acknowledgement: the window is what the loss left of it.
+      this.cwndBytes = Math.max(this.ssthreshBytes, this.mss);
       this.isRecovering = false;
+      this.duplicateAcks = 0;
+    } else {
       this.duplicateAcks = 0;
       if (this.cwndBytes < this.ssthreshBytes) {
         // RFC 5681 3.1 slow start, counting octets (RFC 3465) with L = 2, and 1 after a timeout.
