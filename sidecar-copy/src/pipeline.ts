@@ -35,8 +35,10 @@ export interface PipelineOptions {
 const BLOCKS_PER_TURN_MAX = 16;
 /** Batches of one lane that may go out in a turn, when the engine has more than one holds. */
 const FLUSH_ROUNDS_MAX = 4;
-/** No timer fires sooner: deadlines within it are served together. */
-const TIMER_GRAIN_MS = 4;
+/** How often deadlines are looked at while one is near: none is served later than that. */
+const TICK_MS = 5;
+/** A deadline that is further away gets a timer of its own, ms. */
+const NEAR_MS = 100;
 /** setTimeout takes 31 bits. */
 const TIMER_DELAY_MS_MAX = 60_000;
 
@@ -52,7 +54,10 @@ export class Pipeline {
   private readonly onDeadline = (): void => this.advance();
   private flushIsDue = false;
   private isClosed = false;
+  /** Fires every TICK_MS, by refresh(), while a deadline is near: a timer made for each would cost more. At first once in vain. */
+  private readonly tick = setTimeout(this.onDeadline, TICK_MS);
   private timer: NodeJS.Timeout | undefined;
+  /** When one of the two fires; infinite when none will. */
   private timerAtMs = Number.POSITIVE_INFINITY;
 
   constructor(options: PipelineOptions) {
@@ -85,9 +90,10 @@ export class Pipeline {
   }
 
   private advance(): void {
-    this.timer = undefined;
     this.timerAtMs = Number.POSITIVE_INFINITY;
-    this.engine.advance(this.nowMs());
+    if (this.isClosed) return;
+    const nowMs = this.nowMs();
+    if (this.engine.nextDeadlineMs() <= nowMs) this.engine.advance(nowMs);
     this.flush();
   }
 
@@ -129,13 +135,19 @@ export class Pipeline {
     output.clear();
   }
 
-  /** One timer; it may fire early for a deadline that has moved, never late by more than its grain. */
+  /** A timer may fire early for a deadline that has moved, never late by more than a tick. */
   private armTimer(): void {
     const deadlineMs = this.engine.nextDeadlineMs();
     if (deadlineMs >= this.timerAtMs || this.isClosed) return;
     clearTimeout(this.timer);
     const nowMs = this.nowMs();
-    const delayMs = Math.min(Math.max(deadlineMs - nowMs, TIMER_GRAIN_MS), TIMER_DELAY_MS_MAX);
+    if (deadlineMs - nowMs <= NEAR_MS) {
+      // Infinitely early: nothing comes before the next tick.
+      this.timerAtMs = 0;
+      this.tick.refresh();
+      return;
+    }
+    const delayMs = Math.min(deadlineMs - nowMs, TIMER_DELAY_MS_MAX);
     this.timerAtMs = nowMs + delayMs;
     this.timer = setTimeout(this.onDeadline, delayMs);
   }
@@ -144,6 +156,7 @@ export class Pipeline {
   close(): void {
     this.isClosed = true;
     clearTimeout(this.timer);
+    clearTimeout(this.tick);
     for (const source of this.sources) source.stop();
     this.engine.close(this.nowMs());
     this.flush();
