@@ -21,7 +21,7 @@ import type { ClientCredentials } from '../identity/credentials.js';
 import { identityOf, type PeerIdentity } from '../identity/peer-identity.js';
 import type { ChannelConnection } from './channel-connection.js';
 import { ChannelError } from './channel-error.js';
-import { connectError, connectInsecurely, connectSecurely } from './client-socket.js';
+import { type ChunkReader, connectError, connectInsecurely, connectSecurely } from './client-socket.js';
 import { garbageText } from './garbage-text.js';
 import { reconnectDelayMs } from './reconnect-delay.js';
 import { SocketConnection } from './socket-connection.js';
@@ -127,9 +127,12 @@ export class ChannelClient {
     const roles = this.#options.serverRoles ?? ['intercept'];
     let failure: ChannelError | undefined;
     let socket: Socket;
+    const reader: ChunkReader = (bytes, length) => connection.read(bytes, length);
     try {
       socket =
-        credentials === 'insecure' ? connectInsecurely(host, port) : connectSecurely(host, port, credentials, roles);
+        credentials === 'insecure'
+          ? connectInsecurely(host, port, reader)
+          : connectSecurely(host, port, credentials, roles, reader);
     } catch (error) {
       // A key or certificate that OpenSSL cannot read.
       this.#down(

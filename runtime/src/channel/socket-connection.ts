@@ -92,7 +92,8 @@ export class SocketConnection implements ChannelConnection {
     );
     this.#queue = new SendQueue(socket, queueBytesMax, handlers.onDrain);
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#data(chunk));
+    // A socket that reads into a buffer of its own emits no data; the listener makes it read all the same.
+    socket.on('data', (chunk: Buffer) => this.read(chunk, chunk.length));
     socket.on('error', (error) => {
       this.#cause ??= error;
     });
@@ -235,13 +236,14 @@ export class SocketConnection implements ChannelConnection {
     this.#farewellTimer = setTimeout(() => this.#socket.destroy(), FAREWELL_MS);
   }
 
-  #data(chunk: Buffer): void {
+  /** Octets from the socket, `bytes[0 .. length)`, valid during the call only. */
+  read(bytes: Uint8Array, length: number): void {
     this.#silentIntervals = 0;
-    this.#bytesReceived += chunk.length;
+    this.#bytesReceived += length;
     // While ending the socket is read on, so that the kernel does not answer the peer's last octets with a reset that would
     // take our last frame away from it.
     if (this.#phase === 'ending' || this.#phase === 'closed') return;
-    if (this.#decoder.push(chunk)) return;
+    if (this.#decoder.push(bytes, 0, length)) return;
     if (this.#decoder.oversizedBytes > 0) this.#oversized();
   }
 
