@@ -4,7 +4,7 @@ import type { Lab, LabProcess } from '@trafficcopy/lab';
 export interface RunningContender {
   readonly copy: LabProcess;
   readonly intercept: LabProcess;
-  /** Waits until what was captured has been delivered, where the contender can tell. */
+  /** Waits until what was captured has been delivered, where the contender can tell, at most some seconds. */
   quiet(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -1,6 +1,8 @@
 import { type Lab, TrafficCopy } from '@trafficcopy/lab';
 import type { Contender, RunningContender } from './contender.js';
 
+const SETTLE_MS = 10_000;
+
 export interface OwnOptions {
   readonly name: string;
   readonly delivery: 'tunnel' | 'direct';
@@ -32,7 +34,8 @@ export class OwnContender implements Contender {
     return {
       copy: copy.process,
       intercept: intercept.process,
-      quiet: () => copy.quiet(30_000),
+      // What is still on its way then counts as missing.
+      quiet: () => copy.quiet(SETTLE_MS).catch(() => {}),
       async stop() {
         await copy.stop();
         await intercept.stop();
