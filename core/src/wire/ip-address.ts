@@ -23,22 +23,22 @@ function parseIpv4(text: string): IpAddress | undefined {
 function parseIpv6(text: string): IpAddress | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0]!);
-  const tail = halves.length === 2 ? parseGroups(halves[1]!) : [];
+  const head = parseGroups(halves[0]!, halves.length === 1);
+  const tail = halves.length === 2 ? parseGroups(halves[1]!, true) : [];
   if (head === undefined || tail === undefined) return undefined;
   const missing = 16 - head.length - tail.length;
   if (halves.length === 2 ? missing < 2 : missing !== 0) return undefined;
   return Uint8Array.from([...head, ...new Array<number>(missing).fill(0), ...tail]);
 }
 
-/** The octets of colon-separated groups; the last may be in IPv4's form. */
-function parseGroups(text: string): number[] | undefined {
+/** The octets of colon-separated groups; the last of an address may be in IPv4's form. */
+function parseGroups(text: string, isLast: boolean): number[] | undefined {
   if (text === '') return [];
   const bytes: number[] = [];
   const groups = text.split(':');
   for (const [index, group] of groups.entries()) {
     if (group.includes('.')) {
-      const ipv4 = index === groups.length - 1 ? parseIpv4(group) : undefined;
+      const ipv4 = isLast && index === groups.length - 1 ? parseIpv4(group) : undefined;
       if (ipv4 === undefined) return undefined;
       bytes.push(...ipv4);
     } else {

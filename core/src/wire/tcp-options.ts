@@ -11,7 +11,7 @@ export const OPTION_SACK_PERMITTED = 4;
 export const OPTION_TIMESTAMPS = 8;
 /** Shared experimental option (RFC 6994 3): the kind, then a 16-bit ExID that says whose. */
 export const OPTION_EXPERIMENT = 253;
-/** Our ExID: "tc". Marks the SYNs of Direct delivery for the rule at the target. */
+/** Our ExID: "tc". Marks the segments of Direct delivery for the rule at the target. */
 export const EXPERIMENT_ID = 0x7463;
 
 /** RFC 7323 2.3: a larger shift is used as 14. */

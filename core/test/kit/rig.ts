@@ -20,7 +20,7 @@ export const CONFIG: EngineConfig = {
   wait: true,
   fullSessionsOnly: false,
   mtuBytes: 1500,
-  markSyn: false,
+  markSegments: false,
   seed: 7,
   responseTimeoutMs: 5000,
   idleTimeoutMs: 600_000,
