@@ -1,0 +1,369 @@
+/** What is captured, and what comes of it: the engine between clients and a target of the kit. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ACK, FIN, PSH, SYN } from '../../src/wire/tcp.js';
+import { Client } from '../kit/client.js';
+import { CONFIG, Rig } from '../kit/rig.js';
+import { textOf } from '../kit/segment.js';
+
+const answerAll = { answer: (): number => 100 };
+
+function open(rig: Rig, client = new Client()): Client {
+  rig.capture(client.syn(), client.acknowledge());
+  return client;
+}
+
+describe('a connection for which there is no room', () => {
+  const limits = { ...CONFIG.limits, sessionsMax: 1 };
+
+  it('is shed once, however much it goes on to send, and a repeated SYN is no other', () => {
+    const rig = new Rig({ limits }, answerAll);
+    open(rig);
+    const late = new Client({ clientPort: 41_000 });
+    const syn = late.syn();
+    rig.capture(syn, late.acknowledge());
+    rig.capture(syn);
+    for (let turn = 0; turn < 5; turn += 1) {
+      rig.capture(late.send('x'));
+      late.hear(100);
+    }
+    assert.deepEqual(rig.terminals(), { shed: 1 });
+    assert.equal(rig.engine.counters.connectionsSeen, 2);
+    assert.equal(rig.engine.connectionsOpen, 2);
+    rig.capture(late.fin());
+    assert.equal(rig.engine.connectionsOpen, 1);
+  });
+
+  it('gives its place up when it is idle, and when its port is used again', () => {
+    const rig = new Rig({ limits, idleTimeoutMs: 60_000 }, answerAll);
+    const first = open(rig);
+    const late = new Client({ clientPort: 41_000 });
+    rig.capture(late.syn());
+    rig.capture(new Client({ clientPort: 41_000, seq: 7 }).syn());
+    assert.equal(rig.engine.connectionsOpen, 2);
+    assert.deepEqual(rig.terminals(), { shed: 2 });
+    rig.wait(30_000);
+    rig.capture(first.acknowledge());
+    rig.wait(31_000);
+    assert.equal(rig.engine.connectionsOpen, 1);
+  });
+
+  it('is shed while its lane is congested', () => {
+    const rig = new Rig({}, answerAll);
+    rig.engine.setLaneCongested(0, true);
+    const client = open(rig);
+    rig.engine.setLaneCongested(0, false);
+    rig.capture(client.send('one'));
+    client.hear(100);
+    rig.capture(client.send('two'), client.fin());
+    assert.deepEqual(rig.terminals(), { shed: 1 });
+    assert.equal(rig.engine.connectionsOpen, 0);
+    open(rig, new Client({ clientPort: 41_000 }));
+    assert.equal(rig.target.connections.length, 1);
+  });
+
+  it('in the table of connections is counted as shed', () => {
+    const rig = new Rig({ limits: { ...CONFIG.limits, connectionsMax: 2 } }, answerAll);
+    for (let index = 0; index < 5; index += 1) open(rig, new Client({ clientPort: 41_000 + index }));
+    assert.deepEqual(rig.terminals(), { shed: 3 });
+    assert.equal(rig.target.connections.length, 2);
+  });
+});
+
+describe('a stream that waits', () => {
+  it('beyond its limit is shed, and the connection goes on with its next turn', () => {
+    const limits = { ...CONFIG.limits, heldBytesPerConnectionMax: 10_000 };
+    const rig = new Rig({ limits }, { answer: (_, text) => (text.length > 0 ? 100 : 0) });
+    const client = open(rig);
+    rig.engine.setLaneUp(0, false, rig.nowMs);
+    for (let part = 0; part < 5; part += 1) rig.capture(client.send(new Uint8Array(3000)));
+    assert.deepEqual(rig.lost(), { shed: 1 });
+    assert.equal(rig.engine.heldBytes, 0);
+    rig.engine.setLaneUp(0, true, rig.nowMs);
+    client.hear(100);
+    rig.capture(client.send('next'));
+    rig.wait(2000);
+    assert.equal(rig.target.streams().at(-1), 'next');
+    rig.capture(client.fin());
+    rig.wait(2000);
+    assert.deepEqual(rig.terminals(), { shed: 1 });
+    assert.equal(rig.engine.counters.turnsDelivered, 1);
+  });
+
+  it('of all connections has a limit too', () => {
+    const limits = { ...CONFIG.limits, heldBytesMax: 64 * 1024 };
+    const rig = new Rig({ limits }, answerAll);
+    rig.engine.setLaneUp(0, false, rig.nowMs);
+    for (let index = 0; index < 100; index += 1) {
+      const client = open(rig, new Client({ clientPort: 41_000 + index }));
+      rig.capture(client.send('x'));
+    }
+    assert.equal(rig.engine.heldBytes, 64 * 1024);
+    assert.deepEqual(rig.lost(), { shed: 68 });
+  });
+
+  it('in too many turns is shed', () => {
+    const rig = new Rig({ responseTimeoutMs: 1e9 }, {});
+    const client = open(rig);
+    rig.engine.setLaneUp(0, false, rig.nowMs);
+    for (let turn = 0; turn < 16_400; turn += 1) {
+      rig.capture(client.send('x'));
+      client.hear(1);
+    }
+    assert.ok(rig.lost()['shed']! >= 16_384);
+    assert.ok(rig.engine.counters.turnsPending < 20);
+  });
+});
+
+describe('segments that come too early', () => {
+  it('are given up at their limit, as one gap', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    client.seq += 10;
+    // Ends of nothing cost memory as well.
+    for (let index = 0; index < 20_000; index += 1) {
+      rig.capture(client.packet({ flags: ACK | PSH, text: textOf('x') }));
+      client.seq += 2;
+    }
+    assert.equal(rig.engine.counters.captureGaps, 1);
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+  });
+
+  it('and are repeated are kept once', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    const first = client.send('a');
+    const second = client.send('b');
+    for (let index = 0; index < 30_000; index += 1) rig.capture(second);
+    rig.capture(first);
+    rig.wait(3000);
+    assert.deepEqual(rig.target.streams(), ['ab']);
+    assert.equal(rig.engine.counters.captureGaps, 0);
+  });
+
+  it('are overlapped and cut: first octets win', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    const { seq } = client;
+    const at = (offset: number, text: string): Uint8Array =>
+      client.packet({ seq: (seq + offset) >>> 0, flags: ACK | PSH, text: textOf(text) });
+    rig.capture(at(4, 'efgh'), at(2, 'cdEF'), at(3, 'd'), at(0, 'ab'), at(6, 'GHij'));
+    assert.deepEqual(rig.target.streams(), ['abcdEFghij']);
+  });
+
+  it('far beyond any window belong to no stream (RFC 7323 2.3)', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    rig.capture(client.packet({ seq: (client.seq + 0x4000_0000) >>> 0, flags: ACK | PSH, text: textOf('x') }));
+    rig.wait(3000);
+    rig.capture(client.send('one'));
+    assert.deepEqual(rig.target.streams(), ['one']);
+    assert.equal(rig.engine.counters.captureGaps, 0);
+  });
+
+  it('with a FIN end the stream in its place', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    const first = client.send('ab');
+    const last = client.packet({ flags: ACK | FIN | PSH, text: textOf('cd') });
+    rig.capture(last);
+    rig.capture(first);
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['abcd']);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+  });
+
+  it('whose front never comes end as a gap with the FIN', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    client.send('ab');
+    rig.capture(client.packet({ flags: ACK | FIN | PSH, text: textOf('cd') }));
+    rig.wait(3000);
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+    assert.deepEqual(rig.terminals(), { captureGap: 1 });
+    assert.equal(rig.engine.connectionsOpen, 0);
+  });
+});
+
+describe('a gap', () => {
+  it('in a packet that the capture cut resets the target, and the next turn gets a fresh connection', () => {
+    const answerWhole = (_: unknown, text: Uint8Array): number => (text.at(-1) === ';'.charCodeAt(0) ? 100 : 0);
+    const rig = new Rig({}, { answer: answerWhole });
+    const client = open(rig);
+    rig.capture(client.send('one;'));
+    client.hear(100);
+    const whole = client.send('two is cut;');
+    rig.capture(whole.subarray(0, whole.length - 4));
+    client.hear(100);
+    // Whether this begins a turn or goes on with the one that was cut cannot be known: the target has not answered.
+    rig.capture(client.send('three;'));
+    rig.wait(2000);
+    assert.equal(rig.engine.counters.captureGaps, 1);
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+    assert.equal(rig.target.connections[0]!.state, 'reset');
+    client.hear(100);
+    rig.capture(client.send('four;'));
+    assert.deepEqual(rig.target.streams(), ['one;two is ', 'four;']);
+  });
+
+  it('is the same for each of several sessions', () => {
+    const rig = new Rig({ copies: 3 }, answerAll);
+    const client = open(rig);
+    rig.capture(client.send('one'));
+    client.hear(100);
+    client.send('two');
+    client.hear(100);
+    rig.capture(client.send('three'));
+    rig.wait(1500);
+    client.hear(100);
+    rig.capture(client.send('four'), client.fin());
+    rig.wait(2000);
+    assert.deepEqual(rig.lost(), { captureGap: 3 });
+    assert.deepEqual(rig.terminals(), { captureGap: 3 });
+    assert.equal(rig.engine.counters.turnsDelivered, 9);
+    assert.equal(rig.engine.heldBytes, 0);
+  });
+});
+
+describe('joining', () => {
+  it('takes a last request that comes with the FIN', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.send('part'));
+    client.hear(100);
+    rig.capture(client.packet({ flags: ACK | PSH | FIN, text: textOf('last') }));
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['last']);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+  });
+
+  it('is not put off by retransmissions and keep-alive probes', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    const request = client.send('request');
+    rig.capture(request);
+    client.hear(100);
+    rig.capture(client.packet({ seq: (client.seq - 1) >>> 0, flags: ACK, text: textOf('t') }));
+    rig.capture(client.packet({ seq: (client.seq - 7) >>> 0, flags: ACK | PSH, text: textOf('request') }));
+    rig.capture(client.send('whole'));
+    assert.deepEqual(rig.target.streams(), ['whole']);
+  });
+
+  it('does not happen when the connection ends before: midStreamSkipped', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.send('part'));
+    rig.capture(client.fin());
+    assert.deepEqual(rig.terminals(), { midStreamSkipped: 1 });
+    assert.equal(rig.engine.counters.turnsBeforeJoin, 1);
+    assert.equal(rig.engine.connectionsOpen, 0);
+  });
+
+  it('is not done for acknowledgements, ends and strangers', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.acknowledge(), client.fin(), client.reset());
+    rig.capture(client.packet({ flags: SYN | ACK }));
+    rig.capture(client.packet({ flags: ACK, onlinePort: 81, text: textOf('x') }));
+    assert.equal(rig.engine.counters.connectionsSeen, 0);
+    assert.equal(rig.engine.counters.packetsUnmapped, 1);
+  });
+});
+
+describe('the rest of a turn that was lost', () => {
+  it('is no request: a target that refuses an upload loses one turn, not one for each packet', () => {
+    const rig = new Rig({}, { refuse: true });
+    const client = open(rig);
+    for (let part = 0; part < 10; part += 1) rig.capture(client.send('part of an upload'));
+    assert.deepEqual(rig.lost(), { targetRefused: 1 });
+    rig.wait(2000);
+    client.hear(100);
+    rig.target.behaviour = answerAll;
+    rig.capture(client.send('next'));
+    assert.deepEqual(rig.target.streams(), ['next']);
+  });
+
+  it('is not sent to a fresh connection after a reset in mid-upload', () => {
+    const rig = new Rig({}, {});
+    const client = open(rig);
+    rig.capture(client.send('upload '));
+    rig.target.reset(rig.target.connections[0]!);
+    rig.settle();
+    rig.capture(client.send('its rest '), client.send('and more'));
+    rig.wait(3000);
+    assert.deepEqual(rig.target.streams(), ['upload ']);
+    client.hear(100);
+    rig.target.behaviour = answerAll;
+    rig.capture(client.send('next'));
+    assert.deepEqual(rig.target.streams(), ['upload ', 'next']);
+  });
+});
+
+describe('the ledger', () => {
+  it('names a reset instead of the last answer, though every turn was delivered', () => {
+    const rig = new Rig({}, {});
+    const client = open(rig);
+    rig.capture(client.send('one'));
+    client.hear(100);
+    rig.capture(client.fin());
+    rig.target.reset(rig.target.connections[0]!);
+    rig.settle();
+    assert.deepEqual(rig.terminals(), { targetReset: 1 });
+    assert.equal(rig.engine.counters.turnsDelivered, 1);
+  });
+
+  it('closes with what joins, waits and runs', () => {
+    const rig = new Rig({}, {});
+    rig.capture(new Client().send('part'));
+    rig.capture(open(rig, new Client({ clientPort: 41_000 })).send('one'));
+    open(rig, new Client({ clientPort: 41_001 }));
+    rig.engine.close(rig.nowMs);
+    rig.settle();
+    assert.deepEqual(rig.terminals(), { midStreamSkipped: 1, interrupted: 2 });
+    assert.equal(rig.engine.connectionsOpen, 0);
+    assert.equal(rig.engine.sessionsOpen, 0);
+  });
+});
+
+describe('a lane', () => {
+  it('that is down holds turns up to the timeout, and they go out when it comes back', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    rig.engine.setLaneUp(0, false, rig.nowMs);
+    rig.capture(client.send('one'));
+    rig.wait(3000);
+    assert.deepEqual(rig.target.streams(), ['']);
+    rig.engine.setLaneUp(0, true, rig.nowMs);
+    rig.settle();
+    assert.deepEqual(rig.target.streams(), ['one']);
+    rig.engine.setLaneUp(0, false, rig.nowMs);
+    client.hear(100);
+    rig.capture(client.send('two'));
+    rig.wait(6000);
+    assert.deepEqual(rig.lost(), { channelLost: 1 });
+  });
+
+  it('that is down when a connection begins gets it when it comes back', () => {
+    const rig = new Rig({}, answerAll);
+    rig.engine.setLaneUp(0, false, rig.nowMs);
+    const client = open(rig);
+    rig.capture(client.send('one'));
+    rig.engine.setLaneUp(0, true, rig.nowMs);
+    rig.settle();
+    assert.deepEqual(rig.target.streams(), ['one']);
+  });
+
+  it('whose batch is full releases its flows later', () => {
+    const limits = { ...CONFIG.limits, batchPacketsMax: 64, batchBytesMax: 4000 };
+    const rig = new Rig({ limits }, answerAll);
+    const clients = Array.from({ length: 60 }, (_, index) => new Client({ clientPort: 41_000 + index }));
+    for (const client of clients) rig.capture(client.syn(), client.acknowledge());
+    for (const client of clients) rig.capture(client.send('x'));
+    for (const client of clients) client.hear(100);
+    rig.capture(...clients.map((client) => client.reset()));
+    rig.wait(3000);
+    assert.deepEqual(rig.terminals(), { copied: 60 });
+    assert.equal(new Set(rig.target.released).size, 60);
+    assert.ok(rig.engine.counters.outputOverflows > 0, 'the batch was full');
+  });
+});
