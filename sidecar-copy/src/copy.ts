@@ -205,11 +205,19 @@ export class Copy {
     const { turnsCaptured, turnsPending } = this.engine.counters;
     this.lagMs = this.lag.sample(nowMs, turnsCaptured, turnsCaptured - turnsPending);
     for (const lane of this.lanes) lane.checkQueue();
+    this.holdOffLanes();
     if (this.beganMs === undefined) return;
     for (const [index, figures] of this.sourceFigures().entries()) this.checkDrops(nowMs, index, figures);
     if (nowMs - this.addressesCheckedMs < ADDRESS_CHECK_MS) return;
     this.addressesCheckedMs = nowMs;
     this.followAddresses();
+  }
+
+  /** Sessions that wait for a lane that is away must not take the memory of those that go on elsewhere. */
+  private holdOffLanes(): void {
+    const isTight = this.engine.heldBytes * 2 > this.options.config.limits.heldBytesMax;
+    const canOthersGoOn = this.lanes.some((lane) => lane.isUp);
+    for (const lane of this.lanes) lane.holdOff(!lane.isUp && canOthersGoOn && isTight);
   }
 
   private checkDrops(nowMs: number, index: number, { name, drops }: SourceFigures): void {

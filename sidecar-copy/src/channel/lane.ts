@@ -63,7 +63,8 @@ export class Lane {
   private readonly options: LaneOptions;
   private readonly headers = new HeadersPayload();
   private connection: LaneConnection | undefined;
-  private congested = false;
+  private isQueueLong = false;
+  private isHeldOff = false;
   private framesDroppedBefore = 0;
 
   constructor(options: LaneOptions) {
@@ -79,7 +80,7 @@ export class Lane {
   }
 
   get isCongested(): boolean {
-    return this.congested;
+    return this.isQueueLong || this.isHeldOff;
   }
 
   get queuedBytes(): number {
@@ -108,6 +109,7 @@ export class Lane {
     if (!output.isEmpty) this.sink.register(output);
     output.clear();
     engine.setLaneUp(this.index, true, nowMs());
+    this.holdOff(false);
     onOutput();
   }
 
@@ -117,7 +119,7 @@ export class Lane {
     this.framesDroppedBefore += this.connection.framesDropped;
     this.connection = undefined;
     this.sink.useChannel(undefined);
-    this.setCongested(false);
+    this.setCongested(false, this.isHeldOff);
     this.options.engine.setLaneUp(this.index, false, this.options.nowMs());
   }
 
@@ -155,14 +157,21 @@ export class Lane {
   /** When the queue drained: keeps the engine's view of it. */
   checkQueue(): void {
     const { congestedBytes } = this.options;
-    const limit = this.congested ? congestedBytes / 4 : congestedBytes;
-    this.setCongested(this.queuedBytes > limit);
+    const limit = this.isQueueLong ? congestedBytes / 4 : congestedBytes;
+    this.setCongested(this.queuedBytes > limit, this.isHeldOff);
   }
 
-  private setCongested(isCongested: boolean): void {
-    if (isCongested === this.congested) return;
-    this.congested = isCongested;
-    if (isCongested) this.counters.congestions += 1;
-    this.options.engine.setLaneCongested(this.index, isCongested);
+  /** Whether new sessions are refused for the sake of other lanes: the memory in which sessions wait is one for all. */
+  holdOff(isHeldOff: boolean): void {
+    this.setCongested(this.isQueueLong, isHeldOff);
+  }
+
+  private setCongested(isQueueLong: boolean, isHeldOff: boolean): void {
+    const wasCongested = this.isCongested;
+    this.isQueueLong = isQueueLong;
+    this.isHeldOff = isHeldOff;
+    if (this.isCongested === wasCongested) return;
+    if (this.isCongested) this.counters.congestions += 1;
+    this.options.engine.setLaneCongested(this.index, this.isCongested);
   }
 }

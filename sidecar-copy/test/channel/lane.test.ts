@@ -110,6 +110,17 @@ test('a queue that grows holds new sessions off until three quarters of it have 
   assert.equal(lane.counters.congestions, 2);
 });
 
+test('a lane that is away is held off for the sake of others until it is up again', () => {
+  const around = new Surroundings();
+  const { lane } = laneWith(around);
+  lane.holdOff(true);
+  lane.checkQueue();
+  lane.holdOff(true);
+  assert.equal(lane.isCongested, true);
+  lane.up(around);
+  assert.deepEqual(around.calls, ['down', 'congested', 'reopen', 'REGISTER 1', 'up', 'free', 'output']);
+});
+
 test('HEADERS go to the engine; malformed ones are counted, other frames skipped', () => {
   const around = new Surroundings();
   const { lane, responses } = laneWith(around);
