@@ -99,21 +99,24 @@ export class Copy {
       engine: this.engine,
       sources: this.captures.map((capture) => capture.source),
       outlets: this.lanes,
-      nowMs: edges.nowMs,
+      nowMs: () => edges.nowMs(),
     });
   }
 
   private makeLane(index: number, name: string, opened: { close(): void }[]): Lane {
     const { config, edges, recorder } = this.options;
     const families = new Set(this.targets(index).map((target): 4 | 6 => (target.address.length === 4 ? 4 : 6)));
-    const sink = config.delivery === 'tunnel' ? new TunnelSink() : new DirectSink([...families].map(edges.openSender));
+    const sink =
+      config.delivery === 'tunnel'
+        ? new TunnelSink()
+        : new DirectSink([...families].map((family) => edges.openSender(family)));
     opened.push(sink);
     return new Lane({
       index,
       name,
       sink,
       engine: this.engine,
-      nowMs: edges.nowMs,
+      nowMs: () => edges.nowMs(),
       congestedBytes: QUEUE_BYTES_MAX / 2,
       onResponses: (lane, batch) => {
         recorder?.recordResponses(lane, batch);
@@ -250,10 +253,9 @@ export class Copy {
   }
 
   figures(): CopyFigures {
-    const { nowMs } = this.options.edges;
     const cpu = process.cpuUsage(this.cpuAtBegin);
     return {
-      elapsedMs: this.beganMs === undefined ? 0 : nowMs() - this.beganMs,
+      elapsedMs: this.beganMs === undefined ? 0 : this.options.edges.nowMs() - this.beganMs,
       engine: { ...this.engine.counters },
       sessionsOpen: this.engine.sessionsOpen,
       lagMs: this.lagMs,
