@@ -87,6 +87,7 @@ http {
   keepalive_timeout 3600s;
   client_max_body_size 64m;
   sendfile on;
+  tcp_nopush on;
   open_file_cache max=16;
   server {
     listen ${options.port} backlog=4096;
