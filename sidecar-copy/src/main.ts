@@ -39,7 +39,13 @@ export async function runCopy(config: CopyConfig): Promise<number> {
   const log = new ProgramLog({ program: 'copy', config, statusLine });
   try {
     const program = await CopyProgram.open(config, log, statusLine);
-    return await program.run();
+    const onFault = (error: Error): void => program.fault(error);
+    process.once('uncaughtException', onFault);
+    try {
+      return await program.run();
+    } finally {
+      process.off('uncaughtException', onFault);
+    }
   } finally {
     statusLine.close();
     await log.close();
@@ -127,6 +133,15 @@ class CopyProgram {
       this.pidFile?.remove();
       await this.metricsServer?.close();
     }
+  }
+
+  /** A fault of our own. Ending is safe at any moment; going on with a state that nobody knows is not. */
+  fault(error: Error): void {
+    this.statusLine.close();
+    this.log.logger.fatal({ err: error }, 'internal error: the copy ends, production is not affected');
+    this.pidFile?.remove();
+    this.log.close();
+    process.exit(1);
   }
 
   private async serveMetrics(): Promise<void> {
