@@ -58,6 +58,12 @@ export const EVENT_REFUSED = 32;
 export const EVENT_HALF_OPEN = 64;
 /** The target holds on to a connection that we have closed: reset it (RFC 9293 3.10.7.1). */
 export const EVENT_STRAY = 128;
+/**
+ * With EVENT_RESET: the target had no connection for what we sent when it came (RFC 9293 3.10.7.1: such a reset carries no
+ * ACK). It has sent nothing but SYN-ACK, and we nothing twice: it took none of our octets. A listener that is short of
+ * room forgets half-open connections that way.
+ */
+export const EVENT_NEVER_OPEN = 256;
 
 /** RFC 6298 2.1. */
 const RTO_INITIAL_MS = 1000;
@@ -129,6 +135,8 @@ export class Replay {
   tsRecentMs = 0;
   hasSentFin = false;
   hasPeerFin = false;
+  /** The target has sent a segment other than SYN-ACK: the connection is open on its side too. */
+  wasHeardOpen = false;
   /** An acknowledgement must go out now: something came that the target must hear about (RFC 9293 3.10.7.4). */
   mustAck = false;
   /** Fast retransmission: the segment at sndUna goes out again. */
@@ -174,6 +182,7 @@ export class Replay {
     this.tsRecent = 0;
     this.hasSentFin = false;
     this.hasPeerFin = false;
+    this.wasHeardOpen = false;
     this.mustAck = false;
     this.mustRetransmit = false;
     this.cwndBytes = 0;
@@ -309,6 +318,7 @@ export class Replay {
       }
       // The acknowledgement of a reset tells how much the target's kernel had taken.
       if (flags & ACK) this.#takeAck(segAck, segSeq, 0, nowMs, tsNow, -1);
+      else if (!this.wasHeardOpen && this.retransmits === 0) return EVENT_RESET | EVENT_NEVER_OPEN;
       return EVENT_RESET;
     }
     // Before what was acknowledged last and without text it is a keep-alive probe (RFC 9293 3.8.4), which is how a target
@@ -337,6 +347,7 @@ export class Replay {
       return 0;
     }
     if ((flags & ACK) === 0) return 0;
+    this.wasHeardOpen = true;
 
     let events = 0;
     const tsEcr = segHasTimestamps && this.hasTimestamps ? readU32(bytes, at + RESPONSE_TS_ECR) : -1;

@@ -40,6 +40,7 @@ import {
   EVENT_ANSWERED,
   EVENT_ESTABLISHED,
   EVENT_HALF_OPEN,
+  EVENT_NEVER_OPEN,
   EVENT_PEER_FIN,
   EVENT_REFUSED,
   EVENT_RESET,
@@ -219,7 +220,7 @@ export class Replayer {
     }
     if (events & EVENT_RESET) {
       this.#settle(session);
-      this.#onReset(session, nowMs);
+      this.#onReset(session, (events & EVENT_NEVER_OPEN) !== 0, nowMs);
       return;
     }
     if (events & EVENT_REFUSED) {
@@ -653,7 +654,7 @@ export class Replayer {
   }
 
   /** The target has reset the connection. */
-  #onReset(session: Session, nowMs: number): void {
+  #onReset(session: Session, wasNeverOpen: boolean, nowMs: number): void {
     const { replay, captured } = session;
     const { turns } = captured;
     const isOver = replay.hasSentFin && session.turnUna >= turns.endIndex;
@@ -672,7 +673,7 @@ export class Replayer {
       const start = turns.offsetOf(session.turnUna);
       const isUntouched = replay.sndUnaOffset <= start && replay.sndMaxOffset <= start;
       // After the target's FIN nothing that it has not acknowledged was read (see leaveClosedTarget).
-      const isUnread = replay.hasPeerFin && replay.sndUnaOffset <= start;
+      const isUnread = wasNeverOpen || (replay.hasPeerFin && replay.sndUnaOffset <= start);
       if (this.#settleAcknowledged(session)) {
         // Acknowledged whole and then reset instead of answered.
         this.#noteFailure(session, 'targetReset', nowMs);

@@ -22,6 +22,8 @@ export interface TargetConnection {
   sndNxt: number;
   /** Octets that we have sent and the engine has acknowledged. */
   acked: number;
+  /** Whether the handshake is complete. */
+  isAcknowledging: boolean;
   state: 'open' | 'closed' | 'reset';
   peerFin: boolean;
   sentFin: boolean;
@@ -42,6 +44,10 @@ export interface TargetBehaviour {
   window?: number;
   /** Whether to lose a packet on its way to the target. */
   lose?: (packet: Uint8Array) => boolean;
+  /** Whether to lose an answer on its way back. Needs {@link BenchTarget.retransmit}. */
+  loseAnswer?: () => boolean;
+  /** Ends a connection for an answer: FIN or reset after the octets. */
+  after?: (connection: TargetConnection) => 'stay' | 'close' | 'reset';
 }
 
 export class BenchTarget {
@@ -88,15 +94,26 @@ export class BenchTarget {
     return this.connections.map((connection) => new TextDecoder().decode(Uint8Array.from(connection.received)));
   }
 
+  /** The target's retransmission timers fire: what was sent and not acknowledged goes out again, as one segment. */
+  retransmit(): void {
+    for (const connection of this.#open.values()) {
+      const left = (connection.sndNxt - connection.acked) | 0;
+      if (left <= 0 || connection.state !== 'open' || !connection.isAcknowledging) continue;
+      const fin = connection.sentFin ? FIN : 0;
+      this.#record(connection, connection.acked, ACK | PSH | fin, left - (fin === 0 ? 0 : 1));
+    }
+  }
+
   send(connection: TargetConnection, bytes: number, flags = ACK | PSH): void {
     this.#record(connection, connection.sndNxt, flags, bytes);
     connection.sndNxt += bytes + (flags & FIN ? 1 : 0);
     if (flags & FIN) connection.sentFin = true;
   }
 
-  reset(connection: TargetConnection): void {
+  /** `flags` RST alone: as a host that has no such connection. */
+  reset(connection: TargetConnection, flags = RST | ACK): void {
     connection.state = 'reset';
-    this.#record(connection, connection.sndNxt, RST | ACK, 0);
+    this.#record(connection, connection.sndNxt, flags, 0);
   }
 
   #packet(id: number, kind: number, packet: Uint8Array): void {
@@ -119,7 +136,8 @@ export class BenchTarget {
       connection.state = 'reset';
       return;
     }
-    connection.acked = (header.ack | 0) - 0;
+    connection.acked = header.ack;
+    connection.isAcknowledging = true;
     connection.tsRecent = options.tsVal;
     const ahead = (header.seq - connection.rcvNxt) | 0;
     const fresh = text.length + ahead;
@@ -130,8 +148,13 @@ export class BenchTarget {
       connection.rcvNxt = (connection.rcvNxt + fresh) | 0;
       const answer = this.behaviour.answer?.(connection, part) ?? 0;
       if (connection.state !== 'open') return;
-      if (answer > 0) this.send(connection, answer);
-      else if (!connection.sentFin) this.#record(connection, connection.sndNxt, ACK, 0);
+      if (answer > 0) {
+        this.send(connection, answer);
+        const end = this.behaviour.after?.(connection) ?? 'stay';
+        if (end === 'close' && !connection.sentFin) this.send(connection, 0, FIN | ACK);
+        else if (end === 'reset') this.reset(connection);
+        if (end === 'reset') return;
+      } else if (!connection.sentFin) this.#record(connection, connection.sndNxt, ACK, 0);
     } else if (text.length > 0) {
       this.#record(connection, connection.sndNxt, ACK, 0);
     }
@@ -159,6 +182,7 @@ export class BenchTarget {
       rcvNxt: (header.seq + 1) | 0,
       sndNxt: 0x7ffffff0 | 0,
       acked: 0,
+      isAcknowledging: false,
       state: 'open',
       peerFin: false,
       sentFin: false,
@@ -178,6 +202,7 @@ export class BenchTarget {
   }
 
   #record(connection: TargetConnection, seq: number, flags: number, payloadBytes: number): void {
+    if (this.behaviour.loseAnswer?.() === true) return;
     const record = new Uint8Array(RESPONSE_RECORD_BYTES);
     writeU32(record, 0, connection.sessionId);
     writeU32(record, 4, seq);

@@ -213,6 +213,37 @@ describe('targets that do not play along', () => {
   });
 });
 
+describe('a target that forgets half-open connections', () => {
+  it('gets the turn on a fresh connection, as it has taken nothing', () => {
+    let forgotten = 0;
+    const rig = new Rig(
+      {},
+      {
+        lose: (packet) => {
+          const connection = rig.target.connections.at(-1);
+          if (forgotten === 2 || packet.length < 60 || connection === undefined || connection.state !== 'open')
+            return false;
+          if ((packet[33]! & 0x08) === 0) return false;
+          forgotten += 1;
+          rig.target.reset(connection, 0x04);
+          return true;
+        },
+        ...answerAll,
+      },
+    );
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    rig.capture(client.send('a request of some length'));
+    client.hear(100);
+    rig.capture(client.fin());
+    rig.wait(5000);
+    assert.equal(forgotten, 2);
+    assert.deepEqual(rig.target.streams(), ['', '', 'a request of some length']);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+    assert.deepEqual(rig.lost(), {});
+  });
+});
+
 describe('loss on the way to the target', () => {
   it('of any one packet is repaired', () => {
     for (let victim = 0; victim < 8; victim += 1) {
