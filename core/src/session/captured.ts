@@ -122,6 +122,9 @@ export class Captured {
       this.turnAck = ack;
     } else if (sizeBetween(this.clientAck, ack) > 0) {
       this.clientAck = ack;
+    } else if (this.hasSyn && this.turns.endIndex === 0 && sizeBetween(this.turnAck, ack) < 0) {
+      // The handshake's acknowledgement, overtaken by that of a greeting.
+      this.turnAck = ack;
     }
   }
 

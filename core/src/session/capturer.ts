@@ -218,7 +218,7 @@ export class Capturer {
     }
     // RFC 7413: what a SYN carries is the stream's beginning. If online does not take it, the client sends it again.
     if (header.payloadBytesPresent > 0) {
-      this.#append(captured, bytes, header.payloadOffset, header.payloadBytesPresent, false, nowMs);
+      this.#append(captured, bytes, header.payloadOffset, header.payloadBytesPresent, captured.turnAck, false, nowMs);
     }
   }
 
@@ -325,7 +325,7 @@ export class Capturer {
       return;
     }
     captured.noteAck(header.ack);
-    this.#append(captured, bytes, header.payloadOffset - ahead, fresh, hasFin, nowMs);
+    this.#append(captured, bytes, header.payloadOffset - ahead, fresh, header.ack, hasFin, nowMs);
     if (captured.outOfOrder !== undefined) this.#takeEarly(captured, nowMs);
   }
 
@@ -354,18 +354,22 @@ export class Capturer {
     this.#earlyBytes -= captured.dropEarly();
   }
 
-  /** Appends bytes that continue the stream. First bytes win: what overlaps was cut off before. */
+  /**
+   * Appends bytes that continue the stream. First bytes win: what overlaps was cut off before. `ack` is that of their
+   * segment: what the client had when it sent them, however acknowledgements were reordered.
+   */
   #append(
     captured: Captured,
     bytes: Uint8Array,
     offset: number,
     length: number,
+    ack: Seq,
     hasFin: boolean,
     nowMs: number,
     beginsTurn = false,
   ): void {
     if (length > 0) {
-      this.#markTurn(captured, nowMs, beginsTurn);
+      this.#markTurn(captured, ack, nowMs, beginsTurn);
       const { heldBytes } = captured.stream;
       const isTooMuch =
         heldBytes + length > this.#config.limits.heldBytesPerConnectionMax || captured.turns.count > TURNS_MAX;
@@ -387,9 +391,9 @@ export class Capturer {
    * Begins a turn where the client sends after it had an answer, where `isForced`, and where some session has delivered
    * all that came before: that turn is counted, so what comes now is another.
    */
-  #markTurn(captured: Captured, nowMs: number, isForced: boolean): void {
+  #markTurn(captured: Captured, ack: Seq, nowMs: number, isForced: boolean): void {
     const { turns } = captured;
-    const answeredBytes = captured.answeredBytes();
+    const answeredBytes = sizeBetween(captured.turnAck, ack);
     const isFirst = turns.endIndex === 0;
     const isAnswered = answeredBytes > 0 || isForced;
     if (!isFirst && !isAnswered && !isLastTurnDelivered(captured)) return;
@@ -399,7 +403,7 @@ export class Capturer {
       isFirst ? 0 : Math.max(answeredBytes, 0),
       isFirst || isAnswered ? 0 : TURN_CONTINUES,
     );
-    captured.turnAck = captured.clientAck;
+    if (answeredBytes > 0) captured.turnAck = ack;
     for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
   }
 
@@ -420,7 +424,7 @@ export class Capturer {
       const fresh = segment.bytes.length + ahead;
       if (fresh < 0 || (fresh === 0 && !segment.hasFin)) continue;
       captured.noteAck(segment.clientAck);
-      this.#append(captured, segment.bytes, -ahead, fresh, segment.hasFin, nowMs, beginsTurn);
+      this.#append(captured, segment.bytes, -ahead, fresh, segment.clientAck, segment.hasFin, nowMs, beginsTurn);
       beginsTurn = false;
     }
     if (captured.outOfOrder !== list) return;
@@ -481,13 +485,14 @@ export class Capturer {
     const isNew = fresh > 0 && fresh <= AHEAD_BYTES_MAX;
     if (payloadBytes > 0 && isNew) {
       captured.noteAck(header.ack);
-      if (header.seq === captured.rcvNxt && captured.answeredBytes() > 0) {
+      const hasAnswer = sizeBetween(captured.turnAck, header.ack) > 0;
+      if (header.seq === captured.rcvNxt && hasAnswer) {
         this.#join(captured, bytes, nowMs);
         return;
       }
-      if (!captured.sentBeforeJoin || captured.answeredBytes() > 0) this.#counters.turnsBeforeJoin += 1;
+      if (!captured.sentBeforeJoin || hasAnswer) this.#counters.turnsBeforeJoin += 1;
       captured.sentBeforeJoin = true;
-      captured.turnAck = captured.clientAck;
+      if (hasAnswer) captured.turnAck = header.ack;
     } else if (sizeBetween(captured.clientAck, header.ack) > 0) {
       // Only what comes with new data moves the mark: an acknowledgement on its way through an answer, a retransmission
       // or a keep-alive probe begins no turn.
@@ -539,7 +544,6 @@ export class Capturer {
     this.#breakTurn(captured, end, nowMs);
     if (from >= 0) {
       captured.state = CAPTURED_OPEN;
-      captured.clientAck = early[from]!.clientAck;
       this.#goOnWith(captured, early.slice(from), nowMs);
     } else if (hasFin) {
       this.#endStream(captured, END_FIN, nowMs);

@@ -34,13 +34,21 @@ export const CONFIG: EngineConfig = {
   },
 };
 
+const TARGET_RTO_MS = 300;
+
 export class Rig {
   readonly engine: Engine;
   readonly target: BenchTarget;
+  /** Sessions that one connection of the first mapping makes. */
+  readonly #sessionsForEach: number;
   nowMs = 1000;
+  /** When the target repeats what is not acknowledged, with loss of answers. */
+  #retransmitAtMs = 1000;
 
   constructor(config: Partial<EngineConfig> = {}, behaviour: TargetBehaviour = {}) {
-    this.engine = new Engine({ ...CONFIG, ...config }, this.nowMs);
+    const whole = { ...CONFIG, ...config };
+    this.engine = new Engine(whole, this.nowMs);
+    this.#sessionsForEach = whole.copies * whole.mappings[0]!.targets.length;
     this.target = new BenchTarget(behaviour);
   }
 
@@ -69,15 +77,33 @@ export class Rig {
   wait(ms: number): void {
     const end = this.nowMs + ms;
     for (;;) {
-      const deadline = this.engine.nextDeadlineMs();
+      const repeats = this.target.behaviour.loseAnswer !== undefined;
+      const deadline = Math.min(this.engine.nextDeadlineMs(), repeats ? this.#retransmitAtMs : end + 1);
       if (deadline > end) break;
       this.nowMs = Math.max(this.nowMs, deadline);
+      if (repeats && this.nowMs >= this.#retransmitAtMs) {
+        this.#retransmitAtMs = this.nowMs + TARGET_RTO_MS;
+        this.target.retransmit();
+      }
       this.engine.advance(this.nowMs);
       this.settle();
     }
     this.nowMs = end;
     this.engine.advance(this.nowMs);
     this.settle();
+  }
+
+  /** Every connection has ended: what it took is free, and each of its sessions is in exactly one terminal state. */
+  checkEnd(): void {
+    const { counters } = this.engine;
+    assert.equal(this.engine.sessionsOpen, 0, 'no session is left');
+    assert.equal(this.engine.connectionsOpen, 0, 'no connection is left');
+    assert.equal(this.engine.heldBytes, 0, 'no octet is held');
+    assert.equal(counters.turnsPending, 0, 'no turn is pending');
+    const sessions = this.#sessionsForEach * counters.connectionsSeen;
+    const ended = TERMINAL_STATES.reduce((sum, state) => sum + counters.terminal[state], 0);
+    assert.equal(ended, sessions, 'each session ends once');
+    this.checkLedger();
   }
 
   /** The sums of the ledger. */

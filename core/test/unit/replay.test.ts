@@ -11,6 +11,7 @@ import {
   EVENT_ANSWERED,
   EVENT_ESTABLISHED,
   EVENT_HALF_OPEN,
+  EVENT_NEVER_OPEN,
   EVENT_PEER_FIN,
   EVENT_REFUSED,
   EVENT_RESET,
@@ -205,7 +206,17 @@ describe('ESTABLISHED', () => {
   });
 
   it('a RST with the exact number resets (RFC 5961 3.2)', () => {
-    assert.equal(new Bench().establish().respond({ flags: RST }), EVENT_RESET);
+    const bench = new Bench().establish();
+    bench.respond({ flags: ACK });
+    assert.equal(bench.respond({ flags: RST }), EVENT_RESET);
+    assert.equal(new Bench().establish().respond({ flags: RST | ACK }), EVENT_RESET);
+  });
+
+  it('a RST without ACK before any other segment says that the target had forgotten the connection', () => {
+    assert.equal(new Bench().establish().respond({ flags: RST }), EVENT_RESET | EVENT_NEVER_OPEN);
+    const bench = new Bench().establish().send(100);
+    bench.replay.timeOut(bench.nowMs);
+    assert.equal(bench.respond({ flags: RST }), EVENT_RESET, 'not when something was sent twice');
   });
 
   it('a RST elsewhere in the window is challenged, one behind it ignored (RFC 5961 3.2)', () => {
