@@ -26,7 +26,6 @@ import { namespaceHasIpv6 } from './rules/mark-sysctls.js';
 import { KernelNamespace } from './rules/namespace-access.js';
 import { RulesInstallation } from './rules/rules-installation.js';
 import type { WorkerSlot } from './rules/worker-slot.js';
-import { resetLeftoverSockets } from './targets/leftover-sockets.js';
 import { readLocalAddresses } from './targets/local-addresses.js';
 import { TargetGate } from './targets/target-gate.js';
 
@@ -226,8 +225,6 @@ export class Intercept {
       recorder,
     });
     this.#closers.push(() => this.#source?.stop());
-    // The leftovers go while the rules still catch what they say.
-    this.#closers.push(() => resetLeftoverSockets(access, rules.slot));
     pipeline.start();
     this.#pipeline = pipeline;
     const reversePath = new ReversePathAlarm(access);

@@ -14,6 +14,7 @@ import { FallbackRoute } from './fallback-route.js';
 import { commandFailed, type Iptables, type IptablesKind } from './iptables.js';
 import { familiesOf, type IptablesVariant, iptablesVariants } from './iptables-variants.js';
 import { Journal, type JournalContent, type JournalInstance } from './journal.js';
+import { endLeftoverSockets } from './leftover-sockets.js';
 import { mangleRules, ownerComment } from './mangle-rules.js';
 import { namespaceHasIpv6, readMarkSysctls, restoreMarkSysctls, setMarkSysctls } from './mark-sysctls.js';
 import type { NamespaceAccess } from './namespace-access.js';
@@ -238,21 +239,23 @@ async function leave(options: RulesInstallationOptions, journal: Journal, slot: 
   const living = Object.entries(content.instances).filter(([name, entry]) => isAlive(name, [entry.queueNumber]));
   const owners = queuesByInstance(survey);
   const notes: string[] = [];
+  const gone = Object.entries(content.instances)
+    .filter(([name, entry]) => !isAlive(name, [entry.queueNumber]))
+    .map(([, entry]) => ({ routes: entry.routes, slot: workerSlot(entry.slotIndex, entry.queueNumber) }));
+  // While the rules still catch what they say.
+  for (const entry of gone) await endLeftoverSockets(access, entry.slot);
   if (living.length === 0) {
     for (const path of await restoreMarkSysctls(access, content.found.sysctls)) {
       notes.push(`${path} was changed by somebody else meanwhile: left as it is`);
     }
   }
   for (const [iptables, { owned }] of survey.tables) {
-    const gone = owned.filter((rule) => !isAlive(rule.instance, owners.get(rule.instance) ?? []));
-    if (gone.length > 0) await iptables.replaceOrThrow(gone, []);
+    const rules = owned.filter((rule) => !isAlive(rule.instance, owners.get(rule.instance) ?? []));
+    if (rules.length > 0) await iptables.replaceOrThrow(rules, []);
     if (living.length === 0) await iptables.removeEmpty(content.found.tables);
   }
-  for (const [name, entry] of Object.entries(content.instances)) {
-    if (isAlive(name, [entry.queueNumber])) continue;
-    for (const family of entry.routes) {
-      await new FallbackRoute(access, family).remove(workerSlot(entry.slotIndex, entry.queueNumber));
-    }
+  for (const { routes, slot: goneSlot } of gone) {
+    for (const family of routes) await new FallbackRoute(access, family).remove(goneSlot);
   }
   if (living.length === 0) await journal.remove();
   else {

@@ -426,11 +426,37 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
     assert.equal(await leftSockets(), '');
   });
 
+  it('responses that the full queue dropped are read from the kernel, and told with the setting that helps', async () => {
+    const config = configOf();
+    const metricsPort = config.port + 1000;
+    const program = await startProgram(config, ['-q', '64', '--metrics', String(metricsPort)]);
+    const metrics = async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    await eventually(
+      'it serves',
+      DEADLINE_MS,
+      async () => (await metrics()) !== '' && program.lines.some((line) => line.includes('serves')),
+    );
+    process.kill(program.pid, 'SIGSTOP');
+    const source = '10.77.0.202';
+    const syns = Array.from({ length: 200 }, (_, index) =>
+      craftPacket({ ...toTarget(4, 10_000 + index), source, seq: 5, ack: 0, flags: SYN, payload: '', isMarked: true }),
+    );
+    await sendFromOnline(...syns);
+    process.kill(program.pid, 'SIGCONT');
+    await eventually('the drops are counted', DEADLINE_MS, async () =>
+      /^trafficcopy_intercept_queue_dropped_total [1-9]/m.test(await metrics()),
+    );
+    await program.waitForLine(/responses were lost: the NFQUEUE was full; a larger -q/);
+    await program.stop('SIGTERM');
+    assert.equal(program.end?.status, 0);
+    assert.equal(await leftSockets(), '');
+  });
+
   /** The program itself, in a process of its own. */
-  async function startProgram(config: InterceptConfig): Promise<LabProcess> {
+  async function startProgram(config: InterceptConfig, words: readonly string[] = []): Promise<LabProcess> {
     const { netnsPath = '', stateDirectory, port: channelPort } = config;
     const where = ['--netns', netnsPath, '--state', stateDirectory, '-b', '127.0.0.1', '-p', String(channelPort)];
-    const program = await LabProcess.start('intercept', TRAFFIC_COPY, ['intercept', '--insecure', ...where]);
+    const program = await LabProcess.start('intercept', TRAFFIC_COPY, ['intercept', '--insecure', ...where, ...words]);
     started.push(program);
     return program;
   }
@@ -450,10 +476,12 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
     return await lab.client.expect(process.execPath, ['-e', script]);
   }
 
-  /** Sends a crafted packet as the online host does in Direct delivery: through a raw socket of its own. */
-  async function sendFromOnline(packet: Uint8Array): Promise<void> {
-    const hex = Buffer.from(packet).toString('hex');
-    const script = `import socket; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW); s.sendto(bytes.fromhex('${hex}'), ('${lab.target.ipv4}', 0))`;
-    await lab.online.expect('python3', ['-c', script]);
+  /** Sends crafted packets as the online host does in Direct delivery: through a raw socket of its own. */
+  async function sendFromOnline(...packets: Uint8Array[]): Promise<void> {
+    const script = `import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+for line in sys.stdin: s.sendto(bytes.fromhex(line), ('${lab.target.ipv4}', 0))`;
+    const input = packets.map((packet) => `${Buffer.from(packet).toString('hex')}\n`).join('');
+    await lab.online.expect('python3', ['-c', script], { input });
   }
 });

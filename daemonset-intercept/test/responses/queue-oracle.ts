@@ -16,7 +16,7 @@ import { NfqueuePackage } from '../../src/responses/nfqueue-package.js';
 
 /** What one backend saw until the packet that ends it (source port 9). */
 export interface Seen {
-  /** «length:hash of the first 128 octets» of packets without the flag PSH or with no payload, in order. */
+  /** «length:hash of the first 128 octets» of the crafted responses, in order. */
   readonly packets: string[];
   /** Octets of each connection's stream that came, however they were cut and repeated: client port to count. */
   readonly streamBytes: Record<string, number>;
