@@ -103,7 +103,11 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
       );
       const captured = collect(ring);
       assert.equal(sender.send(sent), 300);
-      await until('300 packets', () => captured.length >= 300);
+      await until(
+        '300 packets',
+        () => captured.length >= 300,
+        () => [captured.length, ring.statistics(), sender.statistics(), network.counters()],
+      );
       assert.deepEqual(captured, packetsOf(sent));
       const { packets, drops, malformed, interfaceState } = ring.statistics();
       assert.deepEqual(

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** Why tests of kernel facilities cannot run here; false when they can. */
 export const skipWithoutRoot = process.geteuid?.() === 0 ? false : 'needs root: network namespaces and raw sockets';
@@ -85,6 +85,12 @@ export class TestNetwork {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+  }
+
+  /** What the interfaces and the processors have dropped, for messages. */
+  counters(): string {
+    const links = [this.a, this.b].map(({ netns }) => this.run(netns, 'ip', '-s', '-s', 'link', 'show', 'eth0'));
+    return [...links, readFileSync('/proc/net/softnet_stat', 'utf8')].join('\n');
   }
 
   /** Starts a Node.js script (its text) in a namespace and waits until it prints its first line. */
