@@ -1,12 +1,12 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** The demo's output: colours and a line that updates on a terminal, plain lines elsewhere. */
+/** The demo's output: colours and lines that update on a terminal, plain lines elsewhere. */
 export class Stage {
   readonly #out: NodeJS.WriteStream;
   readonly #startedMs = performance.now();
-  #isLineLive = false;
+  #liveLines = 0;
   #plainLineMs = 0;
 
   constructor(out: NodeJS.WriteStream) {
@@ -18,7 +18,7 @@ export class Stage {
   }
 
   say(text = ''): void {
-    this.#endLive();
+    this.#liveLines = 0;
     this.#out.write(`${text}\n`);
   }
 
@@ -36,21 +36,24 @@ export class Stage {
     for (const [index, line] of lines.entries()) this.say(`  ${index === 0 ? this.style('bold', line) : line}`);
   }
 
-  /** Shows a line in place of the last live one; without a terminal one line every two seconds. */
-  live(text: string): void {
+  /** Shows lines in place of the last live ones; without a terminal only the last of them, every two seconds. */
+  live(lines: readonly string[]): void {
     if (this.#out.isTTY) {
-      this.#out.write(`\r\x1b[2K         ${text.slice(0, Math.max(20, this.#out.columns - 10))}`);
-      this.#isLineLive = true;
+      const up = this.#liveLines > 0 ? `\x1b[${this.#liveLines}A` : '';
+      const width = Math.max(40, this.#out.columns - 1);
+      this.#out.write(up + lines.map((line) => `\r\x1b[2K${cut(line, width)}\n`).join(''));
+      this.#liveLines = lines.length;
       return;
     }
     const nowMs = performance.now();
     if (nowMs - this.#plainLineMs < 1_900) return;
     this.#plainLineMs = nowMs;
-    this.#out.write(`         ${text}\n`);
+    this.#out.write(`${lines.at(-1) ?? ''}\n`);
   }
+}
 
-  #endLive(): void {
-    if (this.#isLineLive) this.#out.write('\n');
-    this.#isLineLive = false;
-  }
+/** The first `width` columns of a line; a line that is too long loses its colours. */
+function cut(line: string, width: number): string {
+  const plain = stripVTControlCharacters(line);
+  return plain.length <= width ? line : plain.slice(0, width);
 }
