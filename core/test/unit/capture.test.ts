@@ -1,6 +1,7 @@
 /** What is captured, and what comes of it: the engine between clients and a target of the kit. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { TURNS_MAX } from '../../src/session/turns.js';
 import { ACK, FIN, PSH, SYN } from '../../src/wire/tcp.js';
 import { Client } from '../kit/client.js';
 import { CONFIG, Rig } from '../kit/rig.js';
@@ -106,11 +107,11 @@ describe('a stream that waits', () => {
     const rig = new Rig({ responseTimeoutMs: 1e9 }, {});
     const client = open(rig);
     rig.engine.setLaneUp(0, false, rig.nowMs);
-    for (let turn = 0; turn < 16_400; turn += 1) {
+    for (let turn = 0; turn < TURNS_MAX + 10; turn += 1) {
       rig.capture(client.send('x'));
       client.hear(1);
     }
-    assert.ok(rig.lost()['shed']! >= 16_384);
+    assert.ok(rig.lost()['shed']! >= TURNS_MAX);
     assert.ok(rig.engine.counters.turnsPending < 20);
   });
 });
