@@ -10,7 +10,10 @@ export interface PacketRingOptions {
   readonly filter: string;
   /** Octets of a block, a multiple of 4096. A packet never spans blocks: 128 KiB and more hold every super-packet. */
   readonly blockBytes: number;
-  /** Blocks; the ring has blockBytes * blockCount octets, at most 1 GiB. */
+  /**
+   * Blocks; the ring has blockBytes * blockCount octets, at most 1 GiB. A block is used up when it is handed over, however
+   * little is in it: a reader that stalls for longer than blockCount * retireMs loses packets even of light traffic.
+   */
   readonly blockCount: number;
   /** A block that is not full is handed over after so long, ms. */
   readonly retireMs: number;

@@ -17,7 +17,8 @@ import { until } from './kit/condition.js';
 import { batchOf, packet, packetsOf, pattern } from './kit/packet-list.js';
 import { skipWithoutRoot, TestNetwork } from './kit/test-network.js';
 
-const RING = { blockBytes: 256 * 1024, blockCount: 8, retireMs: 2 };
+/** Sending and reading share a thread here: the ring bears a stall of 256 ms. */
+const RING = { blockBytes: 128 * 1024, blockCount: 64, retireMs: 4 };
 const library = new URL('../lib/index.js', import.meta.url).href;
 
 /** Collects copies of everything that a ring captures, until stopped. */
