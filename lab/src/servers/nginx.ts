@@ -93,8 +93,14 @@ http {
     listen ${options.port} backlog=4096;
     listen [::]:${options.port} backlog=4096;
     root ${documents};
-    location /upload { return 200 "taken\\n"; }
+    # Answered when the whole body was read.
+    location /upload { proxy_pass http://unix:${directory}/upload.sock; }
     location / { try_files $uri /index.html; }
+  }
+  server {
+    listen unix:${directory}/upload.sock;
+    access_log off;
+    location / { return 200 "taken\\n"; }
   }
 }
 `;

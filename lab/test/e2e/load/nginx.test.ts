@@ -116,3 +116,21 @@ for (const { name, path, connections, seconds, isClosing, options } of CASES) {
     });
   });
 }
+
+test('nginx, uploads of 10 MB, Tunnel, IPv4: every octet of every upload arrives', async () => {
+  await CopyLab.with({}, async (copyLab) => {
+    const online = await Nginx.start(copyLab.online, { port: ONLINE_PORT });
+    const target = await Nginx.start(copyLab.target, { port: TARGET_PORT });
+    await copyLab.start();
+    await copyLab.load({ connections: 4, requests: 3, 'connections-total': 8, 'body-bytes': 10_000_000 });
+    const summary = await copyLab.finish();
+    const sizes = (requests: readonly NginxRequest[]): string[] =>
+      requests.map(({ client, requestBytes, status }) => `${client}: ${requestBytes} octets, status ${status}`).sort();
+    const atOnline = await online.requests();
+    assert.equal(atOnline.length, 24);
+    assert.ok(atOnline.every(({ requestBytes }) => requestBytes > 10_000_000));
+    assert.deepEqual(sizes(await target.requests()), sizes(atOnline));
+    assert.equal(summary.capture.drops, 0, 'the capture dropped packets');
+    assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
+  });
+});
