@@ -41,6 +41,8 @@ import { TURN_CONTINUES, TURNS_MAX } from './turns.js';
 const ENDPOINTS_MAX = 4096;
 /** A segment that lies farther ahead of the stream than any window belongs to no stream that we know (RFC 7323 2.3). */
 const AHEAD_BYTES_MAX = 0x3fffffff;
+/** Client addresses that are remembered for sharing; a power of two. */
+const ADDRESSES_MAX = 1024;
 
 interface Endpoint {
   readonly address: IpAddress;
@@ -72,6 +74,10 @@ export class Capturer {
   /** Octets of early segments of all connections, and how many there may be. */
   #earlyBytes = 0;
   readonly #earlyBytesMax: number;
+  /** The sessions of the connection that is being made. */
+  readonly #made: Session[] = [];
+  /** Client addresses of late, by hash: connections of one client share their bytes. */
+  readonly #addresses = new Array<IpAddress | undefined>(ADDRESSES_MAX).fill(undefined);
 
   constructor(config: EngineConfig, counters: EngineCounters, store: ByteStore, wheel: TimerWheel, wheelBase: number) {
     this.#config = config;
@@ -239,7 +245,7 @@ export class Capturer {
     const slot = this.#freeSlots[this.#freeCount - 1]!;
     if (!this.#flows.set(bytes, addressOffset, addressBytes, sourcePort, endpoint, slot)) return undefined;
     this.#freeCount -= 1;
-    const address = bytes.slice(addressOffset, addressOffset + addressBytes);
+    const address = this.#addressAt(bytes, addressOffset, addressBytes);
     const { mapping } = this.#endpoints[endpoint]!;
     const captured = new Captured(slot, mapping, endpoint, address, sourcePort, iss, nowMs);
     this.#connections[slot] = captured;
@@ -247,12 +253,24 @@ export class Capturer {
     return captured;
   }
 
+  /** The address as an array of its own, shared with other connections of the same client. */
+  #addressAt(bytes: Uint8Array, offset: number, length: number): IpAddress {
+    const place = flowHash(0, bytes, offset, length, 0) & (ADDRESSES_MAX - 1);
+    const known = this.#addresses[place];
+    if (known !== undefined && known.length === length && ipAddressesEqual(known, 0, bytes, offset, length))
+      return known;
+    const address = bytes.slice(offset, offset + length);
+    this.#addresses[place] = address;
+    return address;
+  }
+
   /**
    * A session for each target and copy; those that find no room are shed. False when none found any: the connection is
    * remembered as ended then, so that its later packets are not taken for another one.
    */
   #createSessions(captured: Captured, nowMs: number): boolean {
-    const made: Session[] = [];
+    const made = this.#made;
+    made.length = 0;
     const turn = captured.turns.endIndex;
     for (const target of this.#targets[captured.mapping]!) {
       for (let copy = 0; copy < this.#config.copies; copy += 1) {
@@ -267,7 +285,8 @@ export class Capturer {
       captured.state = CAPTURED_ENDED;
       return false;
     }
-    captured.sessions = made;
+    // A copy has just the room that it needs; an array that grew has more.
+    captured.sessions = made.slice();
     return true;
   }
 

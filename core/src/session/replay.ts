@@ -227,7 +227,7 @@ export class Replay {
 
   /** Octets that may be sent beyond sndNxt now: windows of both ends, what is in flight taken off (RFC 5681 3). */
   usableWindow(): number {
-    const window = this.sndWnd < this.cwndBytes ? this.sndWnd : this.cwndBytes;
+    const window = Math.min(this.sndWnd, this.cwndBytes);
     return this.sndUnaOffset + window - this.sndNxtOffset;
   }
 

@@ -48,7 +48,11 @@ describe('a whole session', () => {
 
   it('that was captured in one batch is replayed turn by turn', () => {
     const texts: number[] = [];
-    const rig = new Rig({}, { answer: (_, text) => (texts.push(text.length), 100) });
+    const answer = (_: unknown, text: Uint8Array): number => {
+      texts.push(text.length);
+      return 100;
+    };
+    const rig = new Rig({}, { answer });
     const client = new Client();
     const packets = [client.syn(), client.acknowledge(), client.send('aaa')];
     client.hear(100);
