@@ -115,7 +115,10 @@ export class Engine {
     this.#capturer.setLaneCongested(lane, isCongested);
   }
 
-  /** Appends the open flows of the lane as RECORD_OPEN records without a SYN's effect, for a channel that came back. */
+  /**
+   * Appends the open flows of the lane as RECORD_OPEN records without a SYN's effect, for a channel that came back. Those that
+   * the batch has no room for follow with the next calls, once the lane is up.
+   */
   reopenFlows(lane: number): void {
     this.#replayer.reopenFlows(lane);
   }

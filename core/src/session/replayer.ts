@@ -79,6 +79,7 @@ const ISS_STEP = 16 * 1024 * 1024;
 const SLOT_BITS = 20;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 export const SESSIONS_MAX = 1 << SLOT_BITS;
+const NOTHING_TO_REOPEN = -1;
 
 export class Replayer {
   readonly #config: EngineConfig;
@@ -99,6 +100,8 @@ export class Replayer {
   #blocked: Session[] = [];
   /** Finished sessions whose RELEASE had no room. */
   #unreleased: Session[] = [];
+  /** For each lane: the slot at which reopening its flows goes on. */
+  readonly #reopenFrom: number[];
   /** Connections that may give up bytes and turns, each once. */
   readonly #trimDue: Captured[] = [];
   /** Called when a connection's last session is gone. */
@@ -126,6 +129,7 @@ export class Replayer {
     for (let index = 0; index < max; index += 1) this.#freeSlots[index] = max - 1 - index;
     this.#freeCount = max;
     this.#laneIsUp = new Array<boolean>(config.lanes).fill(true);
+    this.#reopenFrom = new Array<number>(config.lanes).fill(NOTHING_TO_REOPEN);
   }
 
   get openCount(): number {
@@ -133,7 +137,7 @@ export class Replayer {
   }
 
   get hasBacklog(): boolean {
-    return this.#blocked.length > 0 || this.#dirty.length > 0 || this.#unreleased.length > 0;
+    return this.#blocked.length > 0 || this.#dirty.length > 0 || this.#unreleased.length > 0 || this.#isReopening;
   }
 
   isLaneUp(lane: number): boolean {
@@ -327,6 +331,9 @@ export class Replayer {
     for (const session of this.#blocked) this.touch(session);
     this.#blocked.length = 0;
     if (this.#unreleased.length > 0) this.#releaseLate();
+    for (let lane = 0; lane < this.#reopenFrom.length; lane += 1) {
+      if (this.#reopenFrom[lane] !== NOTHING_TO_REOPEN && this.#laneIsUp[lane]!) this.#reopen(lane);
+    }
     while (this.#dirty.length > 0) {
       const work = this.#dirty;
       this.#dirty = this.#spare;
@@ -913,9 +920,29 @@ export class Replayer {
 
   /** Tells a fresh intercept of the lane which flows are open. */
   reopenFlows(lane: number): void {
-    for (const session of this.#sessions) {
-      if (session?.holdsPort && session.target.config.lane === lane) this.#writer.syn(session);
+    this.#reopenFrom[lane] = 0;
+    this.#reopen(lane);
+  }
+
+  /** Goes on where the batch was full. A SYN that is injected late finds its connection and is challenged, no more. */
+  #reopen(lane: number): void {
+    const sessions = this.#sessions;
+    for (let slot = this.#reopenFrom[lane]!; slot < sessions.length; slot += 1) {
+      const session = sessions[slot];
+      if (session === undefined || !session.holdsPort || session.target.config.lane !== lane) continue;
+      if (!this.#writer.syn(session)) {
+        this.#reopenFrom[lane] = slot;
+        return;
+      }
     }
+    this.#reopenFrom[lane] = NOTHING_TO_REOPEN;
+  }
+
+  get #isReopening(): boolean {
+    for (let lane = 0; lane < this.#reopenFrom.length; lane += 1) {
+      if (this.#reopenFrom[lane] !== NOTHING_TO_REOPEN && this.#laneIsUp[lane]!) return true;
+    }
+    return false;
   }
 
   endAll(reason: LossReason, nowMs: number): void {

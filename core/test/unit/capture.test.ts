@@ -354,6 +354,22 @@ describe('a lane', () => {
     assert.deepEqual(rig.target.streams(), ['one']);
   });
 
+  it('whose batch is full tells of its open flows in parts', () => {
+    const rig = new Rig({ limits: { ...CONFIG.limits, batchPacketsMax: 40 } }, answerAll);
+    for (let index = 0; index < 100; index += 1) open(rig, new Client({ clientPort: 41_000 + index }));
+    rig.wait(1000);
+    rig.target.log.length = 0;
+    rig.engine.setLaneUp(0, false, rig.nowMs);
+    rig.engine.reopenFlows(0);
+    const output = rig.engine.outputs[0]!;
+    assert.equal(output.count, 40);
+    output.clear();
+    rig.engine.setLaneUp(0, true, rig.nowMs);
+    rig.settle();
+    assert.equal(rig.target.log.filter((entry) => entry === 'SYN').length, 60);
+    assert.equal(rig.engine.nextDeadlineMs() > 0, true);
+  });
+
   it('whose batch is full releases its flows later', () => {
     const limits = { ...CONFIG.limits, batchPacketsMax: 64, batchBytesMax: 4000 };
     const rig = new Rig({ limits }, answerAll);
