@@ -19,10 +19,12 @@ export async function measureRound(contender: Contender, workload: Workload, sec
     await running.quiet();
     const processes = [running.copy, running.intercept, online.process, target.process];
     const read = (): number[] => processes.map((process) => process.cpuMs());
+    const systemBeforeMs = running.copy.cpu().systemMs;
     const before = read();
     const wrk = await runWrk(lab.client, { ...load, seconds });
     await running.quiet();
     const after = read();
+    const systemMs = running.copy.cpu().systemMs - systemBeforeMs;
     const perRequestUs = after.map((ms, index) => ((ms - before[index]!) * 1000) / wrk.requests);
     await running.stop();
     const [atOnline, atTarget] = [await online.requests(), await target.requests()];
@@ -31,6 +33,7 @@ export async function measureRound(contender: Contender, workload: Workload, sec
       requestsPerSecond: wrk.requestsPerSecond,
       missing: atOnline.length - atTarget.length,
       copyUs: perRequestUs[0]!,
+      copySystemUs: (systemMs * 1000) / wrk.requests,
       interceptUs: perRequestUs[1]!,
       onlineUs: perRequestUs[2]!,
       targetUs: perRequestUs[3]!,

@@ -11,6 +11,7 @@ const SETTLE_MS = 3_000;
  */
 export class CContender implements Contender {
   readonly name: string;
+  readonly onlyWorkload = undefined;
   readonly extraHosts: readonly string[];
   readonly #copyBinary: string;
   readonly #interceptBinary: string;

@@ -12,6 +12,8 @@ export interface RunningContender {
 /** One way to copy: this project with some settings, or a pair of C programs. */
 export interface Contender {
   readonly name: string;
+  /** Takes part in this workload only; undefined: in all. */
+  readonly onlyWorkload: string | undefined;
   /** Hosts that it needs beside client, online and target. */
   readonly extraHosts: readonly string[];
   start(lab: Lab, ports: { readonly online: number; readonly target: number }): Promise<RunningContender>;

@@ -17,6 +17,7 @@ import { WORKLOADS, type Workload } from './workload.js';
 const ROOT = new URL('../../../', import.meta.url);
 const ENGINE = fileURLToPath(new URL('core/dist/bench/engine.js', ROOT));
 const MAIN = 'Tunnel, TLS';
+const PLAIN = 'Tunnel, plain TCP';
 
 const { values } = parseArgs({
   options: {
@@ -35,7 +36,7 @@ async function contenders(): Promise<Contender[]> {
   const inC = await CContender.fromEnvironment(process.env);
   const all: Contender[] = [
     new OwnContender({ name: MAIN, delivery: 'tunnel', isSecure: true }),
-    new OwnContender({ name: 'Tunnel, plain TCP', delivery: 'tunnel', isSecure: false }),
+    new OwnContender({ name: PLAIN, delivery: 'tunnel', isSecure: false }),
     new OwnContender({ name: 'Direct, TLS', delivery: 'direct', isSecure: true }),
     new OwnContender({ name: 'Direct, plain TCP', delivery: 'direct', isSecure: false }),
     new OwnContender({
@@ -43,19 +44,22 @@ async function contenders(): Promise<Contender[]> {
       delivery: 'tunnel',
       isSecure: true,
       copyFlags: ['--capture=cap'],
+      onlyWorkload: 'keep-alive',
     }),
     new OwnContender({
       name: 'Tunnel, TLS, --queue=nfqueue',
       delivery: 'tunnel',
       isSecure: true,
       interceptFlags: ['--queue=nfqueue'],
+      onlyWorkload: 'keep-alive',
     }),
     ...(inC === undefined ? [] : [inC]),
   ];
   return all.filter((contender) => contender.name.includes(values.only));
 }
 
-async function measure(all: readonly Contender[], workload: Workload): Promise<WorkloadResult> {
+async function measure(everybody: readonly Contender[], workload: Workload): Promise<WorkloadResult> {
+  const all = everybody.filter(({ onlyWorkload }) => onlyWorkload === undefined || onlyWorkload === workload.name);
   const measured = new Map<string, Round[]>(all.map((contender) => [contender.name, []]));
   for (let round = 1; round <= rounds; round += 1) {
     for (const contender of all) {
@@ -94,6 +98,6 @@ async function engineLines(): Promise<string[]> {
 const all = await contenders();
 const workloads: WorkloadResult[] = [];
 for (const workload of WORKLOADS) workloads.push(await measure(all, workload));
-const result: BenchmarkResult = { workloads, rounds, seconds, engine: await engineLines(), main: MAIN };
+const result: BenchmarkResult = { workloads, rounds, seconds, engine: await engineLines(), main: MAIN, plain: PLAIN };
 writeFileSync(values.output, benchmarkPage(result));
 say(`bench: wrote ${values.output}`);

@@ -5,6 +5,8 @@ export interface Round {
   /** Requests that the target did not log, negative when it logged too many. */
   readonly missing: number;
   readonly copyUs: number;
+  /** Of `copyUs`, time in the kernel. */
+  readonly copySystemUs: number;
   readonly interceptUs: number;
   readonly onlineUs: number;
   readonly targetUs: number;

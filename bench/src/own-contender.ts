@@ -9,17 +9,20 @@ export interface OwnOptions {
   readonly isSecure: boolean;
   readonly copyFlags?: readonly string[];
   readonly interceptFlags?: readonly string[];
+  readonly onlyWorkload?: string;
 }
 
 /** TrafficCopy, started by its command. */
 export class OwnContender implements Contender {
   readonly name: string;
   readonly extraHosts: readonly string[] = [];
+  readonly onlyWorkload: string | undefined;
   readonly options: OwnOptions;
 
   constructor(options: OwnOptions) {
     this.name = options.name;
     this.options = options;
+    this.onlyWorkload = options.onlyWorkload;
   }
 
   async start(lab: Lab, ports: { readonly online: number; readonly target: number }): Promise<RunningContender> {
