@@ -41,6 +41,9 @@ import { TURN_CONTINUES, TURNS_MAX } from './turns.js';
 const ENDPOINTS_MAX = 4096;
 /** A segment that lies farther ahead of the stream than any window belongs to no stream that we know (RFC 7323 2.3). */
 const AHEAD_BYTES_MAX = 0x3fffffff;
+/** Connections that are looked at to make room for one, and how long they must have been quiet. */
+const ROOM_LOOKS_MAX = 64;
+const ROOM_QUIET_MS = 1000;
 /** Client addresses that are remembered for sharing; a power of two. */
 const ADDRESSES_MAX = 1024;
 
@@ -74,6 +77,8 @@ export class Capturer {
   /** Octets of early segments of all connections, and how many there may be. */
   #earlyBytes = 0;
   readonly #earlyBytesMax: number;
+  /** The last slot that was looked at to make room. */
+  #roomHand = 0;
   /** The sessions of the connection that is being made. */
   readonly #made: Session[] = [];
   /** Client addresses of late, by hash: connections of one client share their bytes. */
@@ -241,7 +246,8 @@ export class Capturer {
 
   #createConnection(bytes: Uint8Array, endpoint: number, iss: Seq | undefined, nowMs: number): Captured | undefined {
     const { addressOffset, addressBytes, sourcePort } = this.#header;
-    if (this.#freeCount === 0) return undefined;
+    // A connection from its start is worth more than one that waits for its turn to be joined.
+    if (this.#freeCount === 0 && (iss === undefined || !this.#makeRoom(nowMs))) return undefined;
     const slot = this.#freeSlots[this.#freeCount - 1]!;
     if (!this.#flows.set(bytes, addressOffset, addressBytes, sourcePort, endpoint, slot)) return undefined;
     this.#freeCount -= 1;
@@ -251,6 +257,24 @@ export class Capturer {
     this.#connections[slot] = captured;
     this.#wheel.arm(this.#wheelBase + slot, nowMs + this.#config.idleTimeoutMs);
     return captured;
+  }
+
+  /**
+   * Forgets one connection that has no session and was not heard of for a while. What is left of connections that ended
+   * unseen, and forged packets, must not keep the table full. Looks at a part of the table only.
+   */
+  #makeRoom(nowMs: number): boolean {
+    const connections = this.#connections;
+    for (let looked = 0; looked < ROOM_LOOKS_MAX; looked += 1) {
+      this.#roomHand = (this.#roomHand + 1) % connections.length;
+      const captured = connections[this.#roomHand];
+      if (captured === undefined || captured.sessions.length > 0 || nowMs - captured.lastSeenMs < ROOM_QUIET_MS)
+        continue;
+      if (captured.state === CAPTURED_ENDED) this.#remove(captured);
+      else this.#endStream(captured, END_RESET, nowMs);
+      return true;
+    }
+    return false;
   }
 
   /** The address as an array of its own, shared with other connections of the same client. */

@@ -71,6 +71,23 @@ describe('a connection for which there is no room', () => {
   });
 });
 
+describe('a full table of connections', () => {
+  it('has room for a new one in place of one that was never joined', () => {
+    const rig = new Rig({ limits: { ...CONFIG.limits, connectionsMax: 3 } }, answerAll);
+    const running = open(rig, new Client({ clientPort: 41_000 }));
+    for (let index = 1; index < 5; index += 1) rig.capture(new Client({ clientPort: 41_000 + index }).send('part'));
+    assert.equal(rig.engine.counters.connectionsSeen, 3, 'what is running already makes no room for itself');
+    open(rig, new Client({ clientPort: 42_000 }));
+    assert.deepEqual(rig.terminals(), { shed: 1 }, 'they were heard of just now');
+    rig.wait(1000);
+    for (let index = 0; index < 3; index += 1) open(rig, new Client({ clientPort: 43_000 + index }));
+    assert.deepEqual(rig.terminals(), { midStreamSkipped: 2, shed: 2 });
+    rig.capture(running.send('one'));
+    assert.equal(rig.target.streams()[0], 'one');
+    assert.equal(rig.target.connections.length, 3);
+  });
+});
+
 describe('a stream that waits', () => {
   it('beyond its limit is shed, and the connection goes on with its next turn', () => {
     const limits = { ...CONFIG.limits, heldBytesPerConnectionMax: 10_000 };

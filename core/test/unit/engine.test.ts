@@ -409,6 +409,63 @@ describe('copies and samples', () => {
   });
 });
 
+describe('packets', () => {
+  const v6 = (last: number): number[] => [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
+  const v4Mapping = CONFIG.mappings[0]!;
+  const v6Target = { lane: 0, address: Uint8Array.from(v6(3)), port: 8080, name: 'six' };
+
+  it('of IPv6 are replayed like those of IPv4, each by the mapping of its version', () => {
+    const mappings = [v4Mapping, { onlinePort: 80, targets: [v6Target] }];
+    const rig = new Rig({ mappings }, answerAll);
+    const four = new Client();
+    const six = new Client({ clientAddress: v6(1), onlineAddress: v6(2) });
+    for (const client of [four, six]) rig.capture(client.syn(), client.acknowledge(), client.send('x'.repeat(4000)));
+    for (const client of [four, six]) {
+      client.hear(100);
+      rig.capture(client.fin());
+    }
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['x'.repeat(4000), 'x'.repeat(4000)]);
+    assert.deepEqual(rig.terminals(), { copied: 2 });
+    assert.equal(rig.target.connections[1]!.source, `${v6(1).join('.')}:40000`);
+  });
+
+  it('carry our mark where delivery needs it, and are no larger for it', () => {
+    const sizes: number[] = [];
+    const marked: boolean[] = [];
+    const lose = (packet: Uint8Array): boolean => {
+      sizes.push(packet.length);
+      const optionsEnd = 20 + ((packet[32]! >> 4) << 2);
+      marked.push(packet.subarray(optionsEnd - 4, optionsEnd).join() === '253,4,116,99');
+      return false;
+    };
+    const rig = new Rig({ markSegments: true, mtuBytes: 600 }, { ...answerAll, lose });
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('x'.repeat(4000)));
+    client.hear(100);
+    rig.capture(client.reset());
+    assert.ok(marked.length > 8);
+    assert.ok(marked.every((isMarked) => isMarked));
+    assert.equal(Math.max(...sizes), 600);
+    assert.deepEqual(rig.target.streams(), ['x'.repeat(4000)]);
+  });
+
+  it('come from an address of -c, always the same for a client', () => {
+    const clientAddresses = [1, 2, 3].map((last) => Uint8Array.of(192, 0, 2, last));
+    const rig = new Rig({ clientAddresses }, answerAll);
+    for (let index = 0; index < 60; index += 1) {
+      const client = new Client({ clientAddress: [127, 0, 0, 1 + (index % 20)], clientPort: 41_000 });
+      client.seq = index * 100_000;
+      rig.capture(client.syn(), client.acknowledge(), client.send('x'), client.reset());
+    }
+    rig.wait(1000);
+    const sources = rig.target.connections.map(({ source }) => source.replace(/:.*/, ''));
+    assert.deepEqual(sources.slice(0, 20), sources.slice(20, 40));
+    assert.deepEqual([...new Set(sources)].sort(), ['192.0.2.1', '192.0.2.2', '192.0.2.3']);
+    assert.deepEqual(rig.terminals(), { copied: 60 });
+  });
+});
+
 describe('the end', () => {
   it('resets what is open and closes the ledger', () => {
     const rig = new Rig({}, answerAll);
