@@ -413,13 +413,14 @@ export class Capturer {
   ): void {
     if (length > 0) {
       this.#markTurn(captured, ack, nowMs, beginsTurn);
-      const { heldBytes } = captured.stream;
-      const isTooMuch =
-        heldBytes + length > this.#config.limits.heldBytesPerConnectionMax || captured.turns.count > TURNS_MAX;
-      if (isTooMuch || !captured.stream.append(this.#store, bytes, offset, length)) {
-        this.#shed(captured, add(captured.rcvNxt, length), nowMs);
-        if (hasFin) this.#endStream(captured, END_FIN, nowMs);
-        return;
+      if (!this.#hold(captured, bytes, offset, length)) {
+        // One slow target must not cost the others of the connection.
+        const wasCut = this.#replayer.cutLaggards(captured, nowMs) && this.#hold(captured, bytes, offset, length);
+        if (!wasCut) {
+          this.#shed(captured, add(captured.rcvNxt, length), nowMs);
+          if (hasFin) this.#endStream(captured, END_FIN, nowMs);
+          return;
+        }
       }
       captured.rcvNxt = add(captured.rcvNxt, length);
       for (const session of captured.sessions) this.#replayer.touch(session);
@@ -428,6 +429,14 @@ export class Capturer {
       captured.rcvNxt = add(captured.rcvNxt, 1);
       this.#endStream(captured, END_FIN, nowMs);
     }
+  }
+
+  /** Appends to the stream; false when a limit is reached. */
+  #hold(captured: Captured, bytes: Uint8Array, offset: number, length: number): boolean {
+    const { stream, turns } = captured;
+    if (stream.heldBytes + length > this.#config.limits.heldBytesPerConnectionMax || turns.count > TURNS_MAX)
+      return false;
+    return stream.append(this.#store, bytes, offset, length);
   }
 
   /**

@@ -481,16 +481,27 @@ export class Replayer {
     let offset = captured.streamEnd;
     let turn = captured.turns.endIndex;
     for (const session of captured.sessions) {
-      const { replay, turnUna } = session;
-      let needed = replay.sndUnaOffset;
-      if (replay.state === CLOSED) {
-        needed = turnUna < captured.turns.endIndex ? captured.turns.offsetOf(turnUna) : captured.streamEnd;
-      }
+      const needed = neededOffset(session);
       if (needed < offset) offset = needed;
-      if (turnUna < turn) turn = turnUna;
+      if (session.turnUna < turn) turn = session.turnUna;
     }
     captured.stream.trimTo(this.#store, offset);
     captured.turns.trimTo(turn);
+  }
+
+  /**
+   * Cuts the sessions of a connection because of which more than half of its octets or turns are held. False, and none
+   * cut, when that is all of them.
+   */
+  cutLaggards(captured: Captured, nowMs: number): boolean {
+    const { stream, turns, sessions } = captured;
+    const middle = stream.startOffset + stream.heldBytes / 2;
+    const middleTurn = turns.firstIndex + turns.count / 2;
+    const laggards = sessions.filter((session) => neededOffset(session) < middle || session.turnUna < middleTurn);
+    if (laggards.length === sessions.length || laggards.length === 0) return false;
+    for (const session of laggards) this.cut(session, turns.endIndex, 'shed', nowMs);
+    this.#trimNow(captured);
+    return true;
   }
 
   /** Lets turns go that are due. */
@@ -950,4 +961,11 @@ export class Replayer {
       if (session !== undefined) this.end(session, reason, nowMs);
     }
   }
+}
+
+/** Stream offset of the first octet that the session may still have to send. */
+function neededOffset(session: Session): number {
+  const { replay, captured, turnUna } = session;
+  if (replay.state !== CLOSED) return replay.sndUnaOffset;
+  return turnUna < captured.turns.endIndex ? captured.turns.offsetOf(turnUna) : captured.streamEnd;
 }

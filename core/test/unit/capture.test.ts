@@ -108,6 +108,28 @@ describe('a stream that waits', () => {
     assert.equal(rig.engine.counters.turnsDelivered, 1);
   });
 
+  it('for one slow target costs the others of its connection nothing', () => {
+    const limits = { ...CONFIG.limits, heldBytesPerConnectionMax: 10_000 };
+    const target = CONFIG.mappings[0]!.targets[0]!;
+    const slow = { ...target, port: 81, lane: 1 };
+    const rig = new Rig({ limits, lanes: 2, mappings: [{ onlinePort: 80, targets: [target, slow] }] }, answerAll);
+    rig.engine.setLaneUp(1, false, rig.nowMs);
+    const client = open(rig);
+    let sent = '';
+    for (let turn = 0; turn < 50; turn += 1) {
+      const text = `${turn} ${'x'.repeat(990)}`;
+      rig.capture(client.send(text));
+      client.hear(100);
+      sent += text;
+    }
+    assert.deepEqual(rig.target.streams(), [sent]);
+    assert.equal(rig.engine.counters.turnsDelivered, 50);
+    assert.ok(rig.lost()['shed']! >= 40);
+    rig.capture(client.fin());
+    rig.wait(20_000);
+    assert.deepEqual(rig.terminals(), { copied: 1, channelLost: 1 });
+  });
+
   it('of all connections has a limit too', () => {
     const limits = { ...CONFIG.limits, heldBytesMax: 64 * 1024 };
     const rig = new Rig({ limits }, answerAll);
