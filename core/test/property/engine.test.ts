@@ -9,7 +9,7 @@ import { recordOf, responseBatchOf } from '../kit/record.js';
 import { CONFIG, Rig } from '../kit/rig.js';
 import { batchOf } from '../kit/segment.js';
 
-const BUDGET_MS = Number(process.env['TEST_FUZZ_MS'] ?? 4000);
+const BUDGET_MS = Number(process.env['TEST_FUZZ_MS'] ?? 2500);
 
 /** Runs a property with fresh seeds until the time is over; a failure names its seed. */
 function forSeeds(context: TestContext, property: (random: Random) => void): void {
