@@ -9,7 +9,7 @@ export const TERMINAL_STATES = [
   'copied',
   /** Not chosen by -r. */
   'sampledOut',
-  /** Joined too late and ended before a turn began, or -O. */
+  /** It was running before the capture and ended before it began another turn. */
   'midStreamSkipped',
   /** Bytes were never captured, and nothing after them could be delivered. */
   'captureGap',
