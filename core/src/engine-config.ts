@@ -9,6 +9,8 @@ export interface TargetConfig {
   readonly port: number;
   /** For reports: "10.16.12.11:80". */
   readonly name: string;
+  /** Whether it is known to close right behind its answers, or not to. Undefined: that is found out. */
+  readonly closesAfterAnswer?: boolean | undefined;
 }
 
 /** What is copied, and where to. The first mapping that fits a packet's destination wins. */

@@ -57,6 +57,8 @@ import type { TargetState } from './target-state.js';
 
 /** RFC 9293 3.8.6.3 allows 500 ms; Linux uses 40. A turn that follows carries the acknowledgement for free. */
 const DELAYED_ACK_MS = 40;
+/** A FIN comes this soon behind the answer of a server that closes after it, also on a busy host. */
+const QUIET_BEFORE_CLOSE_MS = 20;
 /** An answer whose last octets had PSH, and that is much shorter than online's, is over after so long. */
 const QUIET_AFTER_PUSH_MS = 10;
 /** The same without PSH: longer than a delayed acknowledgement and a retransmission at the target. */
@@ -215,6 +217,9 @@ export class Replayer {
     if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
     if (events & EVENT_ANSWERED) this.#onAnswer(session, nowMs);
     if (events & EVENT_PEER_FIN && session.replay.state === TIME_WAIT) session.lingerAtMs = nowMs + TIME_WAIT_MS;
+    const isEarly = session.captured.end === END_NONE || session.turnUna < session.captured.turns.endIndex;
+    if (events & EVENT_PEER_FIN && isEarly) session.target.noteClose();
+    if (events & EVENT_PEER_FIN && this.#leaveUnreadTurn(session, nowMs)) return;
     if (events & EVENT_STRAY) {
       // RFC 9293 3.10.7.1: the reset has the number that the other end expects.
       if (this.#laneIsUp[session.target.config.lane]!) {
@@ -246,6 +251,7 @@ export class Replayer {
     if (!session.answerCounted) {
       session.answerCounted = true;
       this.#counters.turnsAnswered += 1;
+      session.target.noteAnswer();
     }
     if (session.trustedAtOffset >= 0) {
       // More of the last answer, before the target can have seen the turn that we let go: PSH was not its end.
@@ -537,15 +543,19 @@ export class Replayer {
     // All turns that were let go must be out before their answer can be.
     if (replay.sndNxtOffset < this.#endOfTurn(session, session.turnNxt - 1)) return false;
     const answered = replay.receivedBytes - session.answeredAtGate;
-    if (answered >= expected) return true;
     if (answered <= 0) return false;
     if (replay.hasPeerFin) return true;
-    if (replay.answerPushed) {
-      if (expected - answered <= Math.max(ANSWER_SLACK_BYTES, expected >> 3)) return true;
-      if (target.isPushTrusted) {
-        session.trustedAtOffset = this.#endOfTurn(session, session.turnNxt - 1);
-        return true;
-      }
+    const isNearEnd = expected - answered <= Math.max(ANSWER_SLACK_BYTES, expected >> 3);
+    if (answered >= expected || (replay.answerPushed && isNearEnd)) {
+      if (!target.mayCloseAfterAnswer) return true;
+      const closedAtMs = replay.lastAnswerMs + QUIET_BEFORE_CLOSE_MS;
+      if (nowMs >= closedAtMs) return true;
+      session.gateAtMs = closedAtMs;
+      return false;
+    }
+    if (replay.answerPushed && target.isPushTrusted && !target.mayCloseAfterAnswer) {
+      session.trustedAtOffset = this.#endOfTurn(session, session.turnNxt - 1);
+      return true;
     }
     const quietAtMs = replay.lastAnswerMs + (replay.answerPushed ? QUIET_AFTER_PUSH_MS : QUIET_MS);
     if (nowMs >= quietAtMs) {
@@ -639,6 +649,23 @@ export class Replayer {
       this.#writer.segment(session, FIN | ACK, session.replay.sndMaxOffset, 0);
     }
     this.#disconnect(session, nowMs);
+  }
+
+  /**
+   * The target closed while a turn was on its way of which it had taken nothing: a server that closes after its answer does
+   * not look at another request, although its kernel may still take it. The turn goes to a fresh connection. A turn that
+   * is the first of its connection stays: a target that closes its side before it read anything means to go on reading.
+   * Returns whether the session left.
+   */
+  #leaveUnreadTurn(session: Session, nowMs: number): boolean {
+    const { replay, captured } = session;
+    this.#settle(session);
+    if (session.turnUna >= session.turnNxt) return false;
+    const start = captured.turns.offsetOf(session.turnUna);
+    if (replay.sndUnaOffset > start || replay.baseOffset === start) return false;
+    this.#reset(session);
+    this.#disconnect(session, nowMs);
+    return true;
   }
 
   /** Resets the target connection. Our place in it is behind all that was sent: RFC 5961 3.2 wants it exact. */

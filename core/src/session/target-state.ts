@@ -3,6 +3,12 @@ import type { TargetConfig } from '../engine-config.js';
 /** Quiet times in a row that confirmed a PSH as the end of an answer before PSH alone is believed. */
 const CONFIRMATIONS_FOR_TRUST = 3;
 const CONFIRMATIONS_MAX = 16;
+/** Answers before a target is known. */
+const ANSWERS_UNTIL_KNOWN = 32;
+/** A target that closes after one answer in so many is one that closes after answers. */
+const ANSWERS_FOR_EACH_CLOSE = 20;
+/** Both counts are halved here, so that a target may change its ways. */
+const ANSWERS_MAX = 4096;
 
 /** One server under test, with what its sessions have learnt about it. */
 export class TargetState {
@@ -10,6 +16,8 @@ export class TargetState {
   /** Index over all targets of all mappings. */
   readonly index: number;
   #confirmations = 0;
+  #answers = 0;
+  #closes = 0;
 
   constructor(config: TargetConfig, index: number) {
     this.config = config;
@@ -22,6 +30,28 @@ export class TargetState {
    */
   get isPushTrusted(): boolean {
     return this.#confirmations >= CONFIRMATIONS_FOR_TRUST;
+  }
+
+  /**
+   * Whether this target may close right behind an answer: it has done so, or is not known yet. What it is sent in that
+   * moment its kernel takes and its program never reads.
+   */
+  get mayCloseAfterAnswer(): boolean {
+    const { closesAfterAnswer } = this.config;
+    if (closesAfterAnswer !== undefined) return closesAfterAnswer;
+    return this.#answers < ANSWERS_UNTIL_KNOWN || this.#closes * ANSWERS_FOR_EACH_CLOSE > this.#answers;
+  }
+
+  noteAnswer(): void {
+    this.#answers += 1;
+    if (this.#answers < ANSWERS_MAX) return;
+    this.#answers >>= 1;
+    this.#closes >>= 1;
+  }
+
+  /** It closed while its client was still there. */
+  noteClose(): void {
+    this.#closes += 1;
   }
 
   confirmPush(): void {

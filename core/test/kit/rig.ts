@@ -10,7 +10,7 @@ export const CONFIG: EngineConfig = {
   mappings: [
     {
       onlinePort: 80,
-      targets: [{ lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080, name: 'target' }],
+      targets: [{ lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080, name: 'target', closesAfterAnswer: false }],
     },
   ],
   lanes: 1,

@@ -217,6 +217,68 @@ describe('targets that do not play along', () => {
   });
 });
 
+describe('a target that is not known yet', () => {
+  const unknown = { ...CONFIG.mappings[0]!.targets[0]!, closesAfterAnswer: undefined };
+
+  it('is given time to close behind its answer before the next turn goes', () => {
+    const rig = new Rig({ mappings: [{ onlinePort: 80, targets: [unknown] }] }, answerAll);
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('one;'));
+    client.hear(100);
+    rig.capture(client.send('two;'));
+    rig.wait(10);
+    assert.deepEqual(rig.target.streams(), ['one;']);
+    rig.target.send(rig.target.connections[0]!, 0, 0x11);
+    rig.settle();
+    assert.deepEqual(rig.target.streams(), ['one;', 'two;']);
+  });
+
+  it('gets its turns without delay once it has answered often and not closed', () => {
+    const rig = new Rig({ mappings: [{ onlinePort: 80, targets: [unknown] }] }, answerAll);
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    for (let turn = 0; turn < 40; turn += 1) {
+      rig.capture(client.send('x'));
+      client.hear(100);
+      const before = rig.nowMs;
+      if (turn < 32) rig.wait(25);
+      assert.equal(rig.target.connections[0]!.received.length, turn + 1);
+      if (turn > 33) assert.equal(rig.nowMs, before);
+    }
+    assert.equal(rig.target.connections.length, 1);
+  });
+});
+
+describe('a target that closes while the next turn is on its way', () => {
+  it('gets that turn on a fresh connection, even if its kernel still takes it on the old one', () => {
+    const rig = new Rig(
+      {},
+      {
+        answer: (connection) => {
+          rig.target.send(connection, 100);
+          return 0;
+        },
+      },
+    );
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('one;'));
+    const [first] = rig.target.connections;
+    client.hear(100);
+    // Its answer lets the next turn go, which is on its way when the target closes.
+    rig.target.behaviour = { ...rig.target.behaviour, lose: () => true };
+    rig.capture(client.send('two;'));
+    rig.target.behaviour = answerAll;
+    rig.target.send(first!, 0, 0x11);
+    rig.settle();
+    rig.wait(10);
+    rig.capture(client.fin());
+    rig.wait(2000);
+    assert.deepEqual(rig.target.streams(), ['one;', 'two;']);
+    assert.equal(first!.state, 'reset');
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+  });
+});
+
 describe('a target that forgets half-open connections', () => {
   it('gets the turn on a fresh connection, as it has taken nothing', () => {
     let forgotten = 0;
