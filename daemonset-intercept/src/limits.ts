@@ -28,7 +28,8 @@ export const INTERCEPT_LIMITS_DEFAULT: InterceptLimits = {
   parkedMax: 4096,
   parkedMs: 1000,
   graceMs: 30_000,
-  idleMs: 3_600_000,
+  // Longer than any -k of a copy (7 days): copies release what is over, this only finds what was left behind.
+  idleMs: 8 * 86_400_000,
   resetsPerSecondMax: 2000,
   connectionQueueBytesMax: 16 * 1024 * 1024,
 };
