@@ -26,6 +26,8 @@ export class Sniffer {
   readonly file: string;
   readonly process: LabProcess;
   readonly #device: string;
+  /** Packets that came before the filter was in place: the kernel counts them, tcpdump throws them away. */
+  #unfiltered = 0;
 
   private constructor(file: string, process: LabProcess, device: string) {
     this.file = file;
@@ -45,7 +47,9 @@ export class Sniffer {
       filter,
     ]);
     await process.waitForLine(/listening on/);
-    return new Sniffer(file, process, device);
+    const sniffer = new Sniffer(file, process, device);
+    sniffer.#unfiltered = await sniffer.#behind();
+    return sniffer;
   }
 
   /** Ends the capture and returns how many packets it took. Throws when the kernel dropped some: then it proves nothing. */
@@ -72,15 +76,21 @@ export class Sniffer {
 
   /** tcpdump does not read on after it was told to end: waits until it has taken what the kernel counted. */
   async #flush(): Promise<void> {
-    await eventually(`${this.process.name} has taken every packet`, FLUSH_TIMEOUT_MS, () => {
-      this.process.signal('SIGUSR1');
-      const said = this.process.lines.findLast((line) => STATISTICS.test(line));
-      if (said === undefined) throw new Error('it says nothing');
-      const [, captured = 0, received = 0, dropped = 0] = STATISTICS.exec(said)?.map(Number) ?? [];
-      // The kernel counts what a host sends to itself twice: when it leaves and when it arrives.
-      const expected = this.#device === 'eth0' ? received : Math.floor(received / 2);
-      if (captured + dropped < expected) throw new Error(said);
-      return true;
+    await eventually(`${this.process.name} has taken every packet`, FLUSH_TIMEOUT_MS, async () => {
+      return (await this.#behind()) <= this.#unfiltered;
     });
+  }
+
+  /** Packets that the kernel has counted and tcpdump has not taken. */
+  async #behind(): Promise<number> {
+    const count = (): number => this.process.lines.filter((line) => STATISTICS.test(line)).length;
+    const before = count();
+    this.process.signal('SIGUSR1');
+    await eventually(`${this.process.name} tells its statistics`, FLUSH_TIMEOUT_MS, () => count() > before);
+    const said = this.process.lines.findLast((line) => STATISTICS.test(line)) ?? '';
+    const [, captured = 0, received = 0, dropped = 0] = STATISTICS.exec(said)?.map(Number) ?? [];
+    // The kernel counts what a host sends to itself twice: when it leaves and when it arrives.
+    const expected = this.#device === 'eth0' ? received : Math.floor(received / 2);
+    return Math.max(0, expected - captured - dropped);
   }
 }
