@@ -20,15 +20,20 @@ const EPB_FLAGS = 2;
 const FLAG_INBOUND = 1;
 const FLAG_OUTBOUND = 2;
 
-/** The two interfaces of a recording, by their numbers in the file. */
-export const INTERFACE_NAMES = ['sent', 'answered'] as const;
+/**
+ * The directions of a recording: «sent» is outbound, «answered» inbound. They are told by the flags of each packet and not by an
+ * interface for each: libpcap, and so tcpdump, refuses a second interface in a file of raw IP packets.
+ */
 export const SENT = 0;
 export const ANSWERED = 1;
+
+const INTERFACE_NAME = 'trafficcopy';
+const INTERFACE_INDEX = 0;
 
 /** Octets of an enhanced packet block beside its packet, which is padded to a multiple of 4. */
 export const PACKET_BLOCK_BYTES = 28 + 12 + 4;
 
-/** The file's start: section header and both interface descriptions. */
+/** The file's start: section header and interface description. */
 export function fileStart(application: string): Uint8Array {
   const section = new Uint8Array(16);
   const view = new DataView(section.buffer);
@@ -37,26 +42,23 @@ export function fileStart(application: string): Uint8Array {
   view.setUint16(6, 0, true);
   // -1: the section's length is not known.
   view.setBigInt64(8, -1n, true);
-  const interfaces = INTERFACE_NAMES.map((name) => {
-    const description = new Uint8Array(8);
-    new DataView(description.buffer).setUint16(0, LINKTYPE_RAW, true);
-    // 6: timestamps count microseconds. The snap length of 0 is "no limit".
-    return block(INTERFACE_DESCRIPTION, description, [
-      [IF_NAME, new TextEncoder().encode(name)],
-      [IF_TSRESOL, Uint8Array.of(6)],
-    ]);
-  });
+  const description = new Uint8Array(8);
+  new DataView(description.buffer).setUint16(0, LINKTYPE_RAW, true);
   return concatenate([
     block(SECTION_HEADER, section, [[SHB_USERAPPL, new TextEncoder().encode(application)]]),
-    ...interfaces,
+    // 6: timestamps count microseconds. The snap length of 0 is "no limit".
+    block(INTERFACE_DESCRIPTION, description, [
+      [IF_NAME, new TextEncoder().encode(INTERFACE_NAME)],
+      [IF_TSRESOL, Uint8Array.of(6)],
+    ]),
   ]);
 }
 
-/** What an interface saw in all: `received` packets, of which `dropped` are not in the file. */
-export function interfaceStatistics(index: number, timeUs: number, received: number, dropped: number): Uint8Array {
+/** What there was in all: `received` packets, of which `dropped` are not in the file. */
+export function interfaceStatistics(timeUs: number, received: number, dropped: number): Uint8Array {
   const body = new Uint8Array(12);
   const view = new DataView(body.buffer);
-  view.setUint32(0, index, true);
+  view.setUint32(0, INTERFACE_INDEX, true);
   writeTime(view, 4, timeUs);
   return block(INTERFACE_STATISTICS, body, [
     [ISB_IFRECV, u64(received)],
@@ -72,7 +74,7 @@ export function interfaceStatistics(index: number, timeUs: number, received: num
 export function writePacketBlock(
   view: DataView,
   at: number,
-  interfaceIndex: number,
+  direction: typeof SENT | typeof ANSWERED,
   timeUs: number,
   presentBytes: number,
   wireBytes: number,
@@ -81,7 +83,7 @@ export function writePacketBlock(
   const totalBytes = PACKET_BLOCK_BYTES + paddedBytes;
   view.setUint32(at, ENHANCED_PACKET, true);
   view.setUint32(at + 4, totalBytes, true);
-  view.setUint32(at + 8, interfaceIndex, true);
+  view.setUint32(at + 8, INTERFACE_INDEX, true);
   writeTime(view, at + 12, timeUs);
   view.setUint32(at + 20, presentBytes, true);
   view.setUint32(at + 24, wireBytes, true);
@@ -89,7 +91,7 @@ export function writePacketBlock(
   if (paddedBytes > 0) view.setUint32(end - 4, 0, true);
   view.setUint16(end, EPB_FLAGS, true);
   view.setUint16(end + 2, 4, true);
-  view.setUint32(end + 4, interfaceIndex === SENT ? FLAG_OUTBOUND : FLAG_INBOUND, true);
+  view.setUint32(end + 4, direction === SENT ? FLAG_OUTBOUND : FLAG_INBOUND, true);
   view.setUint32(end + 8, OPTION_END, true);
   view.setUint32(end + 12, totalBytes, true);
   return at + 28;

@@ -1,6 +1,6 @@
 /**
- * `--record`: what was sent to targets and what they answered, as a pcapng file with the interfaces «sent» and
- * «answered». Packets are copied into chunks of whole blocks; one chunk at a time is written, without blocking. When the
+ * `--record`: what was sent to targets and what they answered, as a pcapng file whose packets are flagged outbound
+ * (sent) and inbound (answered). Packets are copied into chunks of whole blocks; one chunk at a time is written, without blocking. When the
  * disk is slower than the traffic, packets are left out and counted; when it fails or is full, the recording ends with
  * its last whole chunk. The copying goes on in either case.
  */
@@ -62,7 +62,7 @@ interface Chunk {
 }
 
 export class PcapngRecorder {
-  /** Packets seen, and those of them that are not in the file, by interface number. */
+  /** Packets seen, and those of them that are not in the file, by direction. */
   readonly #seen: [number, number] = [0, 0];
   readonly #left: [number, number] = [0, 0];
   readonly #options: PcapngRecorderOptions;
@@ -176,7 +176,7 @@ export class PcapngRecorder {
     }
   }
 
-  /** Writes what waits and the statistics of both interfaces, and closes the file. Never rejects. */
+  /** Writes what waits and the statistics, and closes the file. Never rejects. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -184,11 +184,10 @@ export class PcapngRecorder {
     this.#seal();
     await this.#writing;
     if (this.#stopReason === undefined) {
-      const timeUs = nowUs();
-      const end = [SENT, ANSWERED].map((index) =>
-        interfaceStatistics(index, timeUs, this.#seen[index as 0 | 1], this.#left[index as 0 | 1]),
+      const seen = this.#seen[SENT] + this.#seen[ANSWERED];
+      await this.#writeWhole(interfaceStatistics(nowUs(), seen, this.packetsDropped)).catch((error: Error) =>
+        this.#stop(error),
       );
-      await this.#writeWhole(Buffer.concat(end)).catch((error: Error) => this.#stop(error));
     }
     await new Promise<void>((resolve) => close(this.#file, () => resolve()));
   }
