@@ -6,8 +6,10 @@
  *     HEADERS frame ◄── buffer of the flow's connection ◄── flow known? ◄── header ◄── NFQUEUE (dropped) ◄───────────┘
  *
  * Everything happens on one thread and synchronously. Bytes stay where the channel and the queue put them; what one frame brought
- * goes to the kernel in one call, what one turn of the queue brought goes to each copy in one frame. Nothing here throws
- * for what is in a frame or a packet: it is a counter, and where the copy can do something about it, an event.
+ * goes to the kernel in few calls, what one turn of the queue brought goes to each copy in one frame. The target answers within the
+ * call that injects, so after every piece of packets the queue is drained and its headers leave: a burst cannot fill the queue by
+ * itself, and neither direction waits for the other. Nothing here throws for what is in a frame or a packet: it is a counter, and
+ * where the copy can do something about it, an event.
  */
 import {
   ACK,
@@ -49,7 +51,8 @@ import type { TargetGate } from './targets/target-gate.js';
 
 /** Reads of the queue in one turn of the loop, so that frames get theirs; the kernel wakes us for the rest. */
 const READS_PER_TURN_MAX = 32;
-const INJECTION_PACKETS_MAX = 4096;
+/** Packets of one call to the kernel, and of all calls until the queue is looked at again: what one sendmmsg of native code takes. */
+export const PIECE_PACKETS = 256;
 const NONE = -1;
 
 export interface PipelineOptions {
@@ -74,13 +77,15 @@ export class Pipeline {
   readonly #links: CopyLinks;
   readonly #parked: ParkedResponses;
   readonly #resets: ResetWriter;
-  readonly #batch = new InjectionBatch(INJECTION_PACKETS_MAX);
+  readonly #batch = new InjectionBatch(PIECE_PACKETS);
   readonly #header = new PacketHeader();
   readonly #tcpOptions = new TcpOptions();
   readonly #waiting: CopyLink[] = [];
   /** Before it, responses of unknown flows are not reset: their copies may be on their way back. */
   #quietUntilMs: number;
   #resetBudget = 0;
+  /** Packets that were injected since the queue was drained. */
+  #injectedSinceDrain = 0;
 
   constructor(options: PipelineOptions) {
     const { limits, seed, nowMs } = options;
@@ -115,8 +120,8 @@ export class Pipeline {
       const sessionId = readU32(bytes, at);
       if (kind === RECORD_RELEASE) this.#release(link, sessionId);
       else if (this.#admits(link, bytes, packetAt, packetBytes, sessionId, kind, nowMs) && !isRegister) {
-        if (this.#batch.isFull) this.#inject();
         this.#batch.add(packetAt, packetBytes);
+        if (this.#batch.isFull) this.#inject();
       }
       at = next;
     }
@@ -124,7 +129,7 @@ export class Pipeline {
     this.#flushWaiting();
   }
 
-  /** Hands the packets that passed to the kernel. Their responses come by the queue, later. */
+  /** Hands the packets that passed to the kernel. Their responses come by the queue: during the call, and later. */
   #inject(): void {
     const batch = this.#batch;
     if (batch.count === 0) return;
@@ -132,7 +137,9 @@ export class Pipeline {
     this.#counters.packetsInjected += sent;
     this.#counters.packetsFailed += batch.count - sent;
     this.#options.recorder?.recordPackets('sent', batch);
+    this.#injectedSinceDrain += batch.count;
     batch.reset(batch.bytes);
+    if (this.#injectedSinceDrain >= PIECE_PACKETS) this.drain();
   }
 
   /** Whether a record's packet may go to the target; what it says about its flow is taken over. */
@@ -211,6 +218,7 @@ export class Pipeline {
   drain(): void {
     const { source, recorder, nowMs } = this.#options;
     const now = nowMs();
+    this.#injectedSinceDrain = 0;
     for (let reads = 0; reads < READS_PER_TURN_MAX && source.read(); reads += 1) {
       recorder?.recordPackets('answered', source);
       for (let index = 0; index < source.count; index += 1) this.#respond(source, index * PACKET_ENTRY_FIELDS, now);

@@ -15,6 +15,7 @@ import {
   SYN,
 } from '@trafficcopy/core';
 import fc from 'fast-check';
+import { PIECE_PACKETS } from '../src/pipeline.js';
 import { craftPacket } from './kit/crafted-packet.js';
 import { PipelineRig, TEMPLATE } from './kit/pipeline-rig.js';
 
@@ -111,6 +112,35 @@ describe('packets of a copy', () => {
     assert.equal(rig.counters.recordsRefused.flowTableFull, 1);
     assert.equal(rig.pipeline.flows.size, 2);
   });
+
+  for (const [what, perFrame] of [
+    ['a large frame', 1001],
+    ['many small frames of one turn', 10],
+  ] as const) {
+    it(`${what}: the queue is drained and its headers leave after each piece of packets`, () => {
+      const rig = new PipelineRig();
+      const { link, connection } = rig.connect();
+      const ack = rig.answer({ flags: ACK, seq: 501, ack: 1006 });
+      const sizes: number[] = [];
+      const returnedBefore: number[] = [];
+      rig.sender.onSend = (packets) => {
+        sizes.push(packets);
+        returnedBefore.push(connection.responses.length);
+        // The target answers each packet within the call that injects it.
+        rig.source.put(...new Array<Uint8Array>(packets).fill(ack));
+      };
+      rig.burst(link, 1, 1000, perFrame);
+      assert.equal(rig.sender.packets.length, 1001);
+      assert.ok(sizes.every((packets) => packets <= PIECE_PACKETS));
+      let injected = 0;
+      for (const [index, packets] of sizes.entries()) {
+        assert.ok(injected - returnedBefore[index]! < 2 * PIECE_PACKETS, 'responses do not pile up');
+        injected += packets;
+      }
+      assert.ok(connection.frames >= Math.floor(1001 / PIECE_PACKETS));
+      assert.equal(connection.flushes, connection.frames);
+    });
+  }
 
   it('one frame goes to the kernel in one call', () => {
     const rig = new PipelineRig();

@@ -63,7 +63,10 @@ export class CopyLink {
     this.#count += 1;
   }
 
-  /** intercept --response headers--> copy. Returns how many records the connection's queue did not take. */
+  /**
+   * intercept --response headers--> copy, at once: a long burst of packets may still be under way in this turn of the loop.
+   * Returns how many records the connection's queue did not take.
+   */
   flush(): number {
     const count = this.#count;
     if (count === 0) return 0;
@@ -71,6 +74,8 @@ export class CopyLink {
     if (!this.isUp) return count;
     writeHeadersPrefix(this.buffer, 0, RESPONSE_RECORD_BYTES, count);
     const frame = this.buffer.subarray(0, HEADERS_PREFIX_BYTES + count * RESPONSE_RECORD_BYTES);
-    return this.connection.send(FRAME.HEADERS, frame) ? 0 : count;
+    if (!this.connection.send(FRAME.HEADERS, frame)) return count;
+    this.connection.flush();
+    return 0;
   }
 }

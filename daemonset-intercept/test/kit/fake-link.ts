@@ -22,6 +22,8 @@ export class FakeConnection implements ChannelConnection {
   };
   readonly responses: ResponseView[] = [];
   frames = 0;
+  /** How often what is queued was to be written at once. */
+  flushes = 0;
   /** Takes no more frames. */
   isFull = false;
 
@@ -43,7 +45,10 @@ export class FakeConnection implements ChannelConnection {
     return true;
   }
 
-  flush(): void {}
+  flush(): void {
+    this.flushes += 1;
+  }
+
   pause(): void {}
   resume(): void {}
   close(): void {}

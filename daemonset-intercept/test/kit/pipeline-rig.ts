@@ -1,10 +1,12 @@
 import {
+  ACK,
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
   ENTRY_WIRE_BYTES,
   PACKET_ENTRY_FIELDS,
   type PacketBatch,
   RECORD_OPEN,
+  RECORD_PACKET,
   ReplayBatch,
   SYN,
 } from '@trafficcopy/core';
@@ -35,9 +37,12 @@ export const TEMPLATE: PacketTemplate = {
 export class FakeSender implements PacketSender {
   readonly packets: Uint8Array[] = [];
   calls = 0;
+  /** Sees the size of each batch before the call returns, as the target does. */
+  onSend: (packets: number) => void = () => {};
 
   send(batch: PacketBatch): number {
     this.calls += 1;
+    this.onSend(batch.count);
     for (let index = 0; index < batch.count; index += 1) {
       const entry = index * PACKET_ENTRY_FIELDS;
       const offset = batch.entries[entry + ENTRY_OFFSET]!;
@@ -130,12 +135,25 @@ export class PipelineRig {
     this.pipeline.packets(link, batch.bytes, batch.headroomBytes, batch.length - batch.headroomBytes, isRegister);
   }
 
-  open(link: CopyLink, sessionId: number, changes: Partial<PacketTemplate> = {}): void {
-    this.record(link, sessionId, RECORD_OPEN, craftPacket({ ...TEMPLATE, ...changes }));
+  /** copy --records--> intercept: the SYN of a session and `count` packets of it, in frames of `perFrame` records. */
+  burst(link: CopyLink, sessionId: number, count: number, perFrame: number): void {
+    const batch = new ReplayBatch((count + 1) * 64, count + 1);
+    const offsets: number[] = [];
+    for (let index = 0; index <= count; index += 1) {
+      if (index % perFrame === 0) offsets.push(batch.length);
+      const changes = index === 0 ? {} : { flags: ACK, seq: 1001, ack: 1, payload: 'hello' };
+      const packet = craftPacket({ ...TEMPLATE, ...changes });
+      const kind = index === 0 ? RECORD_OPEN : RECORD_PACKET;
+      batch.bytes.set(packet, batch.append(sessionId, kind, packet.length));
+    }
+    for (const [index, offset] of offsets.entries()) {
+      const end = offsets[index + 1] ?? batch.length;
+      this.pipeline.packets(link, batch.bytes, offset, end - offset, false);
+    }
   }
 
-  /** target --response--> intercept */
-  respond(changes: Partial<PacketTemplate>): void {
+  /** What the target says to the client of the template. */
+  answer(changes: Partial<PacketTemplate>): Uint8Array {
     const { source, destination, sourcePort, destinationPort } = TEMPLATE;
     const reverse = {
       source: destination,
@@ -143,7 +161,16 @@ export class PipelineRig {
       sourcePort: destinationPort,
       destinationPort: sourcePort,
     };
-    this.source.put(craftPacket({ ...TEMPLATE, ...reverse, ...changes }));
+    return craftPacket({ ...TEMPLATE, ...reverse, ...changes });
+  }
+
+  open(link: CopyLink, sessionId: number, changes: Partial<PacketTemplate> = {}): void {
+    this.record(link, sessionId, RECORD_OPEN, craftPacket({ ...TEMPLATE, ...changes }));
+  }
+
+  /** target --response--> intercept */
+  respond(changes: Partial<PacketTemplate>): void {
+    this.source.put(this.answer(changes));
     this.pipeline.drain();
   }
 
