@@ -7,8 +7,13 @@
 import type { Duplex } from 'node:stream';
 import { FRAME_HEADER_BYTES, type FrameType, writeFrameHeader } from '@trafficcopy/core';
 
-/** Octets of one chunk, and so of the largest write: four TLS records of the largest size. */
+/** Octets of one chunk: four TLS records of the largest size. */
 export const SEND_CHUNK_BYTES = 64 * 1024;
+/**
+ * Chunks of the largest write, 256 KiB. A TLS socket says that a write is done only in the next turn of the loop, and a turn of a busy
+ * process takes a while: what one write cannot carry waits for that.
+ */
+const WRITE_CHUNKS_MAX = 4;
 /** Chunks that all queues together keep for later: 2 MiB. */
 const FREE_CHUNKS_MAX = 32;
 /** Octets that frames of the protocol itself (PING, GOAWAY, …) may use beyond the limit, so that a full queue cannot silence them. */
@@ -83,9 +88,19 @@ export class SendQueue {
   flush(): void {
     const head = this.#chunks[0];
     if (this.#writingBytes > 0 || this.#isDestroyed || head === undefined) return;
-    const end = this.#chunks.length === 1 ? this.#tailEnd : SEND_CHUNK_BYTES;
-    this.#writingBytes = end - this.#headStart;
-    this.#socket.write(head.subarray(this.#headStart, end), this.#onWritten);
+    const count = Math.min(this.#chunks.length, WRITE_CHUNKS_MAX);
+    const last = count - 1;
+    const end = count === this.#chunks.length ? this.#tailEnd : SEND_CHUNK_BYTES;
+    this.#writingBytes = last * SEND_CHUNK_BYTES + end - this.#headStart;
+    if (last === 0) {
+      this.#socket.write(head.subarray(this.#headStart, end), this.#onWritten);
+      return;
+    }
+    this.#socket.cork();
+    this.#socket.write(head.subarray(this.#headStart));
+    for (let index = 1; index < last; index += 1) this.#socket.write(this.#chunks[index]);
+    this.#socket.write(this.#chunks[last]!.subarray(0, end), this.#onWritten);
+    this.#socket.uncork();
   }
 
   /** Takes no more frames, and ends the socket when the last octet is written. */
@@ -110,12 +125,10 @@ export class SendQueue {
     this.#queuedBytes -= writtenBytes;
     this.bytesSent += writtenBytes;
     this.#headStart += writtenBytes;
+    for (; this.#headStart >= SEND_CHUNK_BYTES; this.#headStart -= SEND_CHUNK_BYTES) this.#releaseHead();
     if (this.#queuedBytes === 0) {
       this.#headStart = 0;
       this.#tailEnd = 0;
-      this.#releaseHead();
-    } else if (this.#headStart === SEND_CHUNK_BYTES) {
-      this.#headStart = 0;
       this.#releaseHead();
     }
     if (this.#isRefusing && this.#queuedBytes * 2 <= this.#bytesMax) {

@@ -35,6 +35,16 @@ export const LIVENESS_INTERVAL_MS = 5000;
 export const LIVENESS_INTERVALS_MAX = 3;
 /** How long the last frames may take to leave before the socket is destroyed. */
 const FAREWELL_MS = 2000;
+/**
+ * Frames of a batch hold so much, and more only where one record does: the peer works on whole frames, and is to begin with the first
+ * while the others are on their way.
+ */
+const BATCH_FRAME_BYTES = 64 * 1024;
+/**
+ * Octets that are read in one turn of the loop, about; then whatever else waits gets its turn, such as responses. A socket that
+ * always has more would otherwise be read 32 times in a row.
+ */
+const TURN_BYTES = 256 * 1024;
 /** The largest PING that is answered. */
 const PING_BYTES_MAX = 64;
 
@@ -62,6 +72,12 @@ export class SocketConnection implements ChannelConnection {
   readonly #queue: SendQueue;
   readonly #handlers: SocketConnectionHandlers;
   readonly #livenessIntervalMs: number;
+  readonly #nextTurn = (): void => {
+    const wasLong = this.#turnBytes >= TURN_BYTES;
+    this.#turnBytes = 0;
+    this.#isTurnWatched = false;
+    if (wasLong && !this.#isPaused) this.#socket.resume();
+  };
   #peer: Hello | undefined;
   #identity: PeerIdentity | undefined;
   #phase: 'handshaking' | 'open' | 'ending' | 'closed' = 'handshaking';
@@ -71,6 +87,9 @@ export class SocketConnection implements ChannelConnection {
   #farewellTimer: NodeJS.Timeout | undefined;
   #silentIntervals = 0;
   #isPaused = false;
+  /** Octets read since the last look at {@link TURN_BYTES}. */
+  #turnBytes = 0;
+  #isTurnWatched = false;
   #framesReceived = 0;
   #bytesReceived = 0;
 
@@ -162,7 +181,7 @@ export class SocketConnection implements ChannelConnection {
   sendBatch(type: FrameType, batch: ReplayBatch): boolean {
     const { bytes, length, headroomBytes } = batch;
     if (length === headroomBytes) return true;
-    if (length - headroomBytes <= FRAME_PAYLOAD_BYTES_MAX) {
+    if (length - headroomBytes <= BATCH_FRAME_BYTES) {
       return this.#queue.push(type, bytes, headroomBytes, length, false);
     }
     let isTaken = true;
@@ -170,7 +189,7 @@ export class SocketConnection implements ChannelConnection {
     let end = start;
     while (start < length) {
       const next = end < length ? end + REPLAY_RECORD_HEADER_BYTES + ((readU16(bytes, end + 4) + 3) & ~3) : length + 1;
-      if (next - start > FRAME_PAYLOAD_BYTES_MAX || next > length) {
+      if (end > start && (next - start > BATCH_FRAME_BYTES || next > length)) {
         isTaken = this.#queue.push(type, bytes, start, end, false) && isTaken;
         start = end;
       }
@@ -195,7 +214,7 @@ export class SocketConnection implements ChannelConnection {
 
   resume(): void {
     this.#isPaused = false;
-    this.#socket.resume();
+    if (this.#turnBytes < TURN_BYTES) this.#socket.resume();
   }
 
   close(reason: string): void {
@@ -243,8 +262,20 @@ export class SocketConnection implements ChannelConnection {
     // While ending the socket is read on, so that the kernel does not answer the peer's last octets with a reset that would
     // take our last frame away from it.
     if (this.#phase === 'ending' || this.#phase === 'closed') return;
+    this.#boundTurn(length);
     if (this.#decoder.push(bytes, 0, length)) return;
     if (this.#decoder.oversizedBytes > 0) this.#oversized();
+  }
+
+  /** Short turns cost nothing: they are only looked at when half of the bound has come. */
+  #boundTurn(length: number): void {
+    this.#turnBytes += length;
+    if (this.#turnBytes < TURN_BYTES / 2) return;
+    if (!this.#isTurnWatched) {
+      this.#isTurnWatched = true;
+      setImmediate(this.#nextTurn);
+    }
+    if (this.#turnBytes >= TURN_BYTES) this.#socket.pause();
   }
 
   #oversized(): void {

@@ -96,7 +96,7 @@ test('a batch larger than a frame is split between records', async (t) => {
   assert.ok(seen.frames.length >= 3);
   let records = 0;
   for (const { payload } of seen.frames) {
-    assert.ok(payload.length <= FRAME_PAYLOAD_BYTES_MAX);
+    assert.ok(payload.length <= 64 * 1024, 'the peer can begin before all of it has come');
     let at = 0;
     while (at < payload.length) {
       assert.equal(payload.readUInt32BE(at), records, 'each frame begins with a record');
@@ -105,6 +105,48 @@ test('a batch larger than a frame is split between records', async (t) => {
     }
     assert.equal(at, payload.length, 'each frame ends with one');
   }
+});
+
+test('a record larger than a frame of a batch has a frame of its own', async (t) => {
+  const fixture = new ChannelFixture(t);
+  const { server, seen } = await fixture.serve({});
+  const { client } = fixture.connect({ port: server.port });
+  await until('up', () => client.connection !== undefined);
+  const batch = new ReplayBatch(1024 * 1024, 16);
+  for (const packetBytes of [65_535, 65_535, 40, 40, 65_535]) batch.append(1, RECORD_PACKET, packetBytes);
+  assert.ok(client.connection!.sendBatch(FRAME.PACKETS, batch));
+  await until('all frames are there', () => seen.frames.length === 4);
+  assert.deepEqual(
+    seen.frames.map(({ payload }) => payload.length),
+    [65_544, 65_544, 96, 65_544],
+  );
+});
+
+test('a peer that always has more to say is read a bounded number of octets in each turn of the loop', async (t) => {
+  const fixture = new ChannelFixture(t);
+  let totalBytes = 0;
+  let turnBytes = 0;
+  let longestTurnBytes = 0;
+  const { server } = await fixture.serve({
+    onFrame: (_connection, _type, _bytes, _offset, length) => {
+      totalBytes += length;
+      if (turnBytes === 0) {
+        setImmediate(() => {
+          longestTurnBytes = Math.max(longestTurnBytes, turnBytes);
+          turnBytes = 0;
+        });
+      }
+      turnBytes += length;
+    },
+  });
+  const { socket } = rawClient(server.port);
+  const frame = encodeFrame(FRAME.PACKETS, Buffer.alloc(1000));
+  const frames = 16_000;
+  socket.write(HELLO_FRAME);
+  socket.write(Buffer.concat(new Array<Uint8Array>(frames).fill(frame)));
+  await until('all octets are there', () => totalBytes === frames * 1000);
+  assert.ok(longestTurnBytes <= 512 * 1024, `${longestTurnBytes} octets in one turn`);
+  socket.destroy();
 });
 
 test('HELLO that comes octet by octet is understood', async (t) => {
