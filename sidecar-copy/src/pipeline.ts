@@ -32,7 +32,9 @@ export interface PipelineOptions {
 }
 
 /** Blocks taken from one source in a turn, so that responses and timers get theirs; the kernel wakes us for the rest. */
-const BLOCKS_PER_TURN_MAX = 16;
+const BLOCKS_PER_TURN_MAX = 4;
+/** Octets of a batch that go out between two blocks: the target works on them while the next block is read. */
+const PIECE_BYTES = 64 * 1024;
 /** Batches of one lane that may go out in a turn, when the engine has more than one holds. */
 const FLUSH_ROUNDS_MAX = 4;
 /** How often deadlines are looked at while one is near: none is served later than that. */
@@ -119,12 +121,13 @@ export class Pipeline {
     for (let lane = 0; lane < this.outlets.length; lane += 1) this.send(lane);
   }
 
-  /** Between two blocks: what a batch has no room for would have to be sent again. */
+  /** Between two blocks. What a batch has no room for would have to be sent again. */
   private flushFull(): void {
     for (let lane = 0; lane < this.outlets.length; lane += 1) {
       const output = this.engine.outputs[lane]!;
       const packetsMax = output.entries.length / PACKET_ENTRY_FIELDS;
-      if (output.length > output.bytes.length / 2 || output.count > packetsMax / 2) this.send(lane);
+      const bytesMax = Math.min(PIECE_BYTES, output.bytes.length / 2);
+      if (output.length > bytesMax || output.count > packetsMax / 2) this.send(lane);
     }
   }
 

@@ -141,10 +141,19 @@ test('what the frames of one read brought goes out once for each lane', async ()
 test('a batch that is half full goes out before the next block is read', () => {
   const calls: string[] = [];
   const { source, sinks } = walk(1, new EngineStandIn(calls, 1, 256, 100));
-  source.blocks = 12;
+  source.blocks = 4;
   source.onReadable();
-  assert.equal(sinks[0]!.packets.length, 12);
+  assert.equal(sinks[0]!.packets.length, 4);
   assert.ok(sinks[0]!.batches > 1);
+});
+
+test('a batch of which 64 KiB are there goes out before the next block is read', () => {
+  const engine = new EngineStandIn([], 1, 4 * 1024 * 1024, 4096);
+  engine.packetBytes = 40_000;
+  const { source, sinks } = walk(1, engine);
+  source.blocks = 4;
+  source.onReadable();
+  assert.equal(sinks[0]!.batches, 2);
 });
 
 test('one turn takes a bounded number of blocks', () => {

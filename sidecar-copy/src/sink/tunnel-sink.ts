@@ -25,6 +25,8 @@ export class TunnelSink implements PacketSink {
     } else if (channel.sendBatch(type, batch)) {
       counters.packets += batch.count;
       counters.bytes += batch.length - batch.headroomBytes;
+      // More may be made before this turn of the loop ends.
+      channel.flush();
     } else {
       counters.packetsRefused += batch.count;
     }

@@ -68,13 +68,18 @@ function batchOf(...records: [number, number, number][]): ReplayBatch {
 }
 
 describe('tunnel', () => {
-  test('a batch goes into the channel as it stands', () => {
+  test('a batch goes into the channel as it stands, and leaves at once', () => {
     const journal = new Journal();
     const sink = new TunnelSink();
     sink.useChannel(journal);
     sink.send(batchOf([1, RECORD_OPEN, 41], [1, RECORD_PACKET, 60], [2, RECORD_RELEASE, 0]));
     sink.register(batchOf([3, RECORD_OPEN, 40]));
-    assert.deepEqual(journal.lines, ['PACKETS 1:open(41)1 1:packet(60)1 2:release(0)', 'REGISTER 3:open(40)3']);
+    assert.deepEqual(journal.lines, [
+      'PACKETS 1:open(41)1 1:packet(60)1 2:release(0)',
+      'flush',
+      'REGISTER 3:open(40)3',
+      'flush',
+    ]);
     assert.equal(sink.counters.packets, 3);
   });
 
