@@ -4,8 +4,9 @@
  * `kill -9`; the next start reads it, and the last intercept that leaves restores from it. It does not outlive a reboot,
  * as the kernel's settings don't either (`bootId`).
  */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeStateDirectory } from '@trafficcopy/runtime';
 import type { IptablesKind } from './iptables.js';
 import { RulesError } from './rules-error.js';
 
@@ -59,7 +60,7 @@ export class Journal {
 
   /** Runs `work` while no other intercept with this state directory changes or reads the same namespace. */
   async locked<T>(work: () => Promise<T>): Promise<T> {
-    await this.#attempt('make', this.#directory, () => mkdir(this.#directory, { recursive: true, mode: 0o700 }));
+    await makeStateDirectory(this.#directory);
     await this.#lock();
     try {
       return await work();

@@ -64,7 +64,7 @@ export async function obtainCredentials(
     if (isValid) return stored;
     const where = socketText(options.host, options.port);
     const what = stored === undefined ? 'there is no certificate for it' : 'the certificate for it has ended';
-    const advice = `take a token from its output and give it with --join (stored in ${store.file})`;
+    const advice = `take a token from its output and give it with --join (looked for in ${store.file})`;
     throw new ChannelError('ERR_CHANNEL_TOKEN', `cannot connect to ${where}: ${what}; ${advice}`);
   }
   const pin = parseJoinToken(token).pin;

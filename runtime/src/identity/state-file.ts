@@ -3,7 +3,7 @@
  * and moved there.
  */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { StateError } from './state-error.js';
 
@@ -13,9 +13,34 @@ const STATE_FILE_BYTES_MAX = 256 * 1024;
 /** Makes the directory and its parents, 0700 where they are new. @throws {StateError} ERR_STATE_DIRECTORY */
 export async function makeStateDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeWithParents(path.resolve(directory));
   } catch (error) {
     throw stateError('ERR_STATE_DIRECTORY', 'make the state directory', directory, error);
+  }
+}
+
+/** As `mkdir` with `recursive`, which tries for ever below /proc: the kernel says ENOENT there although the parent exists. */
+async function makeWithParents(directory: string): Promise<void> {
+  const error = await makeDirectory(directory);
+  if (error === undefined) return;
+  const parent = path.dirname(directory);
+  if (error.code !== 'ENOENT' || parent === directory) throw error;
+  await makeWithParents(parent);
+  const errorWithParent = await makeDirectory(directory);
+  if (errorWithParent !== undefined) throw errorWithParent;
+}
+
+/** Undefined when the directory is there now. */
+async function makeDirectory(directory: string): Promise<NodeJS.ErrnoException | undefined> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+    return undefined;
+  } catch (error) {
+    const isThere = await stat(directory).then(
+      (status) => status.isDirectory(),
+      () => false,
+    );
+    return isThere ? undefined : (error as NodeJS.ErrnoException);
   }
 }
 

@@ -98,6 +98,15 @@ test('a state directory that cannot be made is named with the reason and the fla
   });
 });
 
+test('a state directory below /proc, where the kernel makes none, is named too', async () => {
+  for (const directory of ['/proc/trafficcopy', '/proc/trafficcopy/state']) {
+    await assert.rejects(Authority.open({ ...OPTIONS, directory }), {
+      code: 'ERR_STATE_DIRECTORY',
+      message: /cannot make the state directory \/proc\/trafficcopy.*ENOENT.*--state/,
+    });
+  }
+});
+
 test('a state directory that belongs to others is refused by the system with EACCES and advice', async (t) => {
   const directory = await directoryOf(t);
   await chmod(directory, 0);
