@@ -91,6 +91,12 @@ class InterceptProgram {
       const metricsServer = await this.#serveMetrics(() => intercept);
       closers.push(() => metricsServer?.close());
       intercept = await Intercept.open({ config, logger, recorder });
+      try {
+        recorder?.start();
+      } catch (error) {
+        await intercept.close();
+        throw error;
+      }
       return await this.#serve(intercept, stopRequest, summaryFile);
     } finally {
       for (const close of closers.reverse()) await close();

@@ -120,7 +120,7 @@ class CopyProgram {
   async run(): Promise<number> {
     let timer: NodeJS.Timeout | undefined;
     try {
-      await this.serveMetrics();
+      await this.makeReady();
       endFirstWhenMemoryIsShort();
       if (this.config.insecure) this.log.logger.warn('--insecure: the channel to intercept is plain TCP');
       this.copy.start();
@@ -144,19 +144,25 @@ class CopyProgram {
     process.exit(1);
   }
 
-  private async serveMetrics(): Promise<void> {
-    const address = this.config.metrics;
-    if (address === undefined) return;
-    const { registry } = copyMetrics(() => this.copy.figures());
-    const server = new MetricsServer({ address, registry, readiness: () => this.copy.unreadyReason() });
+  /** The last that can fail. An earlier recording is emptied only behind all of it. */
+  private async makeReady(): Promise<void> {
     try {
-      await server.listen();
+      this.metricsServer = await this.serveMetrics();
+      this.recorder?.start();
     } catch (error) {
       await this.copy.close();
       await this.recorder?.close();
       throw error;
     }
-    this.metricsServer = server;
+  }
+
+  private async serveMetrics(): Promise<MetricsServer | undefined> {
+    const address = this.config.metrics;
+    if (address === undefined) return undefined;
+    const { registry } = copyMetrics(() => this.copy.figures());
+    const server = new MetricsServer({ address, registry, readiness: () => this.copy.unreadyReason() });
+    await server.listen();
+    return server;
   }
 
   private tick(): void {

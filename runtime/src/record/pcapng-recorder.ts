@@ -4,7 +4,18 @@
  * disk is slower than the traffic, packets are left out and counted; when it fails or is full, the recording ends with
  * its last whole chunk. The copying goes on in either case.
  */
-import { close, closeSync, ftruncate, openSync, write, writeSync } from 'node:fs';
+import {
+  close,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncate,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  write,
+  writeSync,
+} from 'node:fs';
 import {
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
@@ -67,6 +78,8 @@ export class PcapngRecorder {
   readonly #left: [number, number] = [0, 0];
   readonly #options: PcapngRecorderOptions;
   readonly #file: number;
+  /** It was not there before. */
+  readonly #isNew: boolean;
   readonly #chunksMax: number;
   readonly #flows = new Map<number, ResponseFlow>();
   readonly #header = new PacketHeader();
@@ -79,28 +92,39 @@ export class PcapngRecorder {
   #fileBytes = 0;
   #timeUs = 0;
   #stopReason: string | undefined;
+  #isStarted = false;
   #isClosed = false;
 
   /**
-   * Creates the file, readable by its owner only: it holds users' data.
+   * Opens the file; a new one is readable by its owner only: it holds users' data. One that is there stays as it is until
+   * {@link start}, so that a program that cannot start costs nobody an earlier recording.
    * @throws StartError ERR_START_RECORD_FILE when that is not possible.
    */
   constructor(options: PcapngRecorderOptions) {
     this.#options = options;
     this.#chunksMax = Math.max(2, Math.floor((options.queueBytesMax ?? QUEUE_BYTES_MAX_DEFAULT) / CHUNK_BYTES));
     try {
-      this.#file = openSync(options.path, 'w', 0o600);
+      [this.#file, this.#isNew] = openForWriting(options.path);
     } catch (error) {
       throw startError(options.path, error as Error);
     }
+  }
+
+  /**
+   * Empties the file and begins the recording; what comes before is not recorded. Call it when nothing else can fail.
+   * @throws StartError ERR_START_RECORD_FILE when the file cannot be written.
+   */
+  start(): void {
+    const start = fileStart(`trafficcopy ${VERSION}`);
     try {
-      const start = fileStart(`trafficcopy ${VERSION}`);
+      // Pipes and devices have nothing that could be cut.
+      if (fstatSync(this.#file).isFile()) ftruncateSync(this.#file, 0);
       this.#fileBytes = writeSync(this.#file, start);
       if (this.#fileBytes < start.length) throw new Error('the disk is full');
     } catch (error) {
-      closeSync(this.#file);
-      throw startError(options.path, error as Error);
+      throw startError(this.#options.path, error as Error);
     }
+    this.#isStarted = true;
   }
 
   /** Packets that are in the file or on their way into it. */
@@ -180,10 +204,11 @@ export class PcapngRecorder {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    if (!this.#isStarted && this.#isNew) rmSync(this.#options.path, { force: true });
     clearTimeout(this.#flushTimer);
     this.#seal();
     await this.#writing;
-    if (this.#stopReason === undefined) {
+    if (this.#isStarted && this.#stopReason === undefined) {
       const seen = this.#seen[SENT] + this.#seen[ANSWERED];
       await this.#writeWhole(interfaceStatistics(nowUs(), seen, this.packetsDropped)).catch((error: Error) =>
         this.#stop(error),
@@ -222,7 +247,7 @@ export class PcapngRecorder {
   }
 
   #chunkWithRoom(blockBytes: number): Chunk | undefined {
-    if (this.#isClosed || this.#stopReason !== undefined) return undefined;
+    if (!this.#isStarted || this.#isClosed || this.#stopReason !== undefined) return undefined;
     if (this.#filling !== undefined && this.#filling.length + blockBytes > CHUNK_BYTES) this.#seal();
     if (this.#filling === undefined) {
       if (this.#waiting.length >= this.#chunksMax) return undefined;
@@ -290,6 +315,12 @@ export class PcapngRecorder {
 /** Lanes number sessions for themselves. */
 function flowKey(lane: number, sessionId: number): number {
   return lane * 2 ** 32 + sessionId;
+}
+
+/** Without emptying it; and whether it is new. */
+function openForWriting(path: string): [file: number, isNew: boolean] {
+  const isNew = !existsSync(path);
+  return [openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600), isNew];
 }
 
 function newChunk(): Chunk {

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -147,6 +158,7 @@ describe('a recording', () => {
   it('of a copy holds what was sent with right checksums, and headers for what was answered', async () => {
     const path = join(directory, 'copy.pcapng');
     const recorder = new PcapngRecorder({ path, onStop: assert.fail });
+    recorder.start();
     recorder.recordReplay(0, replay([7, RECORD_OPEN, SYN_SEGMENT], [7, RECORD_PACKET, REQUEST]));
     recorder.recordResponses(0, responses(synAck(7), data(7, 4321)));
     await recorder.close();
@@ -192,6 +204,7 @@ describe('a recording', () => {
   it('is readable by tcpdump, whose libpcap refuses a second interface of raw IP packets', async () => {
     const path = join(directory, 'tcpdump.pcapng');
     const recorder = new PcapngRecorder({ path, onStop: assert.fail });
+    recorder.start();
     recorder.recordReplay(0, replay([7, RECORD_OPEN, SYN_SEGMENT]));
     recorder.recordReplay(0, replay([8, RECORD_OPEN, { ...SYN_SEGMENT, source: 'fd00::1', destination: 'fd00::2' }]));
     recorder.recordResponses(0, responses(synAck(7), data(7, 4321)));
@@ -203,6 +216,7 @@ describe('a recording', () => {
   it('of IPv6 has the same', async () => {
     const path = join(directory, 'ipv6.pcapng');
     const recorder = new PcapngRecorder({ path, onStop: assert.fail });
+    recorder.start();
     const syn = { ...SYN_SEGMENT, source: 'fd00::1', destination: 'fd00::2' };
     recorder.recordReplay(0, replay([7, RECORD_OPEN, syn]));
     recorder.recordResponses(0, responses(synAck(7)));
@@ -217,6 +231,7 @@ describe('a recording', () => {
   it('tells sessions of different lanes apart, and leaves out and counts answers of flows that it does not know', async () => {
     const path = join(directory, 'lanes.pcapng');
     const recorder = new PcapngRecorder({ path, onStop: assert.fail });
+    recorder.start();
     recorder.recordReplay(0, replay([1, RECORD_OPEN, SYN_SEGMENT]));
     recorder.recordReplay(1, replay([1, RECORD_OPEN, { ...SYN_SEGMENT, destination: '10.9.0.3' }]));
     recorder.recordResponses(1, responses(data(1, 10)));
@@ -238,6 +253,7 @@ describe('a recording', () => {
   it('of intercept holds packets as they stand, cut ones with their true length', async () => {
     const path = join(directory, 'intercept.pcapng');
     const recorder = new PcapngRecorder({ path, onStop: assert.fail });
+    recorder.start();
     const bytes = packet(REQUEST);
     const entries = new Uint32Array(2 * PACKET_ENTRY_FIELDS);
     entries.set([0, bytes.length, bytes.length, 0]);
@@ -255,6 +271,7 @@ describe('a recording', () => {
   it('is a whole pcapng file for capinfos, with the direction of each packet', async () => {
     const path = join(directory, 'many.pcapng');
     const recorder = new PcapngRecorder({ path, onStop: assert.fail });
+    recorder.start();
     recorder.recordReplay(0, replay([7, RECORD_OPEN, SYN_SEGMENT]));
     for (let count = 0; count < 100; count += 1) {
       recorder.recordReplay(0, replay(...Array.from({ length: 100 }, () => [7, RECORD_PACKET, REQUEST] as const)));
@@ -274,6 +291,7 @@ describe('a recording', () => {
   it('can be followed while it runs: what is recorded is in the file soon', async () => {
     const path = join(directory, 'live.pcapng');
     const recorder = new PcapngRecorder({ path, onStop: assert.fail });
+    recorder.start();
     const before = statSync(path).size;
     recorder.recordReplay(0, replay([7, RECORD_OPEN, SYN_SEGMENT]));
     for (let tries = 0; statSync(path).size === before; tries += 1) {
@@ -287,6 +305,7 @@ describe('a recording', () => {
   it('leaves packets out and counts them when the disk does not keep up', async () => {
     const path = join(directory, 'slow.pcapng');
     const recorder = new PcapngRecorder({ path, queueBytesMax: 512 * 1024, onStop: assert.fail });
+    recorder.start();
     const big = replay([7, RECORD_PACKET, { ...REQUEST, payload: 'x'.repeat(60_000) }]);
     // All in one turn of the event loop: the disk cannot take anything meanwhile.
     for (let count = 0; count < 100; count += 1) recorder.recordReplay(0, big);
@@ -305,6 +324,7 @@ describe('a recording', () => {
       const path = join(mount, 'full.pcapng');
       const messages: string[] = [];
       const recorder = new PcapngRecorder({ path, onStop: (message) => messages.push(message) });
+      recorder.start();
       const big = replay([7, RECORD_PACKET, { ...REQUEST, payload: 'x'.repeat(10_000) }]);
       for (let tries = 0; recorder.stopReason === undefined; tries += 1) {
         assert.ok(tries < 1000, 'the disk is never full');
@@ -336,7 +356,7 @@ describe('a recording', () => {
   it('that cannot be started is refused with what to do', () => {
     for (const path of [join(directory, 'missing', 'a.pcapng'), directory, '/dev/full']) {
       assert.throws(
-        () => new PcapngRecorder({ path, onStop: assert.fail }),
+        () => new PcapngRecorder({ path, onStop: assert.fail }).start(),
         (error: unknown) =>
           error instanceof StartError &&
           error.code === 'ERR_START_RECORD_FILE' &&
@@ -351,8 +371,22 @@ describe('a recording', () => {
     writeSync(file, 'x'.repeat(100_000));
     closeSync(file);
     const recorder = new PcapngRecorder({ path, onStop: assert.fail });
+    recorder.start();
     recorder.recordReplay(0, replay([7, RECORD_OPEN, SYN_SEGMENT]));
     await recorder.close();
     assert.equal(tshark(path, 'tcp.dstport').length, 1);
+  });
+
+  it('that is not started, because the program could not, leaves an earlier one whole and makes no new one', async () => {
+    const earlier = join(directory, 'earlier.pcapng');
+    const missing = join(directory, 'never.pcapng');
+    writeFileSync(earlier, 'an earlier recording');
+    for (const path of [earlier, missing]) {
+      const recorder = new PcapngRecorder({ path, onStop: assert.fail });
+      recorder.recordReplay(0, replay([7, RECORD_OPEN, SYN_SEGMENT]));
+      await recorder.close();
+    }
+    assert.equal(readFileSync(earlier, 'utf8'), 'an earlier recording');
+    assert.equal(existsSync(missing), false);
   });
 });
