@@ -42,6 +42,10 @@ export interface InterceptConfig extends ProgramConfig {
   readonly instance: string;
 }
 
+/** A pass list of tcpcopy names genuine clients of the target; here those need none, and the list can only do harm. */
+const PASS_NOTE =
+  '-x/--pass: copied connections of these addresses are answered to the real clients and fail; what is not copied is answered without it';
+
 /** Makes the configuration of a command line's values. Throws UsageError when they do not go together. */
 export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): InterceptConfig {
   if (values.newToken && values.insecure) {
@@ -66,7 +70,7 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
   } = values;
   const { queueLengthMax, queue, queueNumber, iptables } = values;
   return {
-    ...programConfig(values, []),
+    ...programConfig(values, pass.length > 0 ? [PASS_NOTE] : []),
     targets,
     pass,
     allowedSources,

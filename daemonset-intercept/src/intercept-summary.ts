@@ -19,8 +19,8 @@ export function interceptSummaryTable(figures: InterceptFigures): SummaryTable {
   const { counters, queue } = figures;
   const table = new SummaryTable();
   table.add('Packets to the target', [
-    { label: 'received from copies', value: counters.packetsReceived },
-    { label: 'injected', value: counters.packetsInjected },
+    { label: 'received by the channel', value: counters.packetsReceived },
+    { label: 'of them injected (Tunnel)', value: counters.packetsInjected },
     ...present({ label: 'refused by the kernel', value: counters.packetsFailed, note: errorsText(figures) }),
     ...Object.entries(counters.recordsRefused).flatMap(([reason, value]) =>
       present({ label: `refused: ${reason}`, value, note: REFUSAL_NOTES[reason] ?? '' }),

@@ -14,8 +14,8 @@ export const INTERCEPT_COMMAND: CommandSpecification<typeof INTERCEPT_FLAGS> = {
   refused: INTERCEPT_REFUSED,
   examples: [
     {
-      text: 'Serve copies for port 8080 of this host, and let the monitoring host be answered as always',
-      command: 'trafficcopy intercept --target 8080 -x 10.16.0.5',
+      text: 'Serve copies for port 8080 of this host and for no other port',
+      command: 'trafficcopy intercept --target 8080',
     },
     {
       text: 'Serve a target in a network namespace, with figures for Prometheus',

@@ -37,7 +37,7 @@ export const INTERCEPT_FLAGS = {
     long: 'pass',
     argument: 'IP,…',
     group: SERVE,
-    help: 'Let answers to these clients through, addresses or ranges; nothing of them is reported to a copy',
+    help: 'Let all answers to these addresses or ranges out, also those to copied connections, which then fail; hardly ever needed: what is not copied is answered as always',
     value: addressRangeValue,
     itemsMax: 256,
   },
@@ -177,7 +177,11 @@ export const INTERCEPT_REFUSED: readonly RefusedFlag[] = [
     hasArgument: true,
     advice: 'not needed: only responses of copied connections are taken; --target restricts them',
   },
-  { short: 'o', hasArgument: true, advice: 'use --target IP:PORT' },
+  {
+    short: 'o',
+    hasArgument: true,
+    advice: 'not needed: responses of copied connections are known; --target IP:PORT restricts what is served',
+  },
   { short: 'n', hasArgument: true, advice: 'not needed: response headers are combined as they come' },
   {
     short: 'D',

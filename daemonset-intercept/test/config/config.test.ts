@@ -39,7 +39,9 @@ describe('the configuration of intercept', () => {
   });
 
   it('the pass list has addresses and ranges', async () => {
-    const { pass } = await configure('-x 10.1.1.1,10.2.0.0/16 -x fd00::/64');
+    const { pass, notes } = await configure('-x 10.1.1.1,10.2.0.0/16 -x fd00::/64');
+    assert.match(notes.join(), /copied connections of these addresses are answered to the real clients/);
+    assert.deepEqual((await configure('')).notes, []);
     assert.deepEqual(
       pass.map(({ address, prefixBits }) => `${formatIpAddress(address)}/${prefixBits}`),
       ['10.1.1.1/32', '10.2.0.0/16', 'fd00::/64'],
