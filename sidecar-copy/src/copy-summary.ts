@@ -62,7 +62,9 @@ export function copySummaryTable(figures: CopyFigures): SummaryTable {
   table.add('Cost', [
     { label: 'ran for', value: `${(figures.elapsedMs / 1000).toFixed(1)} s` },
     { label: 'CPU time', value: `${((figures.cpuUserUs + figures.cpuSystemUs) / 1e6).toFixed(2)} s` },
-    { label: 'CPU time per request', value: `${cpuUsPerTurn(figures).toFixed(1)} us` },
+    ...(engine.turnsDelivered === 0
+      ? []
+      : [{ label: 'CPU time per request', value: `${cpuUsPerTurn(figures).toFixed(1)} us` }]),
     { label: 'memory', value: `${Math.round(figures.rssBytes / (1024 * 1024))} MiB` },
   ]);
   return table;

@@ -27,11 +27,11 @@ export class SummaryTable {
     const rows = this.#sections.flatMap((section) => section.rows);
     const labelWidth = Math.max(8, ...rows.map((row) => printable(row.label).length)) + PADDING;
     const valueWidth = Math.max(8, ...rows.map((row) => formatValue(row.value).length)) + PADDING;
-    const hasNotes = rows.some((row) => row.note !== undefined);
     const noteWidth = Math.max(20, widthMax - labelWidth - valueWidth - 4);
-    const colWidths = hasNotes ? [labelWidth, valueWidth, noteWidth] : [labelWidth, valueWidth];
     return this.#sections
       .map((section) => {
+        const hasNotes = section.rows.some((row) => row.note !== undefined && row.note !== '');
+        const colWidths = hasNotes ? [labelWidth, valueWidth, noteWidth] : [labelWidth, valueWidth];
         const table = new Table({
           colWidths,
           colAligns: ['left', 'right', 'left'],
