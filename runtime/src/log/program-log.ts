@@ -32,6 +32,8 @@ export class ProgramLog {
       level: logLevel,
       base: { program: options.program, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
+      // The default puts the messages of all causes into one: ours say already what the system said.
+      serializers: { err: pino.stdSerializers.errWithCause },
       formatters: { level: (label: string) => ({ level: label }) },
     };
     if (logFile === undefined && options.statusLine.isTerminal) {

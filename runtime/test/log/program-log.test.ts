@@ -46,6 +46,23 @@ describe('the log', () => {
     );
   });
 
+  it('gives an error its own message; that of its cause stands beside it', async () => {
+    const path = join(directory, 'cause.log');
+    const log = new ProgramLog({
+      program: 'copy',
+      config: { logFile: path, logLevel: 'info' },
+      statusLine: new StatusLine(new FakeTerminal(80).stream),
+    });
+    log.logger.warn(
+      { err: new Error('it does not speak TLS', { cause: new Error('0A00010B:SSL routines') }) },
+      'refused',
+    );
+    await log.close();
+    const { err } = JSON.parse(read(path)) as { err: { message: string; cause: { message: string } } };
+    assert.equal(err.message, 'it does not speak TLS');
+    assert.equal(err.cause.message, '0A00010B:SSL routines');
+  });
+
   it('SIGHUP opens the file anew, so that it can be moved away', async () => {
     const path = join(directory, 'b.log');
     const log = new ProgramLog({
