@@ -5,6 +5,8 @@ import type { InterceptConfig } from '../config.js';
 
 /** Stands for the port of the online server where nothing says which. */
 const PORT_EXAMPLE = 80;
+/** Stands for the address of a target in another network namespace, where this host's own do not lead. */
+const ADDRESS_EXAMPLE = 'TARGET-IP';
 
 export interface CopyCommand {
   readonly text: string;
@@ -14,22 +16,25 @@ export interface CopyCommand {
 
 /** The command to run where the online server is: ready-made as far as intercept knows. */
 export function copyCommand(
-  config: Pick<InterceptConfig, 'targets' | 'port' | 'bindAddress'>,
+  config: Pick<InterceptConfig, 'targets' | 'port' | 'bindAddress' | 'netnsPath'>,
   token: string,
   hostAddress: string = firstAddress(),
 ): CopyCommand {
   const host = config.bindAddress === undefined ? hostAddress : formatIpAddress(config.bindAddress);
   const [target] = config.targets;
-  const address = target?.address === undefined ? hostAddress : formatIpAddress(target.address);
+  const ownAddress = config.netnsPath === undefined ? hostAddress : ADDRESS_EXAMPLE;
+  const address = target?.address === undefined ? ownAddress : formatIpAddress(target.address);
   const port = target?.port ?? PORT_EXAMPLE;
   const intercept = formatSocketAddress({ host, port: config.port });
-  const mapping = `${port}-${formatSocketAddress({ host: address, port })}`;
+  const isUnknown = address === ADDRESS_EXAMPLE;
+  const mapping = `${port}-${isUnknown ? `${address}:${port}` : formatSocketAddress({ host: address, port })}`;
+  const hints = [
+    ...(target?.port === undefined ? [`put your ports in place of ${PORT_EXAMPLE}`] : []),
+    ...(isUnknown ? [`${ADDRESS_EXAMPLE} is the target's address in ${config.netnsPath}`] : []),
+  ];
   return {
     text: `trafficcopy copy -x ${mapping} -s ${intercept} --join ${token}`,
-    hint:
-      target?.port === undefined
-        ? `(-x ONLINE-PORT-TARGET-IP:TARGET-PORT: put your ports in place of ${PORT_EXAMPLE})`
-        : undefined,
+    hint: hints.length === 0 ? undefined : `(-x ONLINE-PORT-TARGET-IP:TARGET-PORT: ${hints.join('; ')})`,
   };
 }
 
