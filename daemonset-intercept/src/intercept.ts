@@ -65,6 +65,8 @@ export class Intercept {
   #rules: RulesInstallation | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
+  /** Until then a Direct copy may take a connection for open that has ended, and send packets that a rule has to catch. */
+  #unawareUntilMs = 0;
   #connections = 0;
 
   private constructor(options: InterceptOptions) {
@@ -132,6 +134,7 @@ export class Intercept {
     clearInterval(this.#timer);
     await this.#server?.close('intercept ends');
     this.#pipeline?.close();
+    await this.#outlastUnaware();
     await this.#settle();
     const figures = this.figures();
     await this.#undo();
@@ -262,6 +265,9 @@ export class Intercept {
     if (link === undefined) return;
     this.#pipeline?.linkDown(link);
     const { remote, peer } = connection;
+    if (peer.delivery === 'direct' && !connection.peerHasLeft) {
+      this.#unawareUntilMs = nowMs() + this.#limits.unawareMs;
+    }
     this.#options.logger.info({ remote, copy: peer.name, reason: reason.message }, 'a copy has gone');
   }
 
@@ -281,6 +287,20 @@ export class Intercept {
       if (message !== undefined) logger.warn(message);
     };
     survey().catch((error: unknown) => logger.warn({ err: error }, 'the target namespace cannot be read'));
+  }
+
+  /**
+   * A Direct copy that did not end its side may be cut off or stopped. What it sends is answered by the target, and without the
+   * rules the client would get that; so they stay until the copy has noticed the silence. The queue goes on being drained.
+   */
+  async #outlastUnaware(): Promise<void> {
+    const waitMs = this.#unawareUntilMs - nowMs();
+    if (waitMs <= 0) return;
+    const seconds = Math.ceil(waitMs / 1000);
+    this.#options.logger.warn(
+      `a copy that sends directly did not take its end: the rules stay ${seconds} s longer, until it has noticed the silence`,
+    );
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 
   /** The target answers resets in a moment; after it, nothing comes that a rule would have to catch. */

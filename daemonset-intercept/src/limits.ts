@@ -1,3 +1,5 @@
+import { SILENCE_MS_MAX } from '@trafficcopy/runtime';
+
 /** Sizes that are fixed at the start. At each of them something is refused and counted; nothing grows. */
 export interface InterceptLimits {
   /** Flows of all copies together. */
@@ -12,6 +14,8 @@ export interface InterceptLimits {
   readonly parkedMs: number;
   /** How long the flows of a lost connection wait for their copy. */
   readonly graceMs: number;
+  /** How long the rules outlast the connection of a Direct copy that may not know of its end: it still sends to the target itself. */
+  readonly unawareMs: number;
   /** A flow without a packet in either direction is forgotten after so long. */
   readonly idleMs: number;
   /** RST packets in a second, for responses that nobody wants. */
@@ -28,6 +32,7 @@ export const INTERCEPT_LIMITS_DEFAULT: InterceptLimits = {
   parkedMax: 4096,
   parkedMs: 1000,
   graceMs: 30_000,
+  unawareMs: SILENCE_MS_MAX + 1000,
   // Longer than any -k of a copy (7 days): copies release what is over, this only finds what was left behind.
   idleMs: 8 * 86_400_000,
   resetsPerSecondMax: 2000,

@@ -84,6 +84,8 @@ export class Pipeline {
   /** Before it, responses of unknown flows are not reset: their copies may be on their way back. */
   #quietUntilMs: number;
   #resetBudget = 0;
+  /** No REGISTER will come any more. */
+  #isClosing = false;
   /** Packets that were injected since the queue was drained. */
   #injectedSinceDrain = 0;
 
@@ -262,10 +264,10 @@ export class Pipeline {
   /** A first response waits for its REGISTER; for any other nobody is there, and the target is told so. */
   #respondUnknown(bytes: Uint8Array, header: PacketHeader, nowMs: number): void {
     this.#counters.responsesUnknown += 1;
-    if (header.flags & (SYN | RST)) {
+    if (header.flags & (SYN | RST) && !this.#isClosing) {
       this.#counters.responsesParked += 1;
       this.#parked.park(bytes, header, this.#tcpOptions, nowMs);
-    } else if (nowMs >= this.#quietUntilMs && this.#resetBudget > 0) {
+    } else if (!(header.flags & RST) && nowMs >= this.#quietUntilMs && this.#resetBudget > 0) {
       this.#resetBudget -= 1;
       this.#resets.answer(bytes, header);
     }
@@ -300,6 +302,7 @@ export class Pipeline {
   /** Resets every flow at the target, so that no half-open connection stays behind. The queue goes on being drained. */
   close(): void {
     for (const link of this.#links.all()) this.#resetAll(link);
+    this.#isClosing = true;
     this.#quietUntilMs = 0;
     this.#resetBudget = Number.POSITIVE_INFINITY;
     this.#flushResets();

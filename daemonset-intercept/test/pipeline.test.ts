@@ -386,5 +386,7 @@ describe('time', () => {
     assert.equal(resets(rig).length, 4);
     rig.respond({ flags: ACK, seq: 501, ack: 1234 });
     assert.equal(resets(rig).at(-1), 1234, 'what the target still says is answered with a reset');
+    rig.respond({ ...synAck, ack: 4321 });
+    assert.equal(resets(rig).at(-1), 4321, 'and a SYN-ACK too: no REGISTER will come');
   });
 });

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
   ACK,
+  encodeFrame,
+  encodeHello,
   FRAME,
+  type Hello,
   parseIpAddress,
   RECORD_OPEN,
   RECORD_PACKET,
@@ -246,6 +250,36 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
     assert.equal(await sniffer.stop(), 0, await sniffer.packets());
   });
 
+  it('the rules outlast a Direct copy that does not notice the end, and half-open connections of it are reset', async () => {
+    const source = '10.77.0.203';
+    const sniffer = await lab.target.sniff(`dst host ${source}`);
+    const config = configOf();
+    const limits = { ...INTERCEPT_LIMITS_DEFAULT, unawareMs: 5000 };
+    const intercept = await Intercept.open({ config, logger, recorder: undefined, limits });
+    const unaware = await cutOffCopy(config.port);
+    const closing = intercept.close();
+    try {
+      await eventually('the connection is over', DEADLINE_MS, () => {
+        unaware.write('still here');
+        return unaware.destroyed;
+      });
+      const before = intercept.figures().counters;
+      const syns = [45_200, 45_201, 45_202].map((sourcePort) =>
+        craftPacket({ ...toTarget(4, sourcePort), source, seq: 5, ack: 0, flags: SYN, payload: '', isMarked: true }),
+      );
+      await sendFromOnline(...syns);
+      await eventually('the answers are taken', DEADLINE_MS, () => {
+        const { responses, resetsInjected } = intercept.figures().counters;
+        return responses >= before.responses + 3 && resetsInjected >= before.resetsInjected + 3;
+      });
+    } finally {
+      unaware.destroy();
+      await closing;
+    }
+    assert.equal(await sniffer.stop(), 0, await sniffer.packets());
+    assert.equal(await leftSockets(), '');
+  });
+
   it('two copies: the second cannot take a flow of the first', async () => {
     await withIntercept({}, async (_intercept, copy, config) => {
       await copy.exchange(1, toTarget(4, 46_000), 'mine');
@@ -451,6 +485,17 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
     assert.equal(program.end?.status, 0);
     assert.equal(await leftSockets(), '');
   });
+
+  /** A Direct copy that has said HELLO and reads nothing more, as one that is stopped. */
+  async function cutOffCopy(channelPort: number): Promise<Socket> {
+    const socket = connect({ host: '127.0.0.1', port: channelPort, allowHalfOpen: true });
+    const version = { major: 1, minor: 0 };
+    const hello: Hello = { version, role: 'copy', name: 'cut off', delivery: 'direct', capabilities: [], targets: [] };
+    socket.on('error', () => {});
+    socket.write(encodeFrame(FRAME.HELLO, encodeHello(hello)));
+    await once(socket, 'readable');
+    return socket;
+  }
 
   /** The program itself, in a process of its own. */
   async function startProgram(config: InterceptConfig, words: readonly string[] = []): Promise<LabProcess> {

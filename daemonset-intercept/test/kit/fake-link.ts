@@ -10,6 +10,7 @@ export class FakeConnection implements ChannelConnection {
   readonly identity = undefined;
   readonly remote = '10.0.0.1:40000';
   readonly isOpen = true;
+  readonly peerHasLeft = false;
   readonly queuedBytes = 0;
   readonly framesDropped = 0;
   readonly statistics = {

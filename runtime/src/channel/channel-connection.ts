@@ -24,6 +24,11 @@ export interface ChannelConnection {
   readonly remote: string;
   /** False once it is ending; then everything sent is dropped. */
   readonly isOpen: boolean;
+  /**
+   * The peer has ended its side, or its process is gone: nobody there takes the channel for open. False for a peer that fell
+   * silent, or did not take the end in time.
+   */
+  readonly peerHasLeft: boolean;
   /** Octets that wait for the peer. */
   readonly queuedBytes: number;
   /** Frames that the full queue did not take. */

@@ -156,7 +156,7 @@ export class ChannelServer {
     if (this.#server instanceof tls.Server) this.#server.setSecureContext(serverContext(credentials));
   }
 
-  /** Says GOAWAY to all, stops listening, and resolves when the last socket is closed. */
+  /** Says GOAWAY to all, stops listening, and resolves when the last socket is closed and onClose was told. */
   async close(reason = 'the server ends'): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -169,6 +169,8 @@ export class ChannelServer {
     for (const connection of this.#connections) connection.close(reason);
     for (const handshake of this.#handshakes.values()) handshake.socket.destroy();
     await closed;
+    // The server says so a moment before its last sockets do.
+    while (this.#connections.size > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Ends a connection whose peer may not, or no longer, use this server. */

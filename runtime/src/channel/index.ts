@@ -12,3 +12,4 @@ export * from './channel-connection.js';
 export * from './channel-error.js';
 export * from './channel-server.js';
 export * from './reconnect-delay.js';
+export { SILENCE_MS_MAX } from './socket-connection.js';

@@ -33,6 +33,8 @@ export const LIVENESS_INTERVAL_MS = 5000;
  * stopped, it does not take that for the peer's silence.
  */
 export const LIVENESS_INTERVALS_MAX = 3;
+/** The longest time in which a peer that runs can take a channel for open that is not. */
+export const SILENCE_MS_MAX = LIVENESS_INTERVAL_MS * LIVENESS_INTERVALS_MAX;
 /** How long the last frames may take to leave before the socket is destroyed. */
 const FAREWELL_MS = 2000;
 /**
@@ -87,6 +89,7 @@ export class SocketConnection implements ChannelConnection {
   #farewellTimer: NodeJS.Timeout | undefined;
   #silentIntervals = 0;
   #isPaused = false;
+  #peerHasLeft = false;
   /** Octets read since the last look at {@link TURN_BYTES}. */
   #turnBytes = 0;
   #isTurnWatched = false;
@@ -113,8 +116,13 @@ export class SocketConnection implements ChannelConnection {
     socket.setNoDelay(true);
     // A socket that reads into a buffer of its own emits no data; the listener makes it read all the same.
     socket.on('data', (chunk: Buffer) => this.read(chunk, chunk.length));
-    socket.on('error', (error) => {
+    socket.on('end', () => {
+      this.#peerHasLeft = true;
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#cause ??= error;
+      // A reset comes from a host where the socket is gone; anything else may be the way's.
+      if (error.code === 'ECONNRESET' || error.code === 'EPIPE') this.#peerHasLeft = true;
     });
     socket.on('close', () => this.#closed());
   }
@@ -140,6 +148,10 @@ export class SocketConnection implements ChannelConnection {
   /** Whether the handshake was done at some time. */
   get wasOpen(): boolean {
     return this.#peer !== undefined;
+  }
+
+  get peerHasLeft(): boolean {
+    return this.#peerHasLeft;
   }
 
   get queuedBytes(): number {
@@ -303,6 +315,7 @@ export class SocketConnection implements ChannelConnection {
   }
 
   #goodbye(bytes: Uint8Array, offset: number, length: number): false {
+    this.#peerHasLeft = true;
     const goodbye = parseGoodbye(bytes, offset, length);
     const message = `${this.remote} ended the connection (${goodbye.code}): ${goodbye.message || 'no reason given'}`;
     this.#end(new ChannelError('ERR_CHANNEL_GOAWAY', message, { goodbye }));
