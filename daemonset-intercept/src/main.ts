@@ -52,11 +52,12 @@ async function printToken(config: InterceptConfig): Promise<number> {
   return 0;
 }
 
-function printCommand(config: InterceptConfig, token: string): void {
+function printCommand(config: InterceptConfig, token: string | undefined): void {
   const { text, hint } = copyCommand(config, token);
   const minutes = Math.round(config.tokenTtlMs / 60_000);
   const validity = minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
-  const lines = [`Run this where the online server is (once, within ${validity}):`, `  ${text}`];
+  const when = token === undefined ? '' : ` (once, within ${validity})`;
+  const lines = [`Run this where the online server is${when}:`, `  ${text}`];
   if (hint !== undefined) lines.push(`  ${hint}`);
   process.stdout.write(`${lines.join('\n')}\n`);
 }
@@ -109,8 +110,8 @@ class InterceptProgram {
     let reason = 'failed';
     try {
       const token = await intercept.issueToken();
-      if (token !== undefined) printCommand(this.#config, token);
-      else
+      printCommand(this.#config, token);
+      if (token === undefined)
         logger.warn('--insecure: the channel is plain TCP, and anybody who reaches its port can inject packets here');
       let before = intercept.figures();
       timer = setInterval(() => {

@@ -46,6 +46,7 @@ it('the printed command is ready-made where a target is given, and says what to 
   assert.equal(given.text, 'trafficcopy copy -x 8080-10.16.12.11:8080 -s 10.16.12.12:36524 --join tc1.a.b');
   assert.equal(given.hint, undefined);
   const bindAddress = parseIpAddress('fd00::1');
+  assert.match(copyCommand({ targets: [], port: 1, bindAddress, netnsPath: undefined }, undefined).text, /--insecure$/);
   const open = copyCommand({ targets: [], port: 1, bindAddress, netnsPath: undefined }, token, 'fd00::1');
   assert.equal(open.text, 'trafficcopy copy -x 80-[fd00::1]:80 -s [fd00::1]:1 --join tc1.a.b');
   assert.match(open.hint!, /put your ports/);

@@ -199,6 +199,10 @@ class CopyProgram {
     const { turnsCaptured, turnsDelivered } = figures.engine;
     this.log.logger.info({ reason, turnsCaptured, turnsDelivered, lost: lossText(figures) }, 'ended');
     if (this.fatal === undefined || figures.elapsedMs > 0) this.writeSummary(figures, reason);
+    if (reason === 'duration' && figures.elapsedMs === 0) {
+      this.log.logger.error('intercept was never reached, so nothing was copied');
+      return 1;
+    }
     return this.fatal === undefined ? 0 : 1;
   }
 

@@ -14,10 +14,10 @@ export interface CopyCommand {
   readonly hint: string | undefined;
 }
 
-/** The command to run where the online server is: ready-made as far as intercept knows. */
+/** The command to run where the online server is: ready-made as far as intercept knows. Without a token: plain TCP. */
 export function copyCommand(
   config: Pick<InterceptConfig, 'targets' | 'port' | 'bindAddress' | 'netnsPath'>,
-  token: string,
+  token: string | undefined,
   hostAddress: string = firstAddress(),
 ): CopyCommand {
   const host = config.bindAddress === undefined ? hostAddress : formatIpAddress(config.bindAddress);
@@ -33,7 +33,7 @@ export function copyCommand(
     ...(isUnknown ? [`${ADDRESS_EXAMPLE} is the target's address in ${config.netnsPath}`] : []),
   ];
   return {
-    text: `trafficcopy copy -x ${mapping} -s ${intercept} --join ${token}`,
+    text: `trafficcopy copy -x ${mapping} -s ${intercept} ${token === undefined ? '--insecure' : `--join ${token}`}`,
     hint: hints.length === 0 ? undefined : `(-x ONLINE-PORT-TARGET-IP:TARGET-PORT: ${hints.join('; ')})`,
   };
 }
