@@ -116,8 +116,8 @@ export const INTERCEPT_FLAGS = {
     long: 'queue-length',
     argument: 'N',
     group: KERNEL,
-    help: 'Responses that may wait in the NFQUEUE; more when the summary names queue drops',
-    default: '16384',
+    help: 'Responses that may wait in the NFQUEUE, about 2 KiB of kernel memory each while they wait; more when the summary names queue drops',
+    default: '65536',
     value: integerValue(64, 1_048_576),
   },
   queue: {

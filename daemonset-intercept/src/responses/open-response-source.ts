@@ -8,11 +8,22 @@ export interface ResponseSourceRequest {
   readonly netnsPath: string | undefined;
 }
 
+/**
+ * Netlink buffer for each packet of the queue, octets, so that the queue's length alone is the bound. The kernel doubles it, and a message
+ * with 128 octets of a packet takes 832.
+ */
+const BUFFER_BYTES_PER_PACKET = 512;
+
 /** Opens the queue; undefined when another program reads it. @throws NativeError, StartError */
 export async function responseSourceOpener(
   backend: ResponseSourceRequest['backend'],
 ): Promise<(request: Omit<ResponseSourceRequest, 'backend'>) => ResponseSource | undefined> {
-  if (backend === 'native') return ifFree((request) => new ResponseQueue(request));
+  if (backend === 'native') {
+    return ifFree((request) => {
+      const receiveBufferBytes = request.queueLengthMax * BUFFER_BYTES_PER_PACKET;
+      return new ResponseQueue({ ...request, receiveBufferBytes });
+    });
+  }
   // An optional dependency: loaded only when it is asked for.
   const { NfqueuePackage } = await import('./nfqueue-package.js');
   return ifFree(({ queueNumber }) => new NfqueuePackage({ queueNumber }));
