@@ -42,9 +42,9 @@ export interface InterceptConfig extends ProgramConfig {
   readonly instance: string;
 }
 
-/** A pass list of tcpcopy names genuine clients of the target; here those need none, and the list can only do harm. */
+/** A pass list of tcpcopy names genuine clients of the target; here those are answered without one. */
 const PASS_NOTE =
-  '-x/--pass: copied connections of these addresses are answered to the real clients and fail; what is not copied is answered without it';
+  '-x/--pass: connections of these addresses are not copied; what is not copied is answered without a list';
 
 /** Makes the configuration of a command line's values. Throws UsageError when they do not go together. */
 export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): InterceptConfig {

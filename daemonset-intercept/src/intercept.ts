@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { FRAME, formatIpAddress, type Hello } from '@trafficcopy/core';
 import {
-  type AddressRange,
   Authority,
   type ChannelConnection,
   ChannelServer,
@@ -32,6 +31,8 @@ import { TargetGate } from './targets/target-gate.js';
 const TICK_MS = 250;
 /** How often addresses of the namespace and counters of the kernel are looked at. */
 const SURVEY_TICKS = 20;
+/** The rules are looked at every second. */
+const HOLD_TICKS = 4;
 /** At the end: the target's last responses come within this time, or not at all. */
 const SETTLE_MS_MAX = 500;
 const SETTLE_POLL_MS = 20;
@@ -63,6 +64,7 @@ export class Intercept {
   #source: ResponseSource | undefined;
   #sender: PacketSender | undefined;
   #rules: RulesInstallation | undefined;
+  #isHolding = false;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
   /** Until then a Direct copy may take a connection for open that has ended, and send packets that a rule has to catch. */
@@ -203,7 +205,6 @@ export class Intercept {
       access,
       stateDirectory: config.stateDirectory,
       instance: config.instance,
-      pass: config.pass.map(cidrText),
       queueNumber: config.queueNumber,
       iptables: config.iptables,
       openSockets,
@@ -213,7 +214,11 @@ export class Intercept {
       for (const note of await rules.restore()) logger.warn(note);
     });
     for (const note of rules.notes) logger.warn(note);
-    const gate = new TargetGate({ served: config.targets, allowedSources: config.allowedSources });
+    const gate = new TargetGate({
+      served: config.targets,
+      allowedSources: config.allowedSources,
+      passed: config.pass,
+    });
     const readAddresses = () => readLocalAddresses(netnsPath === undefined ? undefined : access);
     gate.setLocalAddresses(await readAddresses());
     const pipeline = new Pipeline({
@@ -278,6 +283,7 @@ export class Intercept {
     if (this.#ticks % (1000 / TICK_MS) === 0 && this.#source !== undefined) {
       for (const message of this.#queueAlarm.check(nowMs(), this.#source.statistics())) logger.warn(message);
     }
+    if (this.#ticks % HOLD_TICKS === 0) this.#holdRules();
     if (this.#ticks % SURVEY_TICKS !== 0) return;
     const hasDirect = this.#links.all().some(({ connection }) => connection.peer.delivery === 'direct');
     const survey = async (): Promise<void> => {
@@ -287,6 +293,23 @@ export class Intercept {
       if (message !== undefined) logger.warn(message);
     };
     survey().catch((error: unknown) => logger.warn({ err: error }, 'the target namespace cannot be read'));
+  }
+
+  /** Rules that somebody else flushed or overtook let answers out to clients. */
+  #holdRules(): void {
+    const { logger } = this.#options;
+    if (this.#isHolding || this.#rules === undefined) return;
+    this.#isHolding = true;
+    this.#rules
+      .hold()
+      .then((wrong) => {
+        for (const message of wrong)
+          logger.error(`${message}; until now answers of the target may have reached clients`);
+      })
+      .catch((error: unknown) => logger.error({ err: error }, 'the rules are not in place and cannot be put back'))
+      .finally(() => {
+        this.#isHolding = false;
+      });
   }
 
   /**
@@ -327,10 +350,6 @@ export class Intercept {
     }
     this.#closers.length = 0;
   }
-}
-
-function cidrText({ address, prefixBits }: AddressRange): string {
-  return `${formatIpAddress(address)}/${prefixBits}`;
 }
 
 function nowMs(): number {

@@ -37,7 +37,7 @@ export const INTERCEPT_FLAGS = {
     long: 'pass',
     argument: 'IP,…',
     group: SERVE,
-    help: 'Let all answers to these addresses or ranges out, also those to copied connections, which then fail; hardly ever needed: what is not copied is answered as always',
+    help: 'Clients of the target itself, addresses or ranges: nothing is copied in their name, so all that the target answers them goes out; hardly ever needed: what is not copied is answered as always',
     value: addressRangeValue,
     itemsMax: 256,
   },

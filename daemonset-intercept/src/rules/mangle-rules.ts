@@ -15,8 +15,6 @@ export interface MangleRulesOptions {
   /** Owner: letters, digits, dots, dashes and underscores. */
   readonly instance: string;
   readonly slot: WorkerSlot;
-  /** CIDR texts of this family whose answers go out. */
-  readonly pass: readonly string[];
   /** Match our ExID too, not only the option kind; false where the kernel has no string match. */
   readonly matchExperimentId: boolean;
 }
@@ -26,7 +24,7 @@ const OPTIONS_START = 20;
 const OPTIONS_END = 60;
 
 export function mangleRules(options: MangleRulesOptions): MangleRule[] {
-  const { family, instance, slot, pass } = options;
+  const { family, instance, slot } = options;
   const mark = hex(slot.mark);
   const owner = `-m comment --comment "${ownerComment(instance)}"`;
   const responses = `-p tcp -m mark --mark ${mark}`;
@@ -37,7 +35,6 @@ export function mangleRules(options: MangleRulesOptions): MangleRule[] {
     { chain: 'PREROUTING', spec: `${injected} ${owner} -j MARK --set-mark ${mark}` },
     // Direct: the copy marks its packets with a TCP option of ours.
     { chain: 'PREROUTING', spec: `${copiedByCopy} ${owner} -j MARK --set-mark ${mark}` },
-    ...pass.map((range): MangleRule => ({ chain: 'OUTPUT', spec: `-d ${range} ${responses} ${owner} -j ACCEPT` })),
     // No --queue-bypass: while nobody reads the queue, responses of copied connections are dropped.
     { chain: 'OUTPUT', spec: `${responses} ${owner} -j NFQUEUE --queue-num ${slot.queueNumber}` },
   ];

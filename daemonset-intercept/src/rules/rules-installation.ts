@@ -15,7 +15,7 @@ import { commandFailed, type Iptables, type IptablesKind } from './iptables.js';
 import { familiesOf, type IptablesVariant, iptablesVariants } from './iptables-variants.js';
 import { Journal, type JournalContent, type JournalInstance } from './journal.js';
 import { endLeftoverSockets } from './leftover-sockets.js';
-import { mangleRules, ownerComment } from './mangle-rules.js';
+import { type MangleRule, mangleRules, ownerComment } from './mangle-rules.js';
 import { namespaceHasIpv6, readMarkSysctls, restoreMarkSysctls, setMarkSysctls } from './mark-sysctls.js';
 import type { NamespaceAccess } from './namespace-access.js';
 import { type NamespaceSurvey, queuesByInstance, surveyNamespace } from './namespace-survey.js';
@@ -27,8 +27,6 @@ export interface RulesInstallationOptions {
   readonly access: NamespaceAccess;
   readonly stateDirectory: string;
   readonly instance: string;
-  /** CIDR texts: answers to these go out. */
-  readonly pass: readonly string[];
   /** Undefined: the first free one. */
   readonly queueNumber: number | undefined;
   readonly iptables: 'auto' | IptablesKind;
@@ -40,6 +38,8 @@ export interface RulesInstallationOptions {
 }
 
 type Found = JournalContent['found'];
+/** The rules as they were put, by the command that put them; never empty. */
+type InstalledRules = ReadonlyMap<Iptables, readonly MangleRule[]>;
 
 export class RulesInstallation {
   readonly slot: WorkerSlot;
@@ -49,19 +49,24 @@ export class RulesInstallation {
   readonly kind: IptablesKind;
   readonly #options: RulesInstallationOptions;
   readonly #journal: Journal;
+  readonly #rules: InstalledRules;
+  readonly #sysctls: Found['sysctls'];
   #isInstalled = true;
 
   private constructor(
     options: RulesInstallationOptions,
     journal: Journal,
     slot: WorkerSlot,
-    kind: IptablesKind,
+    rules: InstalledRules,
+    sysctls: Found['sysctls'],
     notes: readonly string[],
   ) {
     this.#options = options;
     this.#journal = journal;
     this.slot = slot;
-    this.kind = kind;
+    this.kind = [...rules.keys()][0]!.kind;
+    this.#rules = rules;
+    this.#sysctls = sysctls;
     this.notes = notes;
   }
 
@@ -89,8 +94,37 @@ export class RulesInstallation {
         if ([...queues].some((queue) => queue !== slot.queueNumber && survey.boundQueues.has(queue))) continue;
         notes.push(`took over the rules "${ownerComment(instance)}" of an intercept that did not end in order`);
       }
-      const kind = await new Installer(options, journal, slot, hasIpv6, variants, survey, found, content, notes).run();
-      return new RulesInstallation(options, journal, slot, kind, notes);
+      const installer = new Installer(options, journal, slot, hasIpv6, variants, survey, found, content, notes);
+      return new RulesInstallation(options, journal, slot, await installer.run(), found.sysctls, notes);
+    });
+  }
+
+  /**
+   * Looks whether rules and settings are as they were put, and puts back what somebody else has removed, changed, or put a rule
+   * before: without them answers would reach clients. Returns what was wrong, for the log.
+   *
+   * @throws RulesError when they cannot be put back.
+   */
+  async hold(): Promise<string[]> {
+    if (!this.#isInstalled) return [];
+    return this.#journal.locked(async () => {
+      const { access, instance } = this.#options;
+      const wrong: string[] = [];
+      for (const [iptables, rules] of this.#rules) {
+        const { owned, overtaken } = await iptables.save();
+        const own = owned.filter((rule) => rule.instance === instance);
+        if (own.length === rules.length && !overtaken.has(instance)) continue;
+        await iptables.replaceOrThrow(own, rules);
+        const what = own.length === rules.length ? 'a rule was put before ours' : 'our rules were removed';
+        wrong.push(`${iptables.name}: ${what}: they are back at the heads of their chains`);
+      }
+      const now = await readMarkSysctls(access, Object.keys(this.#sysctls).length > 2);
+      const lost = Object.keys(now).filter((path) => now[path] === '0');
+      if (lost.length > 0) {
+        await setMarkSysctls(access, this.#sysctls);
+        wrong.push(`${lost.join(', ')}: was set to 0 by somebody else: it is 1 again`);
+      }
+      return wrong;
     });
   }
 
@@ -137,7 +171,7 @@ class Installer {
     this.#notes = notes;
   }
 
-  async run(): Promise<IptablesKind> {
+  async run(): Promise<InstalledRules> {
     const { access } = this.#options;
     const families: readonly (4 | 6)[] = this.#hasIpv6 ? [4, 6] : [4];
     const routes: (4 | 6)[] = [];
@@ -148,12 +182,12 @@ class Installer {
     const previous = (await this.#journal.load())?.instances[this.#options.instance];
     for (const family of previous?.routes ?? []) if (!routes.includes(family)) routes.push(family);
     try {
-      const kind = await this.#installRules(routes);
+      const rules = await this.#installRules(routes);
       for (const family of routes) {
         if (!previous?.routes.includes(family)) await new FallbackRoute(access, family).add(this.#slot);
       }
       await setMarkSysctls(access, this.#found.sysctls);
-      return kind;
+      return rules;
     } catch (failure) {
       await leave(this.#options, this.#journal, this.#slot);
       throw failure;
@@ -161,7 +195,7 @@ class Installer {
   }
 
   /** Tries the kinds in their order until one works for both families. */
-  async #installRules(routes: readonly (4 | 6)[]): Promise<IptablesKind> {
+  async #installRules(routes: readonly (4 | 6)[]): Promise<InstalledRules> {
     let failure: unknown;
     for (const variant of byUse(this.#variants, this.#survey, this.#options.instance)) {
       await this.#journal.store(this.#found, {
@@ -175,9 +209,10 @@ class Installer {
         },
       });
       try {
-        for (const iptables of familiesOf(variant)) await this.#replaceRules(iptables);
+        const installed = new Map<Iptables, readonly MangleRule[]>();
+        for (const iptables of familiesOf(variant)) installed.set(iptables, await this.#replaceRules(iptables));
         await this.#removeFromOtherKinds(variant);
-        return variant.kind;
+        return installed;
       } catch (cause) {
         failure = cause;
         this.#notes.push(
@@ -189,23 +224,18 @@ class Installer {
     throw failure;
   }
 
-  async #replaceRules(iptables: Iptables): Promise<void> {
-    const { instance, pass } = this.#options;
+  async #replaceRules(iptables: Iptables): Promise<readonly MangleRule[]> {
+    const { instance } = this.#options;
     const own = this.#survey.tables.get(iptables)?.owned.filter((rule) => rule.instance === instance) ?? [];
-    const rules = (matchExperimentId: boolean) =>
-      mangleRules({
-        family: iptables.family,
-        instance,
-        slot: this.#slot,
-        pass: pass.filter((range) => range.includes(':') === (iptables.family === 6)),
-        matchExperimentId,
-      });
+    const rules = (matchExperimentId: boolean): MangleRule[] =>
+      mangleRules({ family: iptables.family, instance, slot: this.#slot, matchExperimentId });
     const exact = await iptables.replace(own, rules(true));
-    if (exact.status === 0) return;
+    if (exact.status === 0) return rules(true);
     // Without the string match any SYN with an experimental option counts as the copy's.
     const loose = await iptables.replace(own, rules(false));
     if (loose.status !== 0) throw commandFailed(`${iptables.name}-restore`, exact);
     this.#notes.push(`${iptables.name} has no string match here: any packet with TCP option 253 is taken for a copy's`);
+    return rules(false);
   }
 
   /** The predecessor used another kind: its rules are replaced by now. */

@@ -17,6 +17,8 @@ export interface SavedRules {
   /** Whether a rule of somebody else is in the mangle table. */
   readonly hasForeignRules: boolean;
   readonly owned: readonly OwnedRule[];
+  /** Instances of which a rule stands behind a rule of somebody else in its chain. */
+  readonly overtaken: ReadonlySet<string>;
   /** Queue numbers that rules of others name, `--queue-balance` ranges included. */
   readonly foreignQueues: ReadonlySet<number>;
   /** Marks (of the 16 slots) that rules of others set or compare. */
@@ -31,6 +33,8 @@ export function parseSavedRules(text: string): SavedRules {
   const owned: OwnedRule[] = [];
   const foreignQueues = new Set<number>();
   const foreignMarks = new Set<number>();
+  const overtaken = new Set<string>();
+  const foreignChains = new Set<string>();
   let table = '';
   let hasForeignRules = false;
   let hasRules = false;
@@ -45,15 +49,24 @@ export function parseSavedRules(text: string): SavedRules {
     if (instance !== undefined) {
       const queue = queues[0]?.[1];
       owned.push({ instance, text: line.slice(3), queueNumber: queue === undefined ? undefined : Number(queue) });
+      if (foreignChains.has(chainOf(line))) overtaken.add(instance);
       continue;
     }
-    if (table === 'mangle') hasForeignRules = true;
+    if (table === 'mangle') {
+      hasForeignRules = true;
+      foreignChains.add(chainOf(line));
+    }
     for (const [, first, last] of queues) {
       for (let number = Number(first); number <= Number(last ?? first); number += 1) foreignQueues.add(number);
     }
     for (const [, mark] of line.matchAll(MARK)) foreignMarks.add(Number(mark));
   }
-  return { tableExists: /^\*mangle$/m.test(text), hasRules, hasForeignRules, owned, foreignQueues, foreignMarks };
+  const tableExists = /^\*mangle$/m.test(text);
+  return { tableExists, hasRules, hasForeignRules, owned, overtaken, foreignQueues, foreignMarks };
+}
+
+function chainOf(line: string): string {
+  return line.split(' ')[1] ?? '';
 }
 
 /** Queue numbers that somebody reads, from /proc/net/netfilter/nfnetlink_queue. */

@@ -4,7 +4,8 @@
  * A destination is served when it is an address of the target's namespace, is on the list of --target (when there is one), and,
  * where the copy's identity names targets, is among those. A source is refused when it is one that the target trusts as its own
  * (loopback, or an address of its namespace: a service may let in without a password who comes from there), unless the
- * list of --allow-source has it; and when no host can have it (unspecified, multicast, broadcast).
+ * list of --allow-source has it; when it is on the pass list: those clients are the target's own, and are never played; and
+ * when no host can have it (unspecified, multicast, broadcast).
  */
 import { formatIpAddress, type IpAddress, type PacketHeader } from '@trafficcopy/core';
 import type { AddressRange } from '@trafficcopy/runtime';
@@ -20,16 +21,20 @@ export interface TargetGateOptions {
   readonly served: readonly TargetPattern[];
   /** Local source addresses that are let through nevertheless. */
   readonly allowedSources: readonly AddressRange[];
+  /** Clients of the target itself (tcpcopy's pass list): nothing is injected in their name. */
+  readonly passed: readonly AddressRange[];
 }
 
 export class TargetGate {
   readonly #served: readonly TargetPattern[];
   readonly #allowedSources: readonly AddressRange[];
+  readonly #passed: readonly AddressRange[];
   #local = new Set<string>();
 
   constructor(options: TargetGateOptions) {
     this.#served = options.served;
     this.#allowedSources = options.allowedSources;
+    this.#passed = options.passed;
   }
 
   /** Addresses of the namespace, in canonical text form. */
@@ -54,6 +59,7 @@ export class TargetGate {
   permitsSource(bytes: Uint8Array, header: PacketHeader): boolean {
     const { addressOffset, addressBytes } = header;
     if (header.sourcePort === 0 || cannotBeHost(bytes, addressOffset, addressBytes)) return false;
+    if (this.#passed.some((range) => isInRange(bytes, addressOffset, addressBytes, range))) return false;
     if (!this.#isLocal(bytes, addressOffset, addressBytes)) return true;
     return this.#allowedSources.some((range) => isInRange(bytes, addressOffset, addressBytes, range));
   }

@@ -107,7 +107,8 @@ export class PipelineRig {
   constructor(limits: Partial<InterceptLimits> = {}) {
     this.limits = { ...INTERCEPT_LIMITS_DEFAULT, flowsMax: 64, endpointsMax: 8, connectionsMax: 4, ...limits };
     this.links = new CopyLinks(this.limits.connectionsMax);
-    const gate = new TargetGate({ served: [{ address: undefined, port: 8080 }], allowedSources: [] });
+    const served = [{ address: undefined, port: 8080 }];
+    const gate = new TargetGate({ served, allowedSources: [], passed: [] });
     gate.setLocalAddresses(['10.0.0.3', 'fd00::3', '::1']);
     this.pipeline = new Pipeline({
       sender: this.sender,

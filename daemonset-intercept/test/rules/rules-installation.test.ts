@@ -26,7 +26,6 @@ describe('the installation of rules', () => {
       access,
       stateDirectory: directory,
       instance: '36524',
-      pass: [],
       queueNumber: undefined,
       iptables: 'auto',
       openSockets: ({ queueNumber }) => {
@@ -60,19 +59,31 @@ describe('the installation of rules', () => {
   it('restores exactly what was found, and removes the journal', async () => {
     access.files.set('/proc/sys/net/ipv4/fwmark_reflect', '1\n');
     const found = access.state();
-    const installation = await install({ pass: ['10.0.0.9/32', 'fd00::/64'] });
+    const installation = await install();
     assert.notDeepEqual(access.state(), found);
     await installation.restore();
     assert.deepEqual(access.state(), found);
     assert.deepEqual(journals(), []);
   });
 
-  it('a pass list stands before the queue, each range in the rules of its family', async () => {
-    await install({ pass: ['10.0.0.9/32', 'fd00::/64'] });
-    const [pass, queue] = access.rules[4].filter((rule) => rule.startsWith('OUTPUT'));
-    assert.match(pass!, /^OUTPUT -d 10\.0\.0\.9\/32 .* -j ACCEPT$/);
-    assert.match(queue!, /NFQUEUE/);
-    assert.match(access.rules[6].find((rule) => rule.includes('ACCEPT'))!, /-d fd00::\/64/);
+  it('puts back what somebody removed or overtook, and says so', async () => {
+    const installation = await install();
+    assert.deepEqual(await installation.hold(), []);
+    const ours = (): string[] => access.rules[4].filter((rule) => rule.includes('trafficcopy:')).sort();
+    const rules = ours();
+    access.rules[4].length = 0;
+    access.files.set('/proc/sys/net/ipv4/fwmark_reflect', '0\n');
+    const [removed, reset] = await installation.hold();
+    assert.match(removed!, /^iptables: our rules were removed/);
+    assert.match(reset!, /fwmark_reflect: was set to 0/);
+    assert.deepEqual(ours(), rules);
+    assert.equal(access.files.get('/proc/sys/net/ipv4/fwmark_reflect'), '1\n');
+    access.rules[4].unshift('OUTPUT -p tcp -j ACCEPT');
+    assert.match((await installation.hold())[0]!, /a rule was put before ours/);
+    assert.match(access.rules[4].find((rule) => rule.startsWith('OUTPUT'))!, /trafficcopy:/);
+    await installation.restore();
+    assert.deepEqual(await installation.hold(), [], 'after the end nothing is put back');
+    assert.deepEqual(access.rules[4], ['OUTPUT -p tcp -j ACCEPT']);
   });
 
   it('without a string match any packet with the option counts, and a note says so', async () => {
