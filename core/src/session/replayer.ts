@@ -514,8 +514,10 @@ export class Replayer {
   #openGates(session: Session, nowMs: number): void {
     const { turns } = session.captured;
     session.gateAtMs = 0;
-    // A target that has closed gets nothing new on this connection.
-    if (session.replay.hasPeerFin) return;
+    // A target that has closed gets nothing new on this connection, unless it closed its side before it was sent anything:
+    // such a one means to go on reading.
+    const { replay } = session;
+    if (replay.hasPeerFin && replay.sndMaxOffset > replay.baseOffset) return;
     while (session.turnNxt < turns.endIndex && !turns.isBroken(session.turnNxt)) {
       const expected = this.#expectedBefore(session, session.turnNxt);
       if (!this.#isAnswered(session, expected, nowMs)) return;

@@ -217,6 +217,22 @@ describe('targets that do not play along', () => {
   });
 });
 
+describe('a target that says something, closes its side at once and goes on reading', () => {
+  it('is sent all turns on that connection', () => {
+    const rig = new Rig({}, {});
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    client.hear(20);
+    rig.capture(client.send('one;'));
+    rig.target.send(rig.target.connections[0]!, 20, 0x19);
+    rig.settle();
+    rig.capture(client.send('more;'), client.fin());
+    rig.wait(2000);
+    assert.deepEqual(rig.target.streams(), ['one;more;']);
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+  });
+});
+
 describe('a target that is not known yet', () => {
   const unknown = { ...CONFIG.mappings[0]!.targets[0]!, closesAfterAnswer: undefined };
 

@@ -323,8 +323,10 @@ export class ChannelServer {
     length: number,
   ): void {
     const version = parsePreamble(bytes, offset, length);
-    if ((type !== FRAME.HELLO && type !== FRAME.JOIN) || version === undefined) {
+    if (type !== FRAME.HELLO && type !== FRAME.JOIN) {
       this.#refuse(handshake, connection, 'protocol', `the first frame must be HELLO or JOIN, not ${frameName(type)}`);
+    } else if (version === undefined) {
+      this.#refuse(handshake, connection, 'protocol', `${frameName(type)} does not begin with the magic and a version`);
     } else if (version.major !== CHANNEL_VERSION.major) {
       const message = `protocol version ${version.major}.${version.minor} is not served here, only ${CHANNEL_VERSION.major}.x; use the same release of TrafficCopy on both sides`;
       this.#refuse(handshake, connection, 'version', message);

@@ -191,7 +191,12 @@ for (const [what, octets, code, expected] of [
     'protocol',
     /must be HELLO or JOIN, not PACKETS/,
   ],
-  ['HELLO without magic', encodeFrame(FRAME.HELLO, Buffer.from('{}{}{}{}')), 'protocol', /must be HELLO or JOIN/],
+  [
+    'HELLO without magic',
+    encodeFrame(FRAME.HELLO, Buffer.from('{}{}{}{}')),
+    'protocol',
+    /does not begin with the magic/,
+  ],
   [
     'HELLO that is no JSON',
     encodeFrame(FRAME.HELLO, Buffer.from('544343480100000078', 'hex')),

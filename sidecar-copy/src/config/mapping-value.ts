@@ -57,7 +57,9 @@ function parseAddress(text: string): IpAddress {
   if (address === undefined || (address.length === 16) !== text.startsWith('[')) {
     throw new ValueProblem(`"${bare}" is no IP address (host names are not looked up here)`);
   }
-  if (address.every((octet) => octet === 0)) throw new ValueProblem(`${bare} is no address of a host`);
+  // Unspecified; multicast, reserved and broadcast (RFC 6890).
+  const isGroup = address.length === 4 ? address[0]! >= 224 : address[0] === 0xff;
+  if (isGroup || address.every((octet) => octet === 0)) throw new ValueProblem(`${bare} is no address of a host`);
   return address;
 }
 

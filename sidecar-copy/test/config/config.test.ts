@@ -109,6 +109,8 @@ describe('what a copy refuses before anything is touched', () => {
     ['-x 80-10.16.12.300:80', /"10\.16\.12\.300" is no IP address/],
     ['-x 80-web.example:80', /is no IP address|is no ip:port/],
     ['-x 80-0.0.0.0:80', /0\.0\.0\.0 is no address of a host/],
+    ['-x 80-224.0.0.1:80', /224\.0\.0\.1 is no address of a host/],
+    ['-x 80-[ff02::1]:80', /ff02::1 is no address of a host/],
     ['-x 80-fd00::11:80', /brackets/],
     ['-x 80-10.16.12.11:80,', /"" does not fit/],
     ['-x 80-10.16.12.11:80+', /"" is no ip:port/],
