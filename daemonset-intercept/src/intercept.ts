@@ -65,6 +65,7 @@ export class Intercept {
   #sender: PacketSender | undefined;
   #rules: RulesInstallation | undefined;
   #isHolding = false;
+  #targetUnknownSeen = 0;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
   /** Until then a Direct copy may take a connection for open that has ended, and send packets that a rule has to catch. */
@@ -284,7 +285,11 @@ export class Intercept {
       for (const message of this.#queueAlarm.check(nowMs(), this.#source.statistics())) logger.warn(message);
     }
     if (this.#ticks % HOLD_TICKS === 0) this.#holdRules();
-    if (this.#ticks % SURVEY_TICKS !== 0) return;
+    // A copy that is told of an unknown target may mean an address that has just come back.
+    const { targetUnknown } = this.#counters.recordsRefused;
+    const isAsked = this.#ticks % HOLD_TICKS === 0 && targetUnknown !== this.#targetUnknownSeen;
+    if (!isAsked && this.#ticks % SURVEY_TICKS !== 0) return;
+    this.#targetUnknownSeen = targetUnknown;
     const hasDirect = this.#links.all().some(({ connection }) => connection.peer.delivery === 'direct');
     const survey = async (): Promise<void> => {
       const addresses = await readAddresses();
