@@ -214,6 +214,13 @@ export class TrafficCopy {
     });
   }
 
+  /** Waits until every session of a copy has ended; its clients must have closed their connections. */
+  async idle(timeoutMs = 20_000): Promise<void> {
+    await eventually(`${this.process.name} has no session open`, timeoutMs, async () => {
+      return (await this.metric('trafficcopy_copy_sessions')) === 0;
+    });
+  }
+
   /** Ends it as a user does and reads its summary. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Summary> {
     const end: ProcessEnd = await this.process.stop(signal, STOP_TIMEOUT_MS);

@@ -144,9 +144,10 @@ export class CopyLab {
     return report;
   }
 
-  /** Waits until all is delivered, ends copy and intercept, and expects that nothing leaked and nothing was left behind. */
+  /** Waits until all is delivered and every session has ended (the clients have closed), ends copy and intercept, and expects that nothing leaked and nothing was left behind. */
   async finish(): Promise<CopySummary> {
     await this.copy.quiet();
+    await this.copy.idle();
     const summary = (await this.copy.stop()) as unknown as CopySummary;
     await this.intercept.stop();
     await this.expectNoLeaks();
