@@ -61,6 +61,8 @@ const DELAYED_ACK_MS = 40;
 const QUIET_BEFORE_CLOSE_MS = 20;
 /** An answer whose last octets had PSH, and that is much shorter than online's, is over after so long. */
 const QUIET_AFTER_PUSH_MS = 10;
+/** A turn whose answer may have come before it is taken for answered after so long. */
+const QUIET_AFTER_SURPLUS_MS = 40;
 /** The same without PSH: longer than a delayed acknowledgement and a retransmission at the target. */
 const QUIET_MS = 300;
 /** How far an answer may fall short of online's and count as whole when it ends with PSH: a date, a version, a length. */
@@ -316,6 +318,7 @@ export class Replayer {
     replay.open(baseOffset, iss);
     session.turnNxt = session.turnUna;
     session.answeredAtGate = 0;
+    session.surplusBytes = 0;
     session.answerCounted = true;
     session.trustedAtOffset = -1;
     session.ackAtMs = 0;
@@ -522,6 +525,9 @@ export class Replayer {
       const expected = this.#expectedBefore(session, session.turnNxt);
       if (!this.#isAnswered(session, expected, nowMs)) return;
       if (expected > 0) {
+        const answered = session.replay.receivedBytes - session.answeredAtGate;
+        // What was not used is for one turn more; a target whose answers are a little longer must not save them up.
+        session.surplusBytes = Math.max(0, answered > 0 ? answered - expected : session.surplusBytes - expected);
         session.answeredAtGate = session.replay.receivedBytes;
         session.answerCounted = false;
       } else if (session.turnNxt === session.turnUna) {
@@ -545,7 +551,7 @@ export class Replayer {
     // All turns that were let go must be out before their answer can be.
     if (replay.sndNxtOffset < this.#endOfTurn(session, session.turnNxt - 1)) return false;
     const answered = replay.receivedBytes - session.answeredAtGate;
-    if (answered <= 0) return false;
+    if (answered <= 0) return this.#isAnsweredBefore(session, expected, nowMs);
     if (replay.hasPeerFin) return true;
     const isNearEnd = expected - answered <= Math.max(ANSWER_SLACK_BYTES, expected >> 3);
     if (answered >= expected || (replay.answerPushed && isNearEnd)) {
@@ -564,6 +570,20 @@ export class Replayer {
       if (replay.answerPushed) target.confirmPush();
       return true;
     }
+    session.gateAtMs = quietAtMs;
+    return false;
+  }
+
+  /**
+   * Nothing has come since the last gate, but before it more than that asked for: on a connection that speaks in both
+   * directions at once (HTTP/2, WebSocket) a turn may need no answer of its own, like a window update after text that the
+   * target has sent already. It holds up the next one for a short quiet time only.
+   */
+  #isAnsweredBefore(session: Session, expected: number, nowMs: number): boolean {
+    const { replay } = session;
+    if (session.surplusBytes < expected || replay.sndUnaOffset < replay.sndMaxOffset) return false;
+    const quietAtMs = Math.max(replay.lastAnswerMs, session.progressMs) + QUIET_AFTER_SURPLUS_MS;
+    if (nowMs >= quietAtMs) return true;
     session.gateAtMs = quietAtMs;
     return false;
   }

@@ -30,6 +30,11 @@ export class Session {
   turnNxt: number;
   /** replay.receivedBytes when the last gate opened: what came since answers the turns after it. */
   answeredAtGate = 0;
+  /**
+   * Octets that the target had sent beyond what the last gate asked for: on a connection that speaks in both directions at
+   * once the answer to the next turn, where that needs none of its own.
+   */
+  surplusBytes = 0;
   /** Whether turn turnNxt - 1 has been counted as answered. */
   answerCounted = true;
   /** Where the turn begins that was let go on trust in PSH alone; -1 when the last gate opened otherwise. */

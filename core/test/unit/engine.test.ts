@@ -135,6 +135,25 @@ describe('turn gating', () => {
     }
   });
 
+  it('goes on after a short quiet time when what online sent after a turn had come from the target before it', () => {
+    const answers = [5000, 0, 0, 0];
+    const rig = new Rig({}, { answer: () => answers.shift() ?? 0 });
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge(), client.send('request;'));
+    for (const part of ['window update;', 'another;']) {
+      // Of an answer of 5,000 octets the client takes 2,000, says so, and takes the rest.
+      client.hear(2000);
+      rig.capture(client.send(part));
+    }
+    assert.deepEqual(rig.target.streams(), ['request;window update;']);
+    rig.wait(50);
+    assert.deepEqual(rig.target.streams(), ['request;window update;another;']);
+    client.hear(2000);
+    rig.capture(client.send('too much;'));
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['request;window update;another;'], 'only what the target had sent counts');
+  });
+
   it('never blocks longer than the timeout, and says why the turn was lost', () => {
     const rig = new Rig({}, {});
     const client = new Client();
