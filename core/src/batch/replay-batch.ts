@@ -23,9 +23,6 @@ export const RECORD_OPEN = 1;
 /** The flow ends: no packet; intercept forgets it. */
 export const RECORD_RELEASE = 2;
 
-/** The largest IP packet that a record carries. */
-export const REPLAY_PACKET_BYTES_MAX = 65535;
-
 export class ReplayBatch {
   /** Octets kept free before the first record, where a sink writes a frame header. */
   readonly headroomBytes: number;

@@ -7,7 +7,6 @@ import { readU16, writeU16 } from '../wire/bytes.js';
 
 /** Octets before the first record. */
 export const HEADERS_PREFIX_BYTES = 4;
-export const HEADERS_RECORDS_MAX = 65535;
 
 export function writeHeadersPrefix(bytes: Uint8Array, offset: number, strideBytes: number, count: number): void {
   writeU16(bytes, offset, strideBytes);
