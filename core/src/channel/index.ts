@@ -5,11 +5,15 @@
  * than a limit; what cannot be read is `undefined` or `false`, and the transport decides what that means. A new minor version only adds frame
  * types and JSON fields, both of which older readers skip; the preamble and REFUSED never change.
  */
+export * from './copy-report.js';
+export * from './copy-settings.js';
 export * from './frame.js';
 export * from './frame-decoder.js';
 export * from './goodbye.js';
 export * from './headers-payload.js';
 export * from './hello.js';
+export * from './intercept-report.js';
+export * from './intercept-settings.js';
 export * from './joining.js';
 export { encodeJson, type JsonObject, parseJson } from './json-payload.js';
 export * from './preamble.js';

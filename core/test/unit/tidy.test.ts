@@ -19,8 +19,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   lab: ['core'],
   'sidecar-copy': ['core', 'native', 'runtime'],
   'daemonset-intercept': ['core', 'native', 'runtime'],
-  cli: ['core', 'runtime', 'sidecar-copy', 'daemonset-intercept'],
+  operator: ['core', 'runtime'],
+  cli: ['core', 'runtime', 'sidecar-copy', 'daemonset-intercept', 'operator'],
+  kubectl: ['core', 'runtime', 'operator'],
   bench: ['core', 'lab', 'runtime'],
+  e2e: ['core', 'runtime', 'operator', 'lab'],
 };
 
 /** The adapters: nothing else in the programs talks to native code. */
