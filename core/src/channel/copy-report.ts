@@ -1,3 +1,18 @@
+import {
+  asJsonObject,
+  choiceField,
+  countField,
+  countsField,
+  encodeJson,
+  itemsField,
+  type JsonObject,
+  parseJson,
+  plainText,
+  textField,
+  wholeCount,
+  wholeCounts,
+} from './json-payload.js';
+
 /** copy --STATS--> operator, every second: cumulative figures since the copy's start. */
 export interface CopyReport {
   readonly kind: 'copy';
@@ -33,4 +48,90 @@ export interface CopyEndpointReport {
   /** ADDRESS:PORT of the target. */
   readonly endpoint: string;
   readonly isUp: boolean;
+}
+
+/** What a report holds at most; the writer leaves out what is beyond. So it always fits in a frame. */
+export const COPY_REPORT_LIMITS = { counts: 64, encryptedPorts: 64, endpoints: 4096, problems: 16 } as const;
+
+const ENDPOINT_LENGTH_MAX = 64;
+const PROBLEM_LENGTH_MAX = 512;
+
+/** Figures that are counts and nothing else, in the order of the frame. */
+const COUNTS = [
+  'generation',
+  'elapsedMs',
+  'connectionsSeen',
+  'sessionsOpen',
+  'sessionsStarted',
+  'turnsCaptured',
+  'turnsDelivered',
+  'turnsAnswered',
+  'turnsPending',
+  'bytesSent',
+  'captureDrops',
+  'lagMs',
+  'cpuUs',
+  'rssBytes',
+] as const satisfies readonly (keyof CopyReport)[];
+type Counts = { readonly [name in (typeof COUNTS)[number]]: number };
+
+/** The payload of a STATS frame of a copy. Numbers become whole, texts plain, lists and texts are cut at the limits. */
+export function encodeCopyReport(report: CopyReport): Uint8Array {
+  const { kind, state } = report;
+  const counts: Record<string, number> = {};
+  for (const name of COUNTS) counts[name] = wholeCount(report[name]);
+  return encodeJson({
+    kind,
+    state,
+    ...counts,
+    turnsLost: wholeCounts(report.turnsLost, COPY_REPORT_LIMITS.counts),
+    terminal: wholeCounts(report.terminal, COPY_REPORT_LIMITS.counts),
+    encrypted: wholeCounts(report.encrypted, COPY_REPORT_LIMITS.encryptedPorts),
+    endpoints: report.endpoints
+      .slice(0, COPY_REPORT_LIMITS.endpoints)
+      .map(({ endpoint, isUp }) => ({ endpoint: plainText(endpoint, ENDPOINT_LENGTH_MAX), isUp })),
+    problems: report.problems
+      .slice(0, COPY_REPORT_LIMITS.problems)
+      .map((problem) => plainText(problem, PROBLEM_LENGTH_MAX)),
+  });
+}
+
+/** Undefined when the payload is no report, or goes beyond a limit. */
+export function parseCopyReport(
+  bytes: Uint8Array,
+  offset = 0,
+  length: number = bytes.length - offset,
+): CopyReport | undefined {
+  const object = parseJson(bytes, offset, length);
+  if (object?.['kind'] !== 'copy') return undefined;
+  const state = choiceField(object, 'state', ['waiting', 'copying', 'suspended'] as const);
+  const counts = readCounts(object);
+  const turnsLost = countsField(object, 'turnsLost', COPY_REPORT_LIMITS.counts);
+  const terminal = countsField(object, 'terminal', COPY_REPORT_LIMITS.counts);
+  const encrypted = countsField(object, 'encrypted', COPY_REPORT_LIMITS.encryptedPorts);
+  const endpoints = itemsField(object, 'endpoints', COPY_REPORT_LIMITS.endpoints, readEndpoint);
+  const problems = itemsField(object, 'problems', COPY_REPORT_LIMITS.problems, readProblem);
+  if (!state || !counts || !turnsLost || !terminal || !encrypted || !endpoints || !problems) return undefined;
+  return { kind: 'copy', state, ...counts, turnsLost, terminal, encrypted, endpoints, problems };
+}
+
+function readCounts(object: JsonObject): Counts | undefined {
+  const counts: Partial<Record<(typeof COUNTS)[number], number>> = {};
+  for (const name of COUNTS) {
+    const count = countField(object, name, Number.MAX_SAFE_INTEGER);
+    if (count === undefined) return undefined;
+    counts[name] = count;
+  }
+  return counts as Counts;
+}
+
+function readEndpoint(item: unknown): CopyEndpointReport | undefined {
+  const object = asJsonObject(item);
+  const endpoint = object && textField(object, 'endpoint', ENDPOINT_LENGTH_MAX);
+  const isUp = object?.['isUp'];
+  return endpoint === undefined || typeof isUp !== 'boolean' ? undefined : { endpoint, isUp };
+}
+
+function readProblem(item: unknown): string | undefined {
+  return textField({ item }, 'item', PROBLEM_LENGTH_MAX);
 }

@@ -1,4 +1,17 @@
-import type { Delivery } from './hello.js';
+import { isAddress, isAddressRange } from './address-text.js';
+import { DELIVERIES, type Delivery } from './hello.js';
+import {
+  asJsonObject,
+  choiceField,
+  countField,
+  encodeJson,
+  itemsField,
+  type JsonObject,
+  numberField,
+  parseJson,
+  portField,
+  textField,
+} from './json-payload.js';
 
 /**
  * operator --CONFIG--> copy: everything that the copy should do now. It replaces what was said before; what goes on is not
@@ -56,4 +69,95 @@ export interface CopyLimitSettings {
   readonly heldBytesMax: number;
   /** Octets towards the targets in a second; 0: no limit. */
   readonly bytesPerSecondMax: number;
+}
+
+/** What settings may hold. The frame's own limit holds beside these. */
+export const COPY_SETTINGS_LIMITS = {
+  mappings: 64,
+  targets: 8,
+  /** Of one target. */
+  endpoints: 256,
+  /** Of all targets of all mappings: so many fit in a frame. */
+  endpointsInAll: 4096,
+  clientRanges: 64,
+  copies: 1000,
+} as const;
+
+const NAME_LENGTH_MAX = 253;
+const SEED_MAX = 0xffffffff;
+
+/** The payload of a CONFIG frame to a copy. What does not keep the limits is written all the same, and not read. */
+export function encodeCopySettings(settings: CopySettings): Uint8Array {
+  return encodeJson({ ...settings });
+}
+
+/** Undefined when the payload is none of these settings, or goes beyond a limit. */
+export function parseCopySettings(
+  bytes: Uint8Array,
+  offset = 0,
+  length: number = bytes.length - offset,
+): CopySettings | undefined {
+  const object = parseJson(bytes, offset, length);
+  if (object?.['kind'] !== 'copy') return undefined;
+  const generation = countField(object, 'generation', Number.MAX_SAFE_INTEGER);
+  const state = choiceField(object, 'state', ['running', 'suspended'] as const);
+  const delivery = choiceField(object, 'delivery', DELIVERIES);
+  const capture = choiceField(object, 'capture', ['wire', 'loopback'] as const);
+  const mappings = itemsField(object, 'mappings', COPY_SETTINGS_LIMITS.mappings, readMapping);
+  const sample = readSample(asJsonObject(object['sample']));
+  const copies = countField(object, 'copies', COPY_SETTINGS_LIMITS.copies);
+  const clientRanges = itemsField(object, 'clientRanges', COPY_SETTINGS_LIMITS.clientRanges, readRange);
+  const limits = readLimits(asJsonObject(object['limits']));
+  if (generation === undefined || !state || !delivery || !capture || !mappings) return undefined;
+  if (!sample || !copies || !clientRanges || !limits || !isWithinFrame(mappings)) return undefined;
+  return { kind: 'copy', generation, state, delivery, capture, mappings, sample, copies, clientRanges, limits };
+}
+
+function isWithinFrame(mappings: readonly CopyMappingSettings[]): boolean {
+  let endpoints = 0;
+  for (const { targets } of mappings) for (const target of targets) endpoints += target.endpoints.length;
+  return endpoints <= COPY_SETTINGS_LIMITS.endpointsInAll;
+}
+
+function readMapping(item: unknown): CopyMappingSettings | undefined {
+  const object = asJsonObject(item);
+  const onlinePort = object && portField(object, 'onlinePort');
+  const targets = object && itemsField(object, 'targets', COPY_SETTINGS_LIMITS.targets, readTarget);
+  return onlinePort === undefined || targets === undefined ? undefined : { onlinePort, targets };
+}
+
+function readTarget(item: unknown): CopyTargetSettings | undefined {
+  const object = asJsonObject(item);
+  const name = object && textField(object, 'name', NAME_LENGTH_MAX);
+  const endpoints = object && itemsField(object, 'endpoints', COPY_SETTINGS_LIMITS.endpoints, readEndpoint);
+  return name === undefined || endpoints === undefined ? undefined : { name, endpoints };
+}
+
+function readEndpoint(item: unknown): CopyEndpointSettings | undefined {
+  const object = asJsonObject(item);
+  const address = object && textField(object, 'address', NAME_LENGTH_MAX);
+  const port = object && portField(object, 'port');
+  const interceptHost = object && textField(object, 'interceptHost', NAME_LENGTH_MAX);
+  const interceptPort = object && portField(object, 'interceptPort');
+  if (address === undefined || !isAddress(address) || !port || !interceptHost || !interceptPort) return undefined;
+  return { address, port, interceptHost, interceptPort };
+}
+
+function readRange(item: unknown): string | undefined {
+  return typeof item === 'string' && isAddressRange(item) ? item : undefined;
+}
+
+function readSample(object: JsonObject | undefined): CopySampleSettings | undefined {
+  const fraction = object && numberField(object, 'fraction', 1);
+  const by = object && choiceField(object, 'by', ['connection', 'client'] as const);
+  const seed = object && countField(object, 'seed', SEED_MAX);
+  return fraction === undefined || !by || seed === undefined ? undefined : { fraction, by, seed };
+}
+
+function readLimits(object: JsonObject | undefined): CopyLimitSettings | undefined {
+  const sessionsMax = object && countField(object, 'sessionsMax', Number.MAX_SAFE_INTEGER);
+  const heldBytesMax = object && countField(object, 'heldBytesMax', Number.MAX_SAFE_INTEGER);
+  const bytesPerSecondMax = object && countField(object, 'bytesPerSecondMax', Number.MAX_SAFE_INTEGER);
+  if (!sessionsMax || !heldBytesMax || bytesPerSecondMax === undefined) return undefined;
+  return { sessionsMax, heldBytesMax, bytesPerSecondMax };
 }

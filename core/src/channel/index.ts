@@ -18,4 +18,5 @@ export * from './joining.js';
 export { encodeJson, type JsonObject, parseJson } from './json-payload.js';
 export * from './preamble.js';
 export * from './refusal.js';
+export * from './stop.js';
 export { decodeUtf8, encodeUtf8 } from './utf8.js';

@@ -9,7 +9,7 @@ import { type ChannelVersion, PREAMBLE_BYTES, parsePreamble, withPreamble } from
 /** JOIN. */
 export interface JoinRequest {
   readonly version: ChannelVersion;
-  /** The secret part of the token. */
+  /** The secret part of the token, or another proof that the authority knows how to check (a service account token: a JWT). */
   readonly secret: string;
   readonly role: ChannelRole;
   /** What the newcomer would like to be called; the authority has the last word. */
@@ -32,7 +32,8 @@ export interface CertificateGrant {
   readonly authority: string;
 }
 
-const SECRET_LENGTH_MAX = 128;
+/** A JWT of Kubernetes has about 1,200 characters; JOIN as a whole keeps to the limit of payloads before WELCOME. */
+const SECRET_LENGTH_MAX = 8192;
 const NAME_LENGTH_MAX = 255;
 const PEM_LENGTH_MAX = 8192;
 

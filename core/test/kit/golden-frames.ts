@@ -1,17 +1,24 @@
 /** One frame of every type, as docs/channel.md shows them. */
 import {
   CHANNEL_VERSION,
+  type CopyReport,
+  type CopySettings,
   encodeCertificateGrant,
+  encodeCopyReport,
+  encodeCopySettings,
   encodeFrame,
   encodeGoodbye,
   encodeHello,
+  encodeInterceptReport,
+  encodeInterceptSettings,
   encodeJoinRequest,
-  encodeJson,
   encodeRefusal,
   encodeRenewRequest,
-  encodeUtf8,
+  encodeStop,
   FRAME,
   HEADERS_PREFIX_BYTES,
+  type InterceptReport,
+  type InterceptSettings,
   RECORD_OPEN,
   RECORD_PACKET,
   RECORD_RELEASE,
@@ -89,6 +96,79 @@ const TARGETS = [{ address: '10.0.0.2', port: 80 }];
 const REQUEST = { secret: 'c2VjcmV0', certificateRequest: PEM('CERTIFICATE REQUEST') };
 const GRANT = { certificate: PEM('CERTIFICATE'), authority: PEM('CERTIFICATE') };
 
+export const COPY_SETTINGS: CopySettings = {
+  kind: 'copy',
+  generation: 3,
+  state: 'running',
+  delivery: 'tunnel',
+  capture: 'wire',
+  mappings: [
+    {
+      onlinePort: 8080,
+      targets: [
+        {
+          name: 'candidate',
+          endpoints: [{ address: '10.0.0.2', port: 80, interceptHost: '10.0.0.9', interceptPort: 36524 }],
+        },
+      ],
+    },
+  ],
+  sample: { fraction: 0.5, by: 'connection', seed: 7 },
+  copies: 1,
+  clientRanges: ['198.18.0.0/15'],
+  limits: { sessionsMax: 50_000, heldBytesMax: 268_435_456, bytesPerSecondMax: 0 },
+};
+
+export const COPY_REPORT: CopyReport = {
+  kind: 'copy',
+  generation: 3,
+  state: 'copying',
+  elapsedMs: 61_000,
+  connectionsSeen: 12,
+  sessionsOpen: 4,
+  sessionsStarted: 11,
+  turnsCaptured: 100,
+  turnsDelivered: 97,
+  turnsAnswered: 96,
+  turnsPending: 1,
+  turnsLost: { noResponse: 2 },
+  terminal: { copied: 7 },
+  bytesSent: 40_000,
+  captureDrops: 0,
+  lagMs: 2,
+  cpuUs: 150_000,
+  rssBytes: 60_000_000,
+  encrypted: { '8443': 5 },
+  endpoints: [{ endpoint: '10.0.0.2:80', isUp: true }],
+  problems: [],
+};
+
+export const INTERCEPT_SETTINGS: InterceptSettings = {
+  kind: 'intercept',
+  revision: 2,
+  pods: [
+    {
+      uid: '0b6f8f1e-5f0c-4f5e-9d4b-6a1c1b2d3e4f',
+      name: 'shop-staging/checkout-1',
+      addresses: ['10.0.0.2'],
+      grants: [{ owner: 'shop/7d9c2a10-1111-4222-8333-444455556666', ports: [80], clientRanges: [] }],
+    },
+  ],
+};
+
+export const INTERCEPT_REPORT: InterceptReport = {
+  kind: 'intercept',
+  revision: 2,
+  pods: [{ uid: '0b6f8f1e-5f0c-4f5e-9d4b-6a1c1b2d3e4f', state: 'serving', message: '' }],
+  flows: 4,
+  packetsInjected: 300,
+  responses: 280,
+  queueDrops: 0,
+  recordsRefused: {},
+  cpuUs: 90_000,
+  rssBytes: 70_000_000,
+};
+
 export const GOLDEN_FRAMES: Readonly<Record<keyof typeof FRAME, Uint8Array>> = {
   HELLO: encodeFrame(FRAME.HELLO, encodeHello({ ...COPY, targets: TARGETS })),
   WELCOME: encodeFrame(FRAME.WELCOME, encodeHello({ ...INTERCEPT, targets: TARGETS })),
@@ -107,9 +187,15 @@ export const GOLDEN_FRAMES: Readonly<Record<keyof typeof FRAME, Uint8Array>> = {
   REGISTER: encodeFrame(FRAME.REGISTER, records([7, RECORD_OPEN, PACKET.subarray(0, 40)])),
   RELEASE: encodeFrame(FRAME.RELEASE, records([7, RECORD_RELEASE, new Uint8Array(0)])),
   HEADERS: encodeFrame(FRAME.HEADERS, headers()),
-  CONFIG: encodeFrame(FRAME.CONFIG, encodeJson({})),
-  STATS: encodeFrame(FRAME.STATS, encodeUtf8('{"sessions":1}')),
-  STOP: encodeFrame(FRAME.STOP, encodeJson({})),
+  CONFIG: encodeFrame(FRAME.CONFIG, encodeCopySettings(COPY_SETTINGS)),
+  STATS: encodeFrame(FRAME.STATS, encodeCopyReport(COPY_REPORT)),
+  STOP: encodeFrame(FRAME.STOP, encodeStop({ message: 'the TrafficCopy is gone' })),
+};
+
+/** What the same frames are between operator and intercept. */
+export const GOLDEN_INTERCEPT_FRAMES: Readonly<Record<'CONFIG' | 'STATS', Uint8Array>> = {
+  CONFIG: encodeFrame(FRAME.CONFIG, encodeInterceptSettings(INTERCEPT_SETTINGS)),
+  STATS: encodeFrame(FRAME.STATS, encodeInterceptReport(INTERCEPT_REPORT)),
 };
 
 /** `00000000  00 00 00 02 08 …  |........|` lines of 16 octets. */

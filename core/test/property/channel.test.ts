@@ -11,14 +11,20 @@ import {
   type FrameType,
   HeadersPayload,
   parseCertificateGrant,
+  parseCopyReport,
+  parseCopySettings,
   parseGoodbye,
   parseHello,
+  parseInterceptReport,
+  parseInterceptSettings,
   parseJoinRequest,
   parseJson,
   parseRefusal,
   parseRenewRequest,
+  parseStop,
   withPreamble,
 } from '../../src/index.js';
+import { COPY_REPORT, COPY_SETTINGS, INTERCEPT_REPORT, INTERCEPT_SETTINGS } from '../kit/golden-frames.js';
 
 const LIMIT = 300;
 const anyFrame = fc.record({ type: fc.integer({ min: 0, max: 255 }), payload: fc.uint8Array({ maxLength: LIMIT }) });
@@ -107,6 +113,11 @@ const PARSERS = [
   parseRenewRequest,
   parseCertificateGrant,
   parseJson,
+  parseCopySettings,
+  parseInterceptSettings,
+  parseCopyReport,
+  parseInterceptReport,
+  parseStop,
 ];
 
 /** Octets, and JSON of any kind, with and without preamble. */
@@ -139,6 +150,42 @@ test('hostile payloads never make a message parser throw', () => {
     { numRuns: 300 },
   );
 });
+
+/** Every place in a value of JSON, as the keys that lead there. */
+function placesOf(value: unknown): string[][] {
+  if (typeof value !== 'object' || value === null) return [[]];
+  return [[], ...Object.entries(value).flatMap(([key, part]) => placesOf(part).map((place) => [key, ...place]))];
+}
+
+function replaced(value: unknown, place: readonly string[], by: unknown): unknown {
+  const [key, ...rest] = place;
+  if (key === undefined) return by;
+  const parts = Array.isArray(value) ? [...value] : { ...(value as object) };
+  (parts as Record<string, unknown>)[key] = replaced((value as Record<string, unknown>)[key], rest, by);
+  return parts;
+}
+
+for (const [what, valid, parse] of [
+  ['settings of a copy', COPY_SETTINGS, parseCopySettings],
+  ['settings of an intercept', INTERCEPT_SETTINGS, parseInterceptSettings],
+  ['a report of a copy', COPY_REPORT, parseCopyReport],
+  ['a report of an intercept', INTERCEPT_REPORT, parseInterceptReport],
+] as const) {
+  test(`anything at any place of ${what} is refused, or read as what it is`, () => {
+    const places = placesOf(valid);
+    fc.assert(
+      fc.property(fc.constantFrom(...places), fc.jsonValue({ maxDepth: 3 }), (place, junk) => {
+        const payload = encodeUtf8(JSON.stringify(replaced(valid, place, junk)));
+        const read = parse(payload);
+        if (read === undefined) return;
+        // What was read can be written and is read again as the same: nothing half checked is handed on.
+        assert.deepEqual(parse(encodeUtf8(JSON.stringify(read))), read);
+        assert.equal(read.kind, valid.kind);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+}
 
 test('JSON that is nested too deeply is undefined, not a stack overflow', () => {
   const deep = encodeUtf8(`{"a":${'['.repeat(500_000)}`);

@@ -14,7 +14,7 @@ import {
   REFUSAL_CODES,
   REFUSALS_TO_RETRY,
 } from '../../src/index.js';
-import { GOLDEN_FRAMES, hexDump } from '../kit/golden-frames.js';
+import { GOLDEN_FRAMES, GOLDEN_INTERCEPT_FRAMES, hexDump } from '../kit/golden-frames.js';
 
 const document = readFileSync(path.resolve(import.meta.dirname, '../../../../docs/channel.md'), 'utf8');
 
@@ -44,6 +44,13 @@ for (const [name, frame] of Object.entries(GOLDEN_FRAMES)) {
     const decoder = new FrameDecoder(FRAME_PAYLOAD_BYTES_MAX, (type) => types.push(type) > 0);
     assert.ok(decoder.push(frame));
     assert.deepEqual(types, [FRAME[name as keyof typeof FRAME]]);
+  });
+}
+
+for (const [name, frame] of Object.entries(GOLDEN_INTERCEPT_FRAMES)) {
+  test(`docs/channel.md shows the octets of ${name} of an intercept`, () => {
+    const dump = hexDump(frame);
+    assert.ok(document.includes(`\n${dump}\n`), `docs/channel.md should have, under ${name}:\n\n${dump}\n`);
   });
 }
 
