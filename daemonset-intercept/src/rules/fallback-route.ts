@@ -5,8 +5,8 @@
  * takes it. Genuine traffic has no mark and sees no change.
  */
 import { commandFailed } from './iptables.js';
-import { hex } from './mangle-rules.js';
 import type { CommandOutcome, NamespaceAccess } from './namespace-access.js';
+import { hex } from './own-rules.js';
 import { RulesError } from './rules-error.js';
 import type { WorkerSlot } from './worker-slot.js';
 

@@ -2,10 +2,10 @@
  * The iptables commands of one variant and IP family in one namespace. Every change is one `iptables-restore --noflush`
  * transaction: all of it happens or nothing, and nobody else's rules are read or written by it.
  */
-import type { MangleRule } from './mangle-rules.js';
 import type { CommandOutcome, NamespaceAccess } from './namespace-access.js';
+import type { OwnRule } from './own-rules.js';
 import { RulesError } from './rules-error.js';
-import { type OwnedRule, parseSavedRules, type SavedRules } from './saved-rules.js';
+import { OWN_TABLES, type OwnedRule, type OwnTable, parseSavedRules, type SavedRules } from './saved-rules.js';
 
 /** The kernel interface behind the command: both can be in use at the same time, and see nothing of each other. */
 export type IptablesKind = 'nft' | 'legacy';
@@ -38,33 +38,46 @@ export class Iptables {
     return parseSavedRules(outcome.status === 0 ? outcome.stdout : '');
   }
 
-  /** Removes `remove` and puts `insert` at the heads of their chains, in their order, in one step. */
-  async replace(remove: readonly OwnedRule[], insert: readonly MangleRule[]): Promise<CommandOutcome> {
+  /** Removes those of `remove` that are in `table` and puts `insert` at the heads of its chains, in their order, in one step. */
+  async replace(table: OwnTable, remove: readonly OwnedRule[], insert: readonly OwnRule[]): Promise<CommandOutcome> {
     const positions = new Map<string, number>();
     const lines = insert.map(({ chain, spec }) => {
       const position = (positions.get(chain) ?? 0) + 1;
       positions.set(chain, position);
       return `-I ${chain} ${position} ${spec}`;
     });
-    const text = ['*mangle', ...remove.map((rule) => `-D ${rule.text}`), ...lines, 'COMMIT', ''].join('\n');
+    const removals = remove.filter((rule) => rule.table === table).map((rule) => `-D ${rule.text}`);
+    const text = [`*${table}`, ...removals, ...lines, 'COMMIT', ''].join('\n');
     return this.#run(`${this.#command}-restore`, ['--noflush', ...LOCK_WAIT], text);
   }
 
   /** As {@link replace}. @throws RulesError when it fails. */
-  async replaceOrThrow(remove: readonly OwnedRule[], insert: readonly MangleRule[]): Promise<void> {
-    const outcome = await this.replace(remove, insert);
+  async replaceOrThrow(table: OwnTable, remove: readonly OwnedRule[], insert: readonly OwnRule[]): Promise<void> {
+    const outcome = await this.replace(table, remove, insert);
     if (outcome.status !== 0) throw commandFailed(`${this.#command}-restore`, outcome);
   }
 
+  /** Removes rules of any of our tables. What keeps responses from clients goes last. @throws RulesError when it fails. */
+  async removeOrThrow(rules: readonly OwnedRule[]): Promise<void> {
+    for (const table of ['raw', 'mangle'] as const) {
+      if (rules.some((rule) => rule.table === table)) await this.replaceOrThrow(table, rules, []);
+    }
+  }
+
   /**
-   * Names of what carries rules in the mangle table: the table itself and, where nft makes them one by one, its built-in chains.
-   * `nft4`, `nft4:OUTPUT`, `legacy6`. What iptables makes for the first rule is not there before.
+   * Names of what carries rules in one of our tables: the table itself and, where nft makes them one by one, its built-in chains.
+   * `nft4`, `nft4:OUTPUT`, `legacy6`, `nft4/raw`. What iptables makes for the first rule is not there before.
    */
-  async carriers(saved: SavedRules): Promise<string[]> {
-    if (!saved.tableExists) return [];
-    const name = `${this.kind}${this.family}`;
-    const chains = this.kind === 'nft' ? parseChains(await this.#listTable()) : [];
+  async carriers(saved: SavedRules, table: OwnTable): Promise<string[]> {
+    if (!saved.tables.has(table)) return [];
+    const name = this.#carrier(table);
+    const chains = this.kind === 'nft' ? parseChains(await this.#listTable(table)) : [];
     return [name, ...chains.map((chain) => `${name}:${chain.name}`)];
+  }
+
+  /** The mangle table is the one that has no name of its own: journals of earlier versions know no other. */
+  #carrier(table: OwnTable): string {
+    return `${this.kind}${this.family}${table === 'mangle' ? '' : `/${table}`}`;
   }
 
   /**
@@ -74,23 +87,27 @@ export class Iptables {
    */
   async removeEmpty(found: readonly string[]): Promise<void> {
     if (this.kind !== 'nft') return;
-    const listing = await this.#listTable();
+    for (const table of OWN_TABLES) await this.#removeEmptyTable(table, found);
+  }
+
+  async #removeEmptyTable(table: OwnTable, found: readonly string[]): Promise<void> {
+    const listing = await this.#listTable(table);
     const chains = parseChains(listing);
-    const gone = chains.filter(({ name, isEmpty }) => isEmpty && !found.includes(`nft${this.family}:${name}`));
-    const lines = gone.map(({ name }) => `delete chain ${this.#table} ${name}`);
-    const isTableOurs =
-      !found.includes(`nft${this.family}`) && gone.length === chains.length && holdsOnlyChains(listing);
-    if (isTableOurs && listing !== '') lines.push(`delete table ${this.#table}`);
+    const carrier = this.#carrier(table);
+    const gone = chains.filter(({ name, isEmpty }) => isEmpty && !found.includes(`${carrier}:${name}`));
+    const lines = gone.map(({ name }) => `delete chain ${this.#protocol} ${table} ${name}`);
+    const isTableOurs = !found.includes(carrier) && gone.length === chains.length && holdsOnlyChains(listing);
+    if (isTableOurs && listing !== '') lines.push(`delete table ${this.#protocol} ${table}`);
     if (lines.length > 0) await this.#access.run('nft', ['-f', '-'], `${lines.join('\n')}\n`);
   }
 
-  get #table(): string {
-    return `${this.family === 4 ? 'ip' : 'ip6'} mangle`;
+  get #protocol(): string {
+    return this.family === 4 ? 'ip' : 'ip6';
   }
 
   /** Empty when there is no such table, or no nft command. */
-  async #listTable(): Promise<string> {
-    const outcome = await this.#access.run('nft', ['list', 'table', ...this.#table.split(' ')]);
+  async #listTable(table: OwnTable): Promise<string> {
+    const outcome = await this.#access.run('nft', ['list', 'table', this.#protocol, table]);
     return outcome?.status === 0 ? outcome.stdout : '';
   }
 

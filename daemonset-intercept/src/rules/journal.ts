@@ -4,10 +4,11 @@
  * `kill -9`; the next start reads it, and the last intercept that leaves restores from it. It does not outlive a reboot,
  * as the kernel's settings don't either (`bootId`).
  */
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeStateDirectory } from '@trafficcopy/runtime';
 import type { IptablesKind } from './iptables.js';
+import { formatProcess, type ProcessIdentity, type ProcessTable, parseProcess } from './process-table.js';
 import { RulesError } from './rules-error.js';
 
 export interface JournalInstance {
@@ -45,9 +46,11 @@ export class Journal {
   readonly #lockPath: string;
   readonly #namespace: string;
   readonly #bootId: string;
+  readonly #processes: ProcessTable;
 
-  constructor(stateDirectory: string, namespace: string, bootId: string) {
-    this.#directory = join(stateDirectory, DIRECTORY);
+  constructor(stateDirectory: string, namespace: string, bootId: string, processes: ProcessTable) {
+    this.#processes = processes;
+    this.#directory = Journal.directoryOf(stateDirectory);
     this.#path = join(this.#directory, `netns-${namespace}.json`);
     this.#lockPath = join(this.#directory, `netns-${namespace}.lock`);
     this.#namespace = namespace;
@@ -56,6 +59,15 @@ export class Journal {
 
   get path(): string {
     return this.#path;
+  }
+
+  static directoryOf(stateDirectory: string): string {
+    return join(stateDirectory, DIRECTORY);
+  }
+
+  /** The namespace that a file of the directory is about; undefined when it is no journal. */
+  static namespaceOf(fileName: string): string | undefined {
+    return /^netns-(\d+)\.json$/.exec(fileName)?.[1];
   }
 
   /** Runs `work` while no other intercept with this state directory changes or reads the same namespace. */
@@ -116,38 +128,46 @@ export class Journal {
 
   async #lock(): Promise<void> {
     const deadlineMs = Date.now() + LOCK_WAIT_MS;
-    for (;;) {
-      try {
-        const file = await open(this.#lockPath, 'wx', FILE_MODE);
-        await file.writeFile(`${process.pid}\n`);
-        await file.close();
-        return;
-      } catch (cause) {
-        if (!hasCode(cause, 'EEXIST')) throw this.#failed('lock', this.#lockPath, cause);
+    const own = `${this.#lockPath}.${this.#processes.own.pid}`;
+    try {
+      await writeFile(own, `${formatProcess(this.#processes.own)}\n`, { mode: FILE_MODE });
+      while (!(await this.#tryLock(own))) {
+        const holder = await this.#lockHolder();
+        if (holder !== undefined && !this.#processes.isAlive(holder)) {
+          await rm(this.#lockPath, { force: true });
+          continue;
+        }
+        if (Date.now() > deadlineMs) {
+          throw new RulesError(
+            'ERR_RULES_JOURNAL',
+            `another intercept has held ${this.#lockPath} for ${LOCK_WAIT_MS / 1000} s: is it stopped? Its process id is in that file`,
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
       }
-      if (await this.#lockIsStale()) {
-        await rm(this.#lockPath, { force: true });
-        continue;
-      }
-      if (Date.now() > deadlineMs) {
-        throw new RulesError(
-          'ERR_RULES_JOURNAL',
-          `another intercept has held ${this.#lockPath} for ${LOCK_WAIT_MS / 1000} s: is it stopped? Its process id is in that file`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
+    } finally {
+      await rm(own, { force: true });
     }
   }
 
-  /** A holder that is gone (killed) holds nothing. */
-  async #lockIsStale(): Promise<boolean> {
+  /** The file appears with its content in one step: a holder that is killed in between cannot leave one that names nobody. */
+  async #tryLock(own: string): Promise<boolean> {
     try {
-      const pid = Number(await readFile(this.#lockPath, 'utf8'));
-      if (!Number.isInteger(pid) || pid <= 0) return false;
-      process.kill(pid, 0);
-      return false;
+      await link(own, this.#lockPath);
+      return true;
     } catch (cause) {
-      return hasCode(cause, 'ESRCH');
+      if (hasCode(cause, 'EEXIST')) return false;
+      throw this.#failed('lock', this.#lockPath, cause);
+    }
+  }
+
+  /** Undefined when it is free by now. */
+  async #lockHolder(): Promise<ProcessIdentity | undefined> {
+    try {
+      return parseProcess(await readFile(this.#lockPath, 'utf8'));
+    } catch (cause) {
+      if (hasCode(cause, 'ENOENT')) return undefined;
+      throw this.#failed('lock', this.#lockPath, cause);
     }
   }
 

@@ -1,5 +1,5 @@
-import { hex } from './mangle-rules.js';
 import type { NamespaceAccess } from './namespace-access.js';
+import { hex } from './own-rules.js';
 import type { WorkerSlot } from './worker-slot.js';
 
 /**

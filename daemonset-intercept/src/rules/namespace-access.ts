@@ -27,12 +27,24 @@ const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 /** iptables and ip are in sbin, which is not in every user's PATH. */
 const SEARCH_PATH = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
 
+const SYS = '/proc/sys/';
+
 /** The namespace at `netnsPath`, or the own one. Needs CAP_NET_ADMIN, and CAP_SYS_ADMIN for another namespace. */
 export class KernelNamespace implements NamespaceAccess {
   readonly #netnsPath: string | undefined;
+  readonly #procPath: string;
 
-  constructor(netnsPath: string | undefined) {
+  /**
+   * @param procPath where settings are written: a container's own /proc/sys is read-only, the host's, mounted elsewhere, is not;
+   *   whose settings stand below /proc/sys/net is told by the namespace of who opens them, not by the mount.
+   */
+  constructor(netnsPath: string | undefined, procPath = '/proc') {
     this.#netnsPath = netnsPath;
+    this.#procPath = procPath;
+  }
+
+  #pathOf(path: string): string {
+    return path.startsWith(SYS) ? `${this.#procPath}/sys/${path.slice(SYS.length)}` : path;
   }
 
   async identify(): Promise<string> {
@@ -71,26 +83,26 @@ export class KernelNamespace implements NamespaceAccess {
   async read(path: string): Promise<string | undefined> {
     if (this.#netnsPath === undefined) {
       try {
-        return await readFile(path, 'utf8');
+        return await readFile(this.#pathOf(path), 'utf8');
       } catch (cause) {
         if (isErrno(cause, 'ENOENT')) return undefined;
         throw new RulesError('ERR_RULES_COMMAND', `cannot read ${path}: ${reasonOf(cause)}`, { cause });
       }
     }
-    const outcome = await this.run('cat', [path]);
+    const outcome = await this.run('cat', [this.#pathOf(path)]);
     return outcome?.status === 0 ? outcome.stdout : undefined;
   }
 
   async write(path: string, value: string): Promise<void> {
     if (this.#netnsPath === undefined) {
       try {
-        await writeFile(path, value);
+        await writeFile(this.#pathOf(path), value);
         return;
       } catch (cause) {
         throw new RulesError('ERR_RULES_COMMAND', cannotWrite(path, value, reasonOf(cause)), { cause });
       }
     }
-    const outcome = await this.run('tee', [path], value);
+    const outcome = await this.run('tee', [this.#pathOf(path)], value);
     if (outcome?.status !== 0) {
       throw new RulesError('ERR_RULES_COMMAND', cannotWrite(path, value, outcome?.stderr.trim() ?? 'no tee command'));
     }

@@ -15,17 +15,21 @@ import { commandFailed, type Iptables, type IptablesKind } from './iptables.js';
 import { familiesOf, type IptablesVariant, iptablesVariants } from './iptables-variants.js';
 import { Journal, type JournalContent, type JournalInstance } from './journal.js';
 import { endLeftoverSockets } from './leftover-sockets.js';
-import { type MangleRule, mangleRules, ownerComment } from './mangle-rules.js';
 import { namespaceHasIpv6, readMarkSysctls, restoreMarkSysctls, setMarkSysctls } from './mark-sysctls.js';
 import type { NamespaceAccess } from './namespace-access.js';
 import { type NamespaceSurvey, queuesByInstance, surveyNamespace } from './namespace-survey.js';
+import { mangleRules, type OwnRule, type OwnRulesOptions, ownerComment, rawRules } from './own-rules.js';
+import { ProcessTable } from './process-table.js';
 import { RulesError } from './rules-error.js';
+import { OWN_TABLES, type OwnedRule, type OwnTable } from './saved-rules.js';
 import { chooseSlot } from './slot-choice.js';
 import { type WorkerSlot, workerSlot } from './worker-slot.js';
 
 export interface RulesInstallationOptions {
   readonly access: NamespaceAccess;
   readonly stateDirectory: string;
+  /** Default: that of the own /proc. */
+  readonly processes?: ProcessTable | undefined;
   readonly instance: string;
   /** Undefined: the first free one. */
   readonly queueNumber: number | undefined;
@@ -38,8 +42,10 @@ export interface RulesInstallationOptions {
 }
 
 type Found = JournalContent['found'];
-/** The rules as they were put, by the command that put them; never empty. */
-type InstalledRules = ReadonlyMap<Iptables, readonly MangleRule[]>;
+/** The rules of one command, as they were put. None in the raw table where the kernel cannot leave packets untracked. */
+type TableRules = Readonly<Record<OwnTable, readonly OwnRule[]>>;
+/** By the command that put them; never empty. */
+type InstalledRules = ReadonlyMap<Iptables, TableRules>;
 
 export class RulesInstallation {
   readonly slot: WorkerSlot;
@@ -73,7 +79,8 @@ export class RulesInstallation {
   /** @throws RulesError, or what `openSockets` throws; the namespace is then as it was. */
   static async install(options: RulesInstallationOptions): Promise<RulesInstallation> {
     const { access, stateDirectory } = options;
-    const journal = new Journal(stateDirectory, await access.identify(), await bootId());
+    const processes = options.processes ?? new ProcessTable();
+    const journal = new Journal(stateDirectory, await access.identify(), await bootId(), processes);
     return journal.locked(async () => {
       const hasIpv6 = await namespaceHasIpv6(access);
       const variants = await wantedVariants(options, hasIpv6);
@@ -113,10 +120,13 @@ export class RulesInstallation {
       for (const [iptables, rules] of this.#rules) {
         const { owned, overtaken } = await iptables.save();
         const own = owned.filter((rule) => rule.instance === instance);
-        if (own.length === rules.length && !overtaken.has(instance)) continue;
-        await iptables.replaceOrThrow(own, rules);
-        const what = own.length === rules.length ? 'a rule was put before ours' : 'our rules were removed';
-        wrong.push(`${iptables.name}: ${what}: they are back at the heads of their chains`);
+        for (const table of OWN_TABLES) {
+          const isComplete = own.filter((rule) => rule.table === table).length === rules[table].length;
+          if (isComplete && (table === 'raw' || !overtaken.has(instance))) continue;
+          await iptables.replaceOrThrow(table, own, rules[table]);
+          const what = isComplete ? 'a rule was put before ours' : 'our rules were removed';
+          wrong.push(`${iptables.name} -t ${table}: ${what}: they are back at the heads of their chains`);
+        }
       }
       const now = await readMarkSysctls(access, Object.keys(this.#sysctls).length > 2);
       const lost = Object.keys(now).filter((path) => now[path] === '0');
@@ -128,11 +138,16 @@ export class RulesInstallation {
     });
   }
 
-  /** Puts back what was found, as far as no living intercept needs it. Returns notes for the log. Idempotent. */
+  /** Puts back what was found, as far as no living intercept needs it. Returns notes for the log. After a failure it can be tried again. */
   async restore(): Promise<string[]> {
     if (!this.#isInstalled) return [];
     this.#isInstalled = false;
-    return this.#journal.locked(() => leave(this.#options, this.#journal, this.slot));
+    try {
+      return await this.#journal.locked(() => leave(this.#options, this.#journal, this.slot));
+    } catch (failure) {
+      this.#isInstalled = true;
+      throw failure;
+    }
   }
 }
 
@@ -209,7 +224,7 @@ class Installer {
         },
       });
       try {
-        const installed = new Map<Iptables, readonly MangleRule[]>();
+        const installed = new Map<Iptables, TableRules>();
         for (const iptables of familiesOf(variant)) installed.set(iptables, await this.#replaceRules(iptables));
         await this.#removeFromOtherKinds(variant);
         return installed;
@@ -224,18 +239,30 @@ class Installer {
     throw failure;
   }
 
-  async #replaceRules(iptables: Iptables): Promise<readonly MangleRule[]> {
+  async #replaceRules(iptables: Iptables): Promise<TableRules> {
     const { instance } = this.#options;
     const own = this.#survey.tables.get(iptables)?.owned.filter((rule) => rule.instance === instance) ?? [];
-    const rules = (matchExperimentId: boolean): MangleRule[] =>
-      mangleRules({ family: iptables.family, instance, slot: this.#slot, matchExperimentId });
-    const exact = await iptables.replace(own, rules(true));
-    if (exact.status === 0) return rules(true);
+    const exact = { family: iptables.family, instance, slot: this.#slot, matchExperimentId: true };
+    const outcome = await iptables.replace('mangle', own, mangleRules(exact));
+    if (outcome.status === 0) return this.#withRawRules(iptables, own, exact);
     // Without the string match any SYN with an experimental option counts as the copy's.
-    const loose = await iptables.replace(own, rules(false));
-    if (loose.status !== 0) throw commandFailed(`${iptables.name}-restore`, exact);
+    const loose = { ...exact, matchExperimentId: false };
+    const second = await iptables.replace('mangle', own, mangleRules(loose));
+    if (second.status !== 0) throw commandFailed(`${iptables.name}-restore`, outcome);
     this.#notes.push(`${iptables.name} has no string match here: any packet with TCP option 253 is taken for a copy's`);
-    return rules(false);
+    return this.#withRawRules(iptables, own, loose);
+  }
+
+  /** A step of its own, so that a kernel without the CT target or the raw table is served as well. */
+  async #withRawRules(iptables: Iptables, own: readonly OwnedRule[], options: OwnRulesOptions): Promise<TableRules> {
+    const mangle = mangleRules(options);
+    const raw = rawRules(options);
+    const outcome = await iptables.replace('raw', own, raw);
+    if (outcome.status === 0) return { mangle, raw };
+    this.#notes.push(
+      `${iptables.name} cannot leave packets untracked here (raw table, CT target): address translation in this namespace applies to copied packets too`,
+    );
+    return { mangle, raw: [] };
   }
 
   /** The predecessor used another kind: its rules are replaced by now. */
@@ -243,7 +270,7 @@ class Installer {
     for (const [iptables, { owned }] of this.#survey.tables) {
       if (iptables.kind === chosen.kind) continue;
       const own = owned.filter((rule) => rule.instance === this.#options.instance);
-      if (own.length > 0) await iptables.replaceOrThrow(own, []);
+      await iptables.removeOrThrow(own);
     }
   }
 
@@ -252,7 +279,7 @@ class Installer {
     const { owned } = await iptables.save();
     const before = this.#survey.tables.get(iptables)?.owned.map((rule) => rule.text) ?? [];
     const added = owned.filter((rule) => rule.instance === this.#options.instance && !before.includes(rule.text));
-    if (added.length > 0) await iptables.replaceOrThrow(added, []);
+    await iptables.removeOrThrow(added);
     await iptables.removeEmpty(this.#found.tables);
   }
 }
@@ -281,7 +308,7 @@ async function leave(options: RulesInstallationOptions, journal: Journal, slot: 
   }
   for (const [iptables, { owned }] of survey.tables) {
     const rules = owned.filter((rule) => !isAlive(rule.instance, owners.get(rule.instance) ?? []));
-    if (rules.length > 0) await iptables.replaceOrThrow(rules, []);
+    await iptables.removeOrThrow(rules);
     if (living.length === 0) await iptables.removeEmpty(content.found.tables);
   }
   for (const { routes, slot: goneSlot } of gone) {
@@ -359,9 +386,11 @@ async function whatWasFound(
   }
   const tables: string[] = [];
   for (const [iptables, saved] of survey.tables) {
-    // Where only rules of ours are, the table was made for them.
-    const isOurs = saved.owned.length > 0 && !saved.hasForeignRules;
-    if (!isOurs) tables.push(...(await iptables.carriers(saved)));
+    for (const table of OWN_TABLES) {
+      // Where only rules of ours are, the table was made for them.
+      const isOurs = saved.owned.some((rule) => rule.table === table) && !saved.foreignTables.has(table);
+      if (!isOurs) tables.push(...(await iptables.carriers(saved, table)));
+    }
   }
   return { sysctls: await readMarkSysctls(options.access, hasIpv6), tables };
 }

@@ -1,8 +1,13 @@
 /** Reads what `iptables-save` prints. */
 
+/** The tables in which rules of ours are. */
+export const OWN_TABLES = ['mangle', 'raw'] as const;
+export type OwnTable = (typeof OWN_TABLES)[number];
+
 /** A rule that some intercept installed. */
 export interface OwnedRule {
   readonly instance: string;
+  readonly table: OwnTable;
   /** The line without its leading `-A `: chain and specification, as `-D` takes them. */
   readonly text: string;
   /** Of the NFQUEUE target; undefined for rules with another one. */
@@ -10,14 +15,14 @@ export interface OwnedRule {
 }
 
 export interface SavedRules {
-  /** Whether the mangle table exists (nft makes it with the first rule). */
-  readonly tableExists: boolean;
+  /** Which tables exist (nft makes them with the first rule). */
+  readonly tables: ReadonlySet<string>;
   /** Whether there is any rule in any table, ours or not. */
   readonly hasRules: boolean;
-  /** Whether a rule of somebody else is in the mangle table. */
-  readonly hasForeignRules: boolean;
+  /** Tables with a rule of somebody else. */
+  readonly foreignTables: ReadonlySet<string>;
   readonly owned: readonly OwnedRule[];
-  /** Instances of which a rule stands behind a rule of somebody else in its chain. */
+  /** Instances of which a rule of the mangle table stands behind a rule of somebody else in its chain. */
   readonly overtaken: ReadonlySet<string>;
   /** Queue numbers that rules of others name, `--queue-balance` ranges included. */
   readonly foreignQueues: ReadonlySet<number>;
@@ -35,34 +40,36 @@ export function parseSavedRules(text: string): SavedRules {
   const foreignMarks = new Set<number>();
   const overtaken = new Set<string>();
   const foreignChains = new Set<string>();
+  const tables = new Set<string>();
+  const foreignTables = new Set<string>();
   let table = '';
-  let hasForeignRules = false;
   let hasRules = false;
   for (const line of text.split('\n')) {
-    if (line.startsWith('*')) table = line.slice(1).trim();
+    if (line.startsWith('*')) {
+      table = line.slice(1).trim();
+      tables.add(table);
+    }
     // With counters (-c) a line begins with them; we never ask for them.
     if (!line.startsWith('-A ')) continue;
     hasRules = true;
-    // All our rules are in the mangle table.
-    const instance = table === 'mangle' ? OWNER.exec(line)?.[1] : undefined;
+    const ownTable = OWN_TABLES.find((name) => name === table);
+    const instance = ownTable === undefined ? undefined : OWNER.exec(line)?.[1];
     const queues = [...line.matchAll(QUEUE)];
-    if (instance !== undefined) {
+    if (instance !== undefined && ownTable !== undefined) {
       const queue = queues[0]?.[1];
-      owned.push({ instance, text: line.slice(3), queueNumber: queue === undefined ? undefined : Number(queue) });
-      if (foreignChains.has(chainOf(line))) overtaken.add(instance);
+      const queueNumber = queue === undefined ? undefined : Number(queue);
+      owned.push({ instance, table: ownTable, text: line.slice(3), queueNumber });
+      if (ownTable === 'mangle' && foreignChains.has(chainOf(line))) overtaken.add(instance);
       continue;
     }
-    if (table === 'mangle') {
-      hasForeignRules = true;
-      foreignChains.add(chainOf(line));
-    }
+    foreignTables.add(table);
+    if (table === 'mangle') foreignChains.add(chainOf(line));
     for (const [, first, last] of queues) {
       for (let number = Number(first); number <= Number(last ?? first); number += 1) foreignQueues.add(number);
     }
     for (const [, mark] of line.matchAll(MARK)) foreignMarks.add(Number(mark));
   }
-  const tableExists = /^\*mangle$/m.test(text);
-  return { tableExists, hasRules, hasForeignRules, owned, overtaken, foreignQueues, foreignMarks };
+  return { tables, hasRules, foreignTables, owned, overtaken, foreignQueues, foreignMarks };
 }
 
 function chainOf(line: string): string {

@@ -12,11 +12,14 @@ export class FakeNamespace implements NamespaceAccess {
   readonly boundQueues = new Set<number>();
   /** Rules of the mangle table by family, as iptables-save prints them behind `-A `. */
   readonly rules: Record<4 | 6, string[]> = { 4: [], 6: [] };
+  /** The same of the raw table. */
+  readonly rawRules: Record<4 | 6, string[]> = { 4: [], 6: [] };
   /** What changed, in order: "restore 4", "write …", "ip …". */
   readonly changes: string[] = [];
   defaultRoute = 'default via 10.0.0.1';
   hasStringMatch = true;
   hasIptables = true;
+  hasRawTable = true;
   /** A command that matches fails. */
   failing: RegExp | undefined;
 
@@ -49,15 +52,26 @@ export class FakeNamespace implements NamespaceAccess {
   }
 
   #save(family: 4 | 6): string {
-    const rules = this.rules[family].map((rule) => `-A ${rule}\n`).join('');
-    return rules === '' ? '' : `*mangle\n:OUTPUT ACCEPT [0:0]\n${rules}COMMIT\n`;
+    const tables = [
+      ['raw', this.rawRules[family]],
+      ['mangle', this.rules[family]],
+    ] as const;
+    return tables
+      .filter(([, rules]) => rules.length > 0)
+      .map(
+        ([table, rules]) => `*${table}\n:OUTPUT ACCEPT [0:0]\n${rules.map((rule) => `-A ${rule}\n`).join('')}COMMIT\n`,
+      )
+      .join('');
   }
 
   /** All of it or nothing, as iptables does. */
   #restore(family: 4 | 6, input: string): CommandOutcome {
     if (!this.hasStringMatch && input.includes('-m string'))
       return { status: 2, stdout: '', stderr: 'no string match' };
-    const rules = [...this.rules[family]];
+    const isRaw = input.startsWith('*raw\n');
+    if (isRaw && !this.hasRawTable) return { status: 2, stdout: '', stderr: 'no raw table' };
+    const tables = isRaw ? this.rawRules : this.rules;
+    const rules = [...tables[family]];
     for (const line of input.split('\n')) {
       const insert = /^-I (\S+) (\d+) (.*)$/.exec(line);
       if (insert !== null) {
@@ -71,7 +85,7 @@ export class FakeNamespace implements NamespaceAccess {
         rules.splice(at, 1);
       }
     }
-    this.rules[family] = rules;
+    tables[family] = rules;
     this.changes.push(`restore ${family}`);
     return DONE;
   }
@@ -98,6 +112,11 @@ export class FakeNamespace implements NamespaceAccess {
 
   /** Everything that can be compared before and after. */
   state(): unknown {
-    return structuredClone({ files: [...this.files], rules: this.rules, policyRules: this.policyRules });
+    return structuredClone({
+      files: [...this.files],
+      rules: this.rules,
+      rawRules: this.rawRules,
+      policyRules: this.policyRules,
+    });
   }
 }

@@ -19,7 +19,7 @@ COMMIT
 -A INPUT -m comment --comment "trafficcopy:36525" -j DROP
 COMMIT
 `);
-  assert.equal(saved.tableExists, true);
+  assert.deepEqual([...saved.tables], ['mangle', 'filter']);
   assert.deepEqual(
     saved.owned.map(({ instance, queueNumber }) => [instance, queueNumber]),
     [
@@ -29,12 +29,12 @@ COMMIT
   );
   assert.deepEqual([...saved.foreignQueues], [5, 6, 7]);
   assert.deepEqual([...saved.foreignMarks], [0x4000]);
-  assert.equal(saved.hasForeignRules, true);
+  assert.deepEqual([...saved.foreignTables], ['mangle', 'filter']);
 });
 
 it('nothing saved is no table and no rule', () => {
   const saved = parseSavedRules('');
-  assert.equal(saved.tableExists, false);
+  assert.equal(saved.tables.size, 0);
   assert.equal(saved.hasRules, false);
 });
 

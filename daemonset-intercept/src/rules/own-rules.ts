@@ -1,0 +1,76 @@
+/**
+ * The rules of one intercept, as arguments of iptables, in the order in which they must stand. They all go to the heads of
+ * their chains: an ACCEPT of somebody else before them would let a response out.
+ *
+ * Those of the mangle table classify and catch. Those of the raw table keep copied connections away from connection tracking, and
+ * with it from address translation: a service mesh's or container engine's REDIRECT or DNAT in the namespace would
+ * otherwise lead them to another socket than the target's.
+ */
+import { EXPERIMENT_ID, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES, OPTION_EXPERIMENT } from '@trafficcopy/core';
+import type { WorkerSlot } from './worker-slot.js';
+
+export interface OwnRule {
+  readonly chain: 'PREROUTING' | 'OUTPUT';
+  readonly spec: string;
+}
+
+export interface OwnRulesOptions {
+  readonly family: 4 | 6;
+  /** Owner: letters, digits, dots, dashes and underscores. */
+  readonly instance: string;
+  readonly slot: WorkerSlot;
+  /** Match our ExID too, not only the option kind; false where the kernel has no string match. */
+  readonly matchExperimentId: boolean;
+}
+
+/** TCP headers with options are at most 60 octets, of which 20 come before the options. */
+const OPTIONS_START = 20;
+const OPTIONS_END = 60;
+
+export function mangleRules(options: OwnRulesOptions): OwnRule[] {
+  const { instance, slot } = options;
+  const mark = hex(slot.mark);
+  const owner = `-m comment --comment "${ownerComment(instance)}"`;
+  const responses = `-p tcp -m mark --mark ${mark}`;
+  const injected = `-i lo -p tcp -m mark --mark ${hex(slot.injectionMark)}`;
+  return [
+    // Tunnel: what the raw sockets sent has come through lo; the socket that it opens gets the mark (tcp_fwmark_accept).
+    { chain: 'PREROUTING', spec: `${injected} ${owner} -j MARK --set-mark ${mark}` },
+    // Direct: the copy marks its packets with a TCP option of ours.
+    { chain: 'PREROUTING', spec: `${copiedByCopy(options)} ${owner} -j MARK --set-mark ${mark}` },
+    // No --queue-bypass: while nobody reads the queue, responses of copied connections are dropped.
+    { chain: 'OUTPUT', spec: `${responses} ${owner} -j NFQUEUE --queue-num ${slot.queueNumber}` },
+  ];
+}
+
+/** In the order in which packets meet them: what is untracked once stays so, also through `lo`. */
+export function rawRules(options: OwnRulesOptions): OwnRule[] {
+  const { instance, slot } = options;
+  const owner = `-m comment --comment "${ownerComment(instance)}"`;
+  const marked = (mark: number): string => `-p tcp -m mark --mark ${hex(mark)}`;
+  return [
+    { chain: 'OUTPUT', spec: `${marked(slot.injectionMark)} ${owner} -j CT --notrack` },
+    { chain: 'OUTPUT', spec: `${marked(slot.mark)} ${owner} -j CT --notrack` },
+    { chain: 'PREROUTING', spec: `${copiedByCopy(options)} ${owner} -j CT --notrack` },
+  ];
+}
+
+/** Packets of Direct delivery: with our TCP option. */
+function copiedByCopy({ family, matchExperimentId }: OwnRulesOptions): string {
+  const option = `-p tcp -m tcp --tcp-option ${OPTION_EXPERIMENT}`;
+  if (!matchExperimentId) return option;
+  const ip = family === 4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
+  // Kind 253, 4 octets, ExID. It can stand anywhere among the options; payload beyond them is not searched.
+  const octets = [OPTION_EXPERIMENT, 4, EXPERIMENT_ID >> 8, EXPERIMENT_ID & 255];
+  const text = octets.map((octet) => octet.toString(16).padStart(2, '0')).join('');
+  return `${option} -m string --hex-string "|${text}|" --algo bm --from ${ip + OPTIONS_START} --to ${ip + OPTIONS_END}`;
+}
+
+/** Who owns a rule; the comment of every rule that is installed. */
+export function ownerComment(instance: string): string {
+  return `trafficcopy:${instance}`;
+}
+
+export function hex(mark: number): string {
+  return `0x${mark.toString(16)}`;
+}
