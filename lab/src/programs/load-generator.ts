@@ -4,10 +4,11 @@
  *   --id-start --client-port (all connections one after the other from this port) --client-port-start (each from the next one) --pause-ms (between requests of a connection)
  *   --path (of all requests; default: those of a shop)
  * A connection that has made its requests is closed by the client and replaced by a fresh one, until the bounds are reached.
- * `--requests=1` is a connection per request. Questions: run -> LoadReport, stop, progress.
+ * `--requests=1` is a connection per request. Questions: run -> LoadReport, stop, progress,
+ * lap -> LoadReport whose latencies are those since the lap before.
  */
 import { connect, type Socket } from 'node:net';
-import { build } from 'hdr-histogram-js';
+import { build, type Histogram } from 'hdr-histogram-js';
 import type { LoadReport } from '../load-report.js';
 import { ProgramControl } from './program-control.js';
 
@@ -46,11 +47,12 @@ const HEADERS_END = Buffer.from('\r\n\r\n');
 const BODY_CHUNK_BYTES = 64 * 1024;
 const RETRY_MS = 5;
 
-const histogram = build({
-  lowestDiscernibleValue: 1,
-  highestTrackableValue: 120_000_000,
-  numberOfSignificantValueDigits: 3,
-});
+function newHistogram(): Histogram {
+  return build({ lowestDiscernibleValue: 1, highestTrackableValue: 120_000_000, numberOfSignificantValueDigits: 3 });
+}
+
+const histogram = newHistogram();
+let lapHistogram = newHistogram();
 const errors: Record<string, number> = {};
 let nextId = control.number('id-start', 0);
 let requests = 0;
@@ -219,7 +221,9 @@ class Client {
       return;
     }
     responses += 1;
-    histogram.recordValue(Math.max(1, Math.round((performance.now() - sentMs) * 1000)));
+    const latencyUs = Math.max(1, Math.round((performance.now() - sentMs) * 1000));
+    histogram.recordValue(latencyUs);
+    lapHistogram.recordValue(latencyUs);
     if (this.#sentMs.length > 0) return;
     if (pauseMs > 0 && this.#wantsMore()) setTimeout(() => this.#fill(), pauseMs);
     else this.#fill();
@@ -261,10 +265,10 @@ async function run(): Promise<LoadReport> {
   startedMs = performance.now();
   paceMs = startedMs;
   await Promise.all(Array.from({ length: connectionsMax }, lane));
-  return report();
+  return report(histogram);
 }
 
-function report(): LoadReport {
+function report(latencies: Histogram): LoadReport {
   return {
     requests,
     responses,
@@ -273,11 +277,11 @@ function report(): LoadReport {
     responseBytes,
     seconds: (performance.now() - startedMs) / 1000,
     latencyUs: {
-      p50: histogram.getValueAtPercentile(50),
-      p90: histogram.getValueAtPercentile(90),
-      p99: histogram.getValueAtPercentile(99),
-      max: histogram.maxValue,
-      mean: Math.round(histogram.mean),
+      p50: latencies.getValueAtPercentile(50),
+      p90: latencies.getValueAtPercentile(90),
+      p99: latencies.getValueAtPercentile(99),
+      max: latencies.maxValue,
+      mean: Math.round(latencies.mean),
     },
   };
 }
@@ -288,7 +292,12 @@ if (durationMs === 0 && requestsTotal === 0 && connectionsTotal === 0) {
 if (bodyBytes > 0 && pipeline > 1) throw new RangeError('--body-bytes does not go with --pipeline');
 
 control.on('run', run);
-control.on('progress', report);
+control.on('progress', () => report(histogram));
+control.on('lap', () => {
+  const lap = report(lapHistogram);
+  lapHistogram = newHistogram();
+  return lap;
+});
 control.on('stop', () => {
   isStopping = true;
 });
