@@ -63,6 +63,8 @@ export interface ChannelServerOptions {
   /** Octets that may wait for one peer. Default 16 MiB. */
   readonly queueBytesMax?: number | undefined;
   readonly handshakeTimeoutMs?: number | undefined;
+  /** Sockets of peers that are not known yet. Default 64. */
+  readonly handshakesMax?: number | undefined;
   readonly livenessIntervalMs?: number | undefined;
   /** A last word on a peer whose version, certificate and role are right. */
   authorize?:
@@ -97,6 +99,7 @@ type Verdict = { readonly identity: PeerIdentity | undefined; readonly refusal?:
 export class ChannelServer {
   readonly #options: ChannelServerOptions;
   readonly #handshakeTimeoutMs: number;
+  readonly #handshakesMax: number;
   #server: net.Server | undefined;
   #credentials: ServerCredentials | 'insecure';
   #renewTimer: NodeJS.Timeout | undefined;
@@ -112,6 +115,7 @@ export class ChannelServer {
     this.#options = options;
     this.#credentials = options.credentials;
     this.#handshakeTimeoutMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
+    this.#handshakesMax = options.handshakesMax ?? HANDSHAKES_MAX;
   }
 
   get connections(): ReadonlySet<ChannelConnection> {
@@ -224,7 +228,7 @@ export class ChannelServer {
       socket.destroy();
       return;
     }
-    if (this.#handshakes.size >= HANDSHAKES_MAX) this.#evictOldest();
+    if (this.#handshakes.size >= this.#handshakesMax) this.#evictOldest();
     const timer = setTimeout(() => this.#timedOut(remote), this.#handshakeTimeoutMs);
     const handshake: Handshake = { remote, socket, timer, connection: undefined };
     this.#handshakes.set(remote, handshake);
@@ -241,7 +245,7 @@ export class ChannelServer {
       this.#tell(
         remote,
         'tooManyConnections',
-        `${HANDSHAKES_MAX} peers have not said HELLO yet; this one waited longest`,
+        `${this.#handshakesMax} peers have not said HELLO yet; this one waited longest`,
       );
       this.#forget(remote);
       handshake.socket.destroy();
@@ -385,7 +389,7 @@ export class ChannelServer {
       this.#refuse(handshake, connection, 'protocol', 'JOIN cannot be read');
       return;
     }
-    authority.join(request).then(
+    authority.join(request, connection.remote).then(
       (answer) => {
         if ('code' in answer) {
           this.#refuse(handshake, connection, answer.code, answer.message);

@@ -2,11 +2,12 @@
  * The authority of a TrafficCopy on the command line: intercept is its own. It keeps one key in its state directory, made at the first start, and
  * issues short-lived certificates: one for the server of its process, one for each newcomer that shows a token.
  */
-import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { CertificateGrant, ChannelRole, JoinRequest } from '@trafficcopy/core';
 import type { ChannelAuthority, GrantRefusal } from '../channel/channel-authority.js';
-import { publicKeyPin } from './credential-check.js';
+import { authorityProblem, CertificateAuthority, createAuthority, readRequest } from './certificate-authority.js';
+import type { IssuerCredentials } from './certificate-issuer.js';
 import type { ServerCredentials } from './credentials.js';
 import { formatJoinToken, newJoinToken } from './join-token.js';
 import { formatIdentity, type PeerIdentity, parseIdentity } from './peer-identity.js';
@@ -15,14 +16,7 @@ import { StateError } from './state-error.js';
 import { createStateFile, makeStateDirectory, readStateFile } from './state-file.js';
 import { TokenStore } from './token-store.js';
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Certificates are valid from a little earlier, so that a clock that is late does not refuse them. */
-export const CLOCK_SKEW_MS = 10 * MINUTE_MS;
-export const AUTHORITY_LIFETIME_MS = 3650 * DAY_MS;
-/** Certificates of servers and clients; renewed at half of it. */
-export const CERTIFICATE_LIFETIME_MS = 30 * DAY_MS;
-export const TOKEN_LIFETIME_MS = 60 * MINUTE_MS;
+export const TOKEN_LIFETIME_MS = 3600 * 1000;
 
 export interface AuthorityOptions {
   /** Where key and tokens are kept; made when missing. */
@@ -45,18 +39,13 @@ export interface TokenOptions {
 
 export class Authority implements ChannelAuthority {
   readonly #options: AuthorityOptions;
-  readonly #key: string;
-  readonly #certificate: string;
+  readonly #issuer: CertificateAuthority;
   readonly #tokens: TokenStore;
-  /** What tokens pin: the SHA-256 of the public key, base64url. */
-  readonly pin: string;
 
-  private constructor(options: AuthorityOptions, key: string, certificate: string) {
+  private constructor(options: AuthorityOptions, issuer: IssuerCredentials) {
     this.#options = options;
-    this.#key = key;
-    this.#certificate = certificate;
+    this.#issuer = new CertificateAuthority(issuer, options);
     this.#tokens = new TokenStore(path.join(options.directory, 'tokens'));
-    this.pin = publicKeyPin(new X509Certificate(certificate));
   }
 
   /**
@@ -67,13 +56,17 @@ export class Authority implements ChannelAuthority {
     const file = path.join(options.directory, 'authority.pem');
     await makeStateDirectory(options.directory);
     const text = (await readStateFile(file)) ?? (await createAuthorityFile(file, (options.now ?? Date.now)()));
-    const { key, certificate } = parseAuthorityFile(file, text, (options.now ?? Date.now)());
-    return new Authority(options, key, certificate);
+    return new Authority(options, parseAuthorityFile(file, text, (options.now ?? Date.now)()));
   }
 
   /** The authority's certificate, PEM. */
   get certificate(): string {
-    return this.#certificate;
+    return this.#issuer.certificate;
+  }
+
+  /** What tokens pin: the SHA-256 of the public key, base64url. */
+  get pin(): string {
+    return this.#issuer.pin;
   }
 
   /** A new one-time token, to be shown once: only its hash is kept. */
@@ -86,14 +79,8 @@ export class Authority implements ChannelAuthority {
   }
 
   async serverCredentials(): Promise<ServerCredentials> {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const spki = publicKey.export({ type: 'spki', format: 'der' });
     const { role, name } = this.#options;
-    return {
-      key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-      certificate: await this.#issue(spki, 'server', role, identityName(name)),
-      authority: this.#certificate,
-    };
+    return await this.#issuer.serverCredentials(role, identityName(name));
   }
 
   async join(request: JoinRequest): Promise<CertificateGrant | GrantRefusal> {
@@ -103,20 +90,13 @@ export class Authority implements ChannelAuthority {
     const grant = await this.#tokens.redeem(request.secret, keyPin, this.#now());
     if (typeof grant === 'string') return tokenRefusal(grant);
     const name = grant.name ?? `${identityName(request.name).slice(0, 54)}-${keyPin.slice(0, 8)}`;
-    return {
-      certificate: await this.#issue(newcomer.publicKey, 'client', grant.role, name),
-      authority: this.#certificate,
-    };
+    const holder = { role: grant.role, name, usages: ['client'] } as const;
+    return { certificate: await this.#issuer.issue(newcomer.publicKey, holder), authority: this.certificate };
   }
 
   async renew(identity: PeerIdentity, certificateRequest: string): Promise<CertificateGrant | GrantRefusal> {
-    const { readCertificateRequest } = await import('./certificate-issuer.js');
-    const publicKey = await readCertificateRequest(certificateRequest);
-    if (publicKey === undefined) return REQUEST_REFUSAL;
-    return {
-      certificate: await this.#issue(publicKey, 'client', identity.role, identity.name),
-      authority: this.#certificate,
-    };
+    const { role, name } = identity;
+    return await this.#issuer.grant(certificateRequest, { role, name, usages: ['client'] });
   }
 
   /** The newcomer's public key, if its token may be good and its request is signed by the key. */
@@ -127,32 +107,13 @@ export class Authority implements ChannelAuthority {
     if (glance.role !== request.role) {
       return { code: 'role', message: `the token is for the role ${glance.role}, not ${request.role}` };
     }
-    const { readCertificateRequest } = await import('./certificate-issuer.js');
-    const publicKey = await readCertificateRequest(request.certificateRequest);
-    return publicKey === undefined ? REQUEST_REFUSAL : { publicKey };
-  }
-
-  async #issue(publicKey: Uint8Array, usage: 'server' | 'client', role: ChannelRole, name: string): Promise<string> {
-    const { issueCertificate } = await import('./certificate-issuer.js');
-    const nowMs = this.#now();
-    return await issueCertificate({ key: this.#key, certificate: this.#certificate }, publicKey, {
-      commonName: `trafficcopy ${role}`,
-      uri: formatIdentity(role, name),
-      usage,
-      notBeforeMs: nowMs - CLOCK_SKEW_MS,
-      notAfterMs: nowMs + (this.#options.certificateLifetimeMs ?? CERTIFICATE_LIFETIME_MS),
-    });
+    return await readRequest(request.certificateRequest);
   }
 
   #now(): number {
     return (this.#options.now ?? Date.now)();
   }
 }
-
-const REQUEST_REFUSAL: GrantRefusal = {
-  code: 'certificateRequest',
-  message: 'the certificate request is not one of a P-256 key, signed by it',
-};
 
 function tokenRefusal(code: 'tokenUnknown' | 'tokenUsed' | 'tokenExpired'): GrantRefusal {
   const what = {
@@ -170,15 +131,14 @@ function identityName(name: string): string {
 }
 
 async function createAuthorityFile(file: string, nowMs: number): Promise<string> {
-  const { createIssuer } = await import('./certificate-issuer.js');
-  const issuer = await createIssuer('TrafficCopy authority', nowMs - CLOCK_SKEW_MS, nowMs + AUTHORITY_LIFETIME_MS);
+  const issuer = await createAuthority(nowMs);
   const text = issuer.key + issuer.certificate;
   if (await createStateFile(file, text)) return text;
   // Another process was first: its authority is ours.
   return (await readStateFile(file)) ?? text;
 }
 
-function parseAuthorityFile(file: string, text: string, nowMs: number): { key: string; certificate: string } {
+function parseAuthorityFile(file: string, text: string, nowMs: number): IssuerCredentials {
   const advice = `move it away to make a new authority (every copy must then join again with a new token)`;
   const blocks = pemBlocks(text);
   const key = blocks.find((block) => block.label === 'PRIVATE KEY')?.text;
@@ -187,13 +147,9 @@ function parseAuthorityFile(file: string, text: string, nowMs: number): { key: s
     const missing = key === undefined ? 'private key' : 'certificate';
     throw new StateError('ERR_STATE_AUTHORITY', `${file} is damaged: it holds no ${missing}; ${advice}`);
   }
-  try {
-    const parsed = new X509Certificate(certificate);
-    if (!parsed.checkPrivateKey(createPrivateKey(key))) throw new Error('the key is not the certificate’s');
-    if (parsed.validToDate.getTime() <= nowMs) throw new Error(`its certificate ended on ${parsed.validTo}`);
-  } catch (cause) {
-    const message = `${file} is damaged or too old: ${(cause as Error).message}; ${advice}`;
-    throw new StateError('ERR_STATE_AUTHORITY', message, { cause });
+  const problem = authorityProblem({ key, certificate }, nowMs);
+  if (problem !== undefined) {
+    throw new StateError('ERR_STATE_AUTHORITY', `${file} is damaged or too old: ${problem}; ${advice}`);
   }
   return { key, certificate };
 }

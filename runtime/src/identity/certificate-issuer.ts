@@ -13,12 +13,15 @@ const SERIAL_BYTES = 16;
 
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 
+/** Which side of TLS the holder may be. */
+export type CertificateUsage = 'server' | 'client';
+
 export interface CertificateSpecification {
   /** The subject's common name: for people only. */
   readonly commonName: string;
-  /** The identity, as the only subject alternative name. */
-  readonly uri: string;
-  readonly usage: 'server' | 'client';
+  /** The only subject alternative names: the identity of a member, or the host names of a web server, which is no member. */
+  readonly names: { readonly uri: string } | { readonly hosts: readonly string[] };
+  readonly usages: readonly CertificateUsage[];
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
@@ -67,7 +70,7 @@ export async function issueCertificate(
   const signingKey = await importPrivateKey(issuer.key);
   const subjectKey = await webcrypto.subtle.importKey('spki', publicKey, ALGORITHM, true, ['verify']);
   const authorityKey = await authority.publicKey.export();
-  const usage = specification.usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+  const usages = specification.usages.map((usage) => EXTENDED_USAGE[usage]);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     subject: [{ CN: [specification.commonName] }],
@@ -80,13 +83,20 @@ export async function issueCertificate(
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([usage]),
-      new x509.SubjectAlternativeNameExtension([{ type: 'url', value: specification.uri }]),
+      new x509.ExtendedKeyUsageExtension(usages),
+      new x509.SubjectAlternativeNameExtension(alternativeNames(specification.names)),
       await x509.SubjectKeyIdentifierExtension.create(subjectKey as never),
       await x509.AuthorityKeyIdentifierExtension.create(authorityKey),
     ],
   });
   return `${certificate.toString('pem')}\n`;
+}
+
+const EXTENDED_USAGE = { server: x509.ExtendedKeyUsage.serverAuth, client: x509.ExtendedKeyUsage.clientAuth } as const;
+
+function alternativeNames(names: CertificateSpecification['names']): x509.JsonGeneralName[] {
+  if ('uri' in names) return [{ type: 'url', value: names.uri }];
+  return names.hosts.map((host) => ({ type: 'dns', value: host }));
 }
 
 /** A request for a certificate of this key (PKCS #8 PEM), PEM. It names nothing: the authority decides on the name. */

@@ -6,12 +6,13 @@ import { generateKeyPairSync } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { credentialProblem } from './credential-check.js';
+import type { CredentialStorage } from './credential-storage.js';
 import type { ClientCredentials } from './credentials.js';
 import { pemBlocks } from './pem.js';
 import { StateError } from './state-error.js';
 import { readStateFile, writeStateFile } from './state-file.js';
 
-export class CredentialStore {
+export class CredentialStore implements CredentialStorage {
   /** The file with the credentials. */
   readonly file: string;
   readonly #keyFile: string;

@@ -4,16 +4,29 @@
  */
 export * from './authority.js';
 export {
+  AUTHORITY_LIFETIME_MS,
+  authorityProblem,
+  CERTIFICATE_LIFETIME_MS,
+  CertificateAuthority,
+  type CertificateAuthorityOptions,
+  type CertificateHolder,
+  CLOCK_SKEW_MS,
+  createAuthority,
+} from './certificate-authority.js';
+export type { CertificateUsage, IssuerCredentials } from './certificate-issuer.js';
+export {
   type CertificateLifetime,
   certificateLifetime,
   credentialProblem,
   ownIdentity,
   publicKeyPin,
 } from './credential-check.js';
+export * from './credential-storage.js';
 export * from './credential-store.js';
 export * from './credentials.js';
 export * from './join-token.js';
 export * from './joining.js';
+export * from './memory-credential-store.js';
 export * from './peer-identity.js';
 export * from './state-error.js';
 export { makeStateDirectory, readStateFile, writeStateFile } from './state-file.js';

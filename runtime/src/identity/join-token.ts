@@ -2,8 +2,9 @@
  * Tokens let one newcomer in. `tc1.<secret>.<pin>`: the secret is 32 random octets, the pin is the SHA-256 of the authority's public key
  * (SubjectPublicKeyInfo), both base64url. The newcomer shows the secret only to a server whose authority has that key.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { ChannelError } from '../channel/channel-error.js';
+import { publicKeyPin } from './credential-check.js';
 
 export interface JoinToken {
   readonly secret: string;
@@ -31,6 +32,19 @@ export function parseJoinToken(text: string): JoinToken {
     'ERR_CHANNEL_TOKEN',
     `the join token cannot be read: ${problem}; copy it whole from intercept's output`,
   );
+}
+
+/**
+ * What a token of the authority with this certificate (PEM) pins, for those who get the certificate and the secret separately.
+ * @throws {ChannelError} ERR_CHANNEL_TOKEN: it is no certificate.
+ */
+export function authorityPin(certificate: string): string {
+  try {
+    return publicKeyPin(new X509Certificate(certificate));
+  } catch (cause) {
+    const message = `the authority's certificate cannot be read: ${(cause as Error).message}`;
+    throw new ChannelError('ERR_CHANNEL_TOKEN', message, { cause });
+  }
 }
 
 /** What is kept of a secret. The secret is random, so a plain hash does not give it away. */

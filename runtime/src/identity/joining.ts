@@ -17,20 +17,20 @@ import { SocketConnection } from '../channel/socket-connection.js';
 import { socketText } from '../channel/socket-text.js';
 import { certificateRequest } from './certificate-request.js';
 import { certificateLifetime, credentialProblem, publicKeyPin } from './credential-check.js';
-import type { CredentialStore } from './credential-store.js';
+import type { CredentialStorage } from './credential-storage.js';
 import type { ClientCredentials } from './credentials.js';
 import { type JoinToken, parseJoinToken } from './join-token.js';
 
 export interface JoinOptions {
   readonly host: string;
   readonly port: number;
-  /** `tc1.…` */
-  readonly token: string;
+  /** `tc1.…`; or its parts, where the secret is one that the authority knows otherwise and the pin is that of its certificate. */
+  readonly token: string | JoinToken;
   /** Default copy. */
   readonly role?: ChannelRole | undefined;
   /** What we would like to be called: the host's name. */
   readonly name: string;
-  readonly store: CredentialStore;
+  readonly store: CredentialStorage;
   /** Default: intercept. */
   readonly serverRoles?: readonly ChannelRole[] | undefined;
   readonly timeoutMs?: number | undefined;
@@ -41,7 +41,7 @@ export interface JoinOptions {
  * @throws {ChannelError} and {StateError}
  */
 export async function join(options: JoinOptions): Promise<ClientCredentials> {
-  const token = parseJoinToken(options.token);
+  const token = tokenOf(options.token);
   const key = await options.store.pendingKey();
   const request = await certificateRequest(key);
   const credentials = await requestCertificate(options, token, key, request);
@@ -55,7 +55,7 @@ export async function join(options: JoinOptions): Promise<ClientCredentials> {
  * @throws {ChannelError} ERR_CHANNEL_TOKEN when neither is there; and as {@link join}.
  */
 export async function obtainCredentials(
-  options: Omit<JoinOptions, 'token'> & { readonly token?: string | undefined },
+  options: Omit<JoinOptions, 'token'> & { readonly token?: string | JoinToken | undefined },
 ): Promise<ClientCredentials> {
   const { token, store } = options;
   const stored = await store.load();
@@ -67,9 +67,13 @@ export async function obtainCredentials(
     const advice = `take a token from its output and give it with --join (looked for in ${store.file})`;
     throw new ChannelError('ERR_CHANNEL_TOKEN', `cannot connect to ${where}: ${what}; ${advice}`);
   }
-  const pin = parseJoinToken(token).pin;
+  const { pin } = tokenOf(token);
   if (isValid && publicKeyPin(new X509Certificate(stored.authority)) === pin) return stored;
   return await join({ ...options, token });
+}
+
+function tokenOf(token: string | JoinToken): JoinToken {
+  return typeof token === 'string' ? parseJoinToken(token) : token;
 }
 
 async function requestCertificate(
