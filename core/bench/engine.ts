@@ -25,7 +25,13 @@ const SEGMENT_BYTES = 1448;
 const IDLE_SESSIONS = 10_000;
 
 const CONFIG: EngineConfig = {
-  mappings: [{ onlinePort: 80, targets: [{ lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080, name: 'fake' }] }],
+  mappings: [
+    {
+      onlinePort: 80,
+      ipVersion: 4,
+      targets: [{ name: 'fake', endpoints: [{ lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080 }] }],
+    },
+  ],
   lanes: 1,
   copies: 1,
   sample: { fraction: 1, by: 'connection', seed: 1 },

@@ -23,6 +23,14 @@ export const TERMINAL_STATES = [
   'shed',
   /** The channel to intercept was lost, or it does not serve the target. */
   'channelLost',
+  /** The target had no endpoint, or lost the one that the session was at. */
+  'targetUnavailable',
+  /** The mapping or the target was taken out of the settings. */
+  'withdrawn',
+  /** Copying was suspended. */
+  'suspended',
+  /** The connection carries TLS. */
+  'encrypted',
   /** The program ended while the session was running. */
   'interrupted',
 ] as const;
@@ -36,6 +44,10 @@ export const LOSS_REASONS = [
   'noResponse',
   'shed',
   'channelLost',
+  'targetUnavailable',
+  'withdrawn',
+  'suspended',
+  'encrypted',
   'interrupted',
 ] as const;
 export type LossReason = (typeof LOSS_REASONS)[number];

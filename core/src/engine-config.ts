@@ -1,24 +1,41 @@
+import type { AddressRange } from './flow/address-pool.js';
 import type { EngineLimits } from './limits.js';
 import type { IpAddress } from './wire/ip-address.js';
 
-/** One server under test for one mapping. */
-export interface TargetConfig {
+/** Targets that one mapping may have. */
+export const TARGETS_MAX = 8;
+/** Endpoints that one target may have. */
+export const ENDPOINTS_MAX = 256;
+
+/** One place where a target listens. Known again by its address, port and lane when the settings change. */
+export interface EndpointConfig {
   /** The lane (intercept) that serves it: an index into the engine's output batches. */
   readonly lane: number;
   readonly address: IpAddress;
   readonly port: number;
-  /** For reports: "10.16.12.11:80". */
+}
+
+/** One server under test for one mapping: one or more endpoints that are as good as each other. */
+export interface TargetConfig {
+  /** For reports: "10.16.12.11:80". Known again by it when the settings change; different from all others of the mapping. */
   readonly name: string;
+  /** Up to ENDPOINTS_MAX. Each session goes to one of them. None: its turns are lost as `targetUnavailable`. */
+  readonly endpoints: readonly EndpointConfig[];
   /** Whether it is known to close right behind its answers, or not to. Undefined: that is found out. */
   readonly closesAfterAnswer?: boolean | undefined;
 }
 
-/** What is copied, and where to. The first mapping that fits a packet's destination wins. */
+/**
+ * What is copied, and where to. The first mapping that fits a packet's destination wins. Known again by address, port and
+ * version when the settings change.
+ */
 export interface MappingConfig {
   /** Undefined: any address of this host. */
   readonly onlineAddress?: IpAddress | undefined;
   readonly onlinePort: number;
-  /** 1 to 8; each gets a full copy. All are of one IP version: the mapping takes packets of that version only. */
+  /** The mapping takes packets of this IP version only; all endpoints are of it. */
+  readonly ipVersion: 4 | 6;
+  /** 1 to TARGETS_MAX; each gets a full copy. */
   readonly targets: readonly TargetConfig[];
 }
 
@@ -31,17 +48,19 @@ export interface SampleConfig {
 
 export interface EngineConfig {
   readonly mappings: readonly MappingConfig[];
-  /** Lanes, 1 or more: how many output batches there are. */
+  /** Lanes at the start, 0 to limits.lanesMax; they have the numbers from 0 on. */
   readonly lanes: number;
   /** Sessions for each connection and target (-n), 1 or more. */
   readonly copies: number;
   readonly sample: SampleConfig;
   /** Replace the client's address by one of these (-c); empty: keep it. */
-  readonly clientAddresses: readonly IpAddress[];
+  readonly clientAddresses: readonly AddressRange[];
   /** Hold each turn until the target answered the one before (false: -W). */
   readonly wait: boolean;
   /** Only connections whose SYN was captured (-O). */
   readonly fullSessionsOnly: boolean;
+  /** Connections that carry TLS are counted and not copied: no target could read another client's secrets. Default: true. */
+  readonly recogniseTls?: boolean;
   /** Largest IP packet towards the target, octets (-M). */
   readonly mtuBytes: number;
   /**

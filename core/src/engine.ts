@@ -8,21 +8,22 @@
  */
 import { assert } from './assert.js';
 import type { PacketBatch } from './batch/packet-batch.js';
-import { ReplayBatch } from './batch/replay-batch.js';
+import type { ReplayBatch } from './batch/replay-batch.js';
 import type { ResponseBatch } from './batch/response-record.js';
 import { createEngineCounters, type EngineCounters } from './counters.js';
-import type { EngineConfig } from './engine-config.js';
+import type { EngineConfig, MappingConfig, SampleConfig } from './engine-config.js';
+import type { AddressRange } from './flow/address-pool.js';
 import { flowHash } from './flow/flow-hash.js';
 import { TimerWheel } from './flow/timer-wheel.js';
 import { ByteStore } from './session/byte-store.js';
 import { Capturer } from './session/capturer.js';
+import { Lanes } from './session/lanes.js';
 import { Replayer, SESSIONS_MAX } from './session/replayer.js';
 import { SegmentWriter } from './session/segment-writer.js';
 
 export class Engine {
   readonly counters: EngineCounters = createEngineCounters();
-  /** One for each lane. The caller sends what is in them after each call and clears them. */
-  readonly outputs: readonly ReplayBatch[];
+  readonly #lanes: Lanes;
   readonly #config: EngineConfig;
   readonly #store: ByteStore;
   readonly #writer: SegmentWriter;
@@ -37,19 +38,36 @@ export class Engine {
     const { limits } = config;
     assert(limits.sessionsMax <= SESSIONS_MAX, `at most ${SESSIONS_MAX} sessions have an id`);
     this.#config = config;
-    this.outputs = Array.from(
-      { length: config.lanes },
-      () => new ReplayBatch(limits.batchBytesMax, limits.batchPacketsMax),
-    );
+    this.#lanes = new Lanes(limits);
+    for (let lane = 0; lane < config.lanes; lane += 1) this.#lanes.add();
     this.#store = new ByteStore(limits.heldBytesMax);
     this.#wheel = new TimerWheel(limits.sessionsMax + limits.connectionsMax, nowMs);
-    this.#writer = new SegmentWriter(this.outputs, this.#store, this.counters, config);
+    this.#writer = new SegmentWriter(this.#lanes, this.#store, this.counters, config);
     this.#capturer = new Capturer(config, this.counters, this.#store, this.#wheel, limits.sessionsMax);
-    this.#replayer = new Replayer(config, this.counters, this.#store, this.#writer, this.#wheel, (captured) =>
-      this.#capturer.onIdle(captured),
+    this.#replayer = new Replayer(
+      config,
+      this.counters,
+      this.#store,
+      this.#lanes,
+      this.#writer,
+      this.#wheel,
+      (captured) => this.#capturer.onIdle(captured),
     );
     this.#capturer.attach(this.#replayer);
     this.#timestampBase = flowHash(config.seed, new Uint8Array(4), 0, 4, 0x7473);
+  }
+
+  /**
+   * By lane; undefined where there is none. The caller sends what is in them after each call and clears them. It is always the same
+   * array.
+   */
+  get outputs(): readonly (ReplayBatch | undefined)[] {
+    return this.#lanes.outputs;
+  }
+
+  /** Connections that carry TLS, by the port of online. They are not copied. */
+  get encryptedByPort(): ReadonlyMap<number, number> {
+    return this.#capturer.encryptedByPort;
   }
 
   /** Sessions that are open now. */
@@ -110,9 +128,22 @@ export class Engine {
     this.#replayer.flush(now);
   }
 
-  /** While congested no new session is started on the lane (they are shed and counted). */
+  /** While congested no new session is started on the lane: it goes to another endpoint, or is shed and counted. */
   setLaneCongested(lane: number, isCongested: boolean): void {
-    this.#capturer.setLaneCongested(lane, isCongested);
+    this.#lanes.setCongested(lane, isCongested);
+  }
+
+  /** Makes another lane, which is up, and returns its number: the smallest that is free. There are limits.lanesMax at most. */
+  addLane(): number {
+    return this.#lanes.add();
+  }
+
+  /** Removes a lane to which no endpoint of the mappings belongs any more. What is still in its output is dropped. */
+  removeLane(lane: number, nowMs: number): void {
+    assert(!this.#capturer.usesLane(lane), 'a lane is removed when no endpoint is left on it');
+    this.#setTime(nowMs);
+    this.#replayer.forgetLane(lane);
+    this.#lanes.remove(lane);
   }
 
   /**
@@ -123,9 +154,48 @@ export class Engine {
     this.#replayer.reopenFlows(lane);
   }
 
+  /**
+   * Puts other mappings in force. Sessions whose endpoint is still there go on untouched. Those of an endpoint that is gone move to
+   * another of the same target with what was not on its way; those of a target or mapping that is gone end as `withdrawn`.
+   * Running connections join a target that is new at their next turn. Drain the outputs afterwards.
+   */
+  setMappings(mappings: readonly MappingConfig[], nowMs: number): void {
+    const now = this.#setTime(nowMs);
+    this.#capturer.setMappings(mappings);
+    this.#replayer.applySettings(now);
+    this.#capturer.dropUnmapped();
+    this.#replayer.flush(now);
+  }
+
+  /** Sessions for each new connection and target; running connections keep theirs. */
+  setCopies(copies: number): void {
+    this.#capturer.setCopies(copies);
+  }
+
   /** Changes the share of connections that are copied; running sessions go on. */
   setSampleFraction(fraction: number): void {
     this.#capturer.setSampleFraction(fraction);
+  }
+
+  /** As {@link setSampleFraction}, with by what and how they are chosen. */
+  setSample(sample: SampleConfig): void {
+    this.#capturer.setSample(sample);
+  }
+
+  /** The addresses that replace those of the clients of new sessions; empty: clients keep theirs. */
+  setClientAddresses(ranges: readonly AddressRange[]): void {
+    this.#capturer.setClientAddresses(ranges);
+  }
+
+  /**
+   * Suspends copying: every session ends as `suspended`, and nothing new begins; running connections are followed. Resumes it:
+   * they are joined at their next turn. Drain the outputs afterwards.
+   */
+  setPaused(isPaused: boolean, nowMs: number): void {
+    const now = this.#setTime(nowMs);
+    this.#capturer.setPaused(isPaused);
+    if (isPaused) this.#replayer.endAll('suspended', now);
+    this.#replayer.flush(now);
   }
 
   /** Ends every session: resets them at their targets and closes the ledger. Drain the outputs afterwards. */

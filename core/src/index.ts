@@ -9,6 +9,7 @@ export * from './channel/index.js';
 export * from './counters.js';
 export * from './engine.js';
 export * from './engine-config.js';
+export type { AddressRange } from './flow/address-pool.js';
 export * from './flow/flow-hash.js';
 export * from './flow/flow-table.js';
 export * from './limits.js';

@@ -8,7 +8,9 @@ export interface EngineLimits {
   readonly heldBytesMax: number;
   /** Bytes held for one connection. */
   readonly heldBytesPerConnectionMax: number;
-  /** Octets and packets of one output batch (a lane's output between two drains). */
+  /** Lanes at one time. */
+  readonly lanesMax: number;
+  /** Octets and packets of the first lane's output batch (its output between two drains); further lanes have less. */
   readonly batchBytesMax: number;
   readonly batchPacketsMax: number;
 }
@@ -18,6 +20,7 @@ export const ENGINE_LIMITS_DEFAULT: EngineLimits = {
   sessionsMax: 131_072,
   heldBytesMax: 256 * 1024 * 1024,
   heldBytesPerConnectionMax: 32 * 1024 * 1024,
+  lanesMax: 256,
   batchBytesMax: 4 * 1024 * 1024,
   batchPacketsMax: 16_384,
 };

@@ -12,8 +12,10 @@
  * belong to is lost, and the stream goes on where the next turn begins.
  */
 import { add, SEQ_ZERO, type Seq, sizeBetween } from '../seq.js';
+import type { MappingState } from './mapping-state.js';
 import type { Session } from './session.js';
 import { StreamBuffer } from './stream-buffer.js';
+import { StreamOpening } from './stream-opening.js';
 import { Turns } from './turns.js';
 
 /**
@@ -43,14 +45,18 @@ export interface EarlySegment {
   readonly hasFin: boolean;
 }
 
+/** Comes before the number of any settings; the next one too, of a connection that lost its sessions. */
+export const NEVER_JOINED = -1;
+
 /** Shared: most connections have none before their first turn or after their end. */
 export const NO_SESSIONS: readonly Session[] = [];
 
 export class Captured {
   /** Index in the engine's table of connections. */
   readonly slot: number;
-  readonly mapping: number;
-  readonly endpoint: number;
+  readonly mapping: MappingState;
+  /** Number of the address and port that the client talks to. */
+  readonly online: number;
   readonly clientAddress: Uint8Array;
   readonly clientPort: number;
   state = CAPTURED_JOINING;
@@ -77,6 +83,10 @@ export class Captured {
   gapSinceMs = 0;
   lastSeenMs: number;
   sessions: readonly Session[] = NO_SESSIONS;
+  /** Settings whose targets it has, or had, sessions for, by number. */
+  revision = NEVER_JOINED;
+  /** Looks at the first octets for TLS; undefined when the stream is known to be plain. */
+  opening: StreamOpening | undefined;
   /** Octets that online sent before the client's first: a server-first protocol's greeting. */
   greetingBytes = 0;
   /** Octets that online sent between the last turn's start and the client's FIN or RST, online's FIN counted as one. */
@@ -88,16 +98,17 @@ export class Captured {
 
   constructor(
     slot: number,
-    mapping: number,
-    endpoint: number,
+    mapping: MappingState,
+    online: number,
     clientAddress: Uint8Array,
     clientPort: number,
     iss: Seq | undefined,
+    looksForTls: boolean,
     nowMs: number,
   ) {
     this.slot = slot;
     this.mapping = mapping;
-    this.endpoint = endpoint;
+    this.online = online;
     this.clientAddress = clientAddress;
     this.clientPort = clientPort;
     this.hasSyn = iss !== undefined;
@@ -106,6 +117,7 @@ export class Captured {
       this.rcvNxt = add(iss, 1);
       this.state = CAPTURED_OPEN;
     }
+    this.opening = looksForTls ? new StreamOpening(iss !== undefined) : undefined;
     this.lastSeenMs = nowMs;
   }
 

@@ -10,7 +10,8 @@ import {
   type PacketBatch,
 } from '../batch/packet-batch.js';
 import type { EngineCounters, TerminalState } from '../counters.js';
-import type { EngineConfig, MappingConfig } from '../engine-config.js';
+import type { EngineConfig, MappingConfig, SampleConfig } from '../engine-config.js';
+import { AddressPool, type AddressRange } from '../flow/address-pool.js';
 import { flowHash } from '../flow/flow-hash.js';
 import { FlowTable } from '../flow/flow-table.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
@@ -30,15 +31,18 @@ import {
   END_FIN,
   END_RESET,
   GAP_TIMEOUT_MS,
+  NEVER_JOINED,
   OUT_OF_ORDER_BYTES_MAX,
 } from './captured.js';
+import type { MappingState } from './mapping-state.js';
+import { MappingTable } from './mapping-table.js';
+import { OnlineTable } from './online-table.js';
 import type { Replayer } from './replayer.js';
 import type { Session } from './session.js';
-import { TargetState } from './target-state.js';
+import { StreamOpening } from './stream-opening.js';
+import type { TargetState } from './target-state.js';
 import { TURN_CONTINUES, TURNS_MAX } from './turns.js';
 
-/** Addresses and ports of online that are told apart; packets to more are counted as unmapped. */
-const ENDPOINTS_MAX = 4096;
 /** A segment that lies farther ahead of the stream than any window belongs to no stream that we know (RFC 7323 2.3). */
 const AHEAD_BYTES_MAX = 0x3fffffff;
 /** Connections that are looked at to make room for one, and how long they must have been quiet. */
@@ -46,12 +50,6 @@ const ROOM_LOOKS_MAX = 64;
 const ROOM_QUIET_MS = 1000;
 /** Client addresses that are remembered for sharing; a power of two. */
 const ADDRESSES_MAX = 1024;
-
-interface Endpoint {
-  readonly address: IpAddress;
-  readonly port: number;
-  readonly mapping: number;
-}
 
 export class Capturer {
   readonly #config: EngineConfig;
@@ -64,16 +62,17 @@ export class Capturer {
   readonly #connections: (Captured | undefined)[];
   readonly #freeSlots: Int32Array;
   #freeCount: number;
-  readonly #endpoints: Endpoint[] = [];
-  #lastEndpoint = 0;
-  readonly #targets: readonly (readonly TargetState[])[];
-  /** The addresses of -c: IPv4, IPv6. */
-  readonly #pools: readonly (readonly IpAddress[])[];
+  readonly #mappings = new MappingTable();
+  readonly #onlines = new OnlineTable();
+  /** Stand in for the addresses of clients: IPv4, IPv6. */
+  #pools!: readonly [AddressPool, AddressPool];
   readonly #header = new PacketHeader();
   readonly #options = new TcpOptions();
+  #sample: SampleConfig;
   #sampleLimit: number;
+  #copies: number;
+  #isPaused = false;
   #replayer!: Replayer;
-  readonly #laneIsCongested: boolean[];
   /** Octets of early segments of all connections, and how many there may be. */
   #earlyBytes = 0;
   readonly #earlyBytesMax: number;
@@ -81,6 +80,8 @@ export class Capturer {
   #roomHand = 0;
   /** The sessions of the connection that is being made. */
   readonly #made: Session[] = [];
+  /** Connections that carry TLS, by the port of online. */
+  readonly encryptedByPort = new Map<number, number>();
   /** Client addresses of late, by hash: connections of one client share their bytes. */
   readonly #addresses = new Array<IpAddress | undefined>(ADDRESSES_MAX).fill(undefined);
 
@@ -96,16 +97,11 @@ export class Capturer {
     this.#freeSlots = new Int32Array(max);
     for (let index = 0; index < max; index += 1) this.#freeSlots[index] = max - 1 - index;
     this.#freeCount = max;
-    this.#pools = [4, 16].map((length) => config.clientAddresses.filter((address) => address.length === length));
-    let targetCount = 0;
-    this.#targets = config.mappings.map((mapping) =>
-      mapping.targets.map((target) => {
-        targetCount += 1;
-        return new TargetState(target, targetCount - 1);
-      }),
-    );
+    this.#sample = config.sample;
     this.#sampleLimit = sampleLimitOf(config.sample.fraction);
-    this.#laneIsCongested = new Array<boolean>(config.lanes).fill(false);
+    this.#copies = config.copies;
+    this.setClientAddresses(config.clientAddresses);
+    this.setMappings(config.mappings);
     this.#earlyBytesMax = Math.max(OUT_OF_ORDER_BYTES_MAX, config.limits.heldBytesMax >>> 2);
   }
 
@@ -117,12 +113,48 @@ export class Capturer {
     return this.#config.limits.connectionsMax - this.#freeCount;
   }
 
-  setSampleFraction(fraction: number): void {
-    this.#sampleLimit = sampleLimitOf(fraction);
+  /** Puts other mappings in force; {@link dropUnmapped} follows when their sessions have ended. */
+  setMappings(mappings: readonly MappingConfig[]): void {
+    this.#mappings.replace(mappings);
+    this.#onlines.setMappings(this.#mappings.mappings);
   }
 
-  setLaneCongested(lane: number, isCongested: boolean): void {
-    this.#laneIsCongested[lane] = isCongested;
+  /** Whether an endpoint is reached over the lane. */
+  usesLane(lane: number): boolean {
+    return this.#mappings.mappings.some(({ targets }) =>
+      targets.some(({ endpoints }) => endpoints.some((endpoint) => endpoint.lane === lane)),
+    );
+  }
+
+  /** Forgets the connections whose mapping is gone. */
+  dropUnmapped(): void {
+    for (const captured of this.#connections) {
+      if (captured === undefined || !captured.mapping.isGone) continue;
+      this.#countUnjoined(captured, 'withdrawn');
+      this.#remove(captured);
+    }
+  }
+
+  setCopies(copies: number): void {
+    this.#copies = copies;
+  }
+
+  setSample(sample: SampleConfig): void {
+    this.#sample = sample;
+    this.#sampleLimit = sampleLimitOf(sample.fraction);
+  }
+
+  setSampleFraction(fraction: number): void {
+    this.setSample({ ...this.#sample, fraction });
+  }
+
+  setClientAddresses(ranges: readonly AddressRange[]): void {
+    this.#pools = [new AddressPool(ranges, 4), new AddressPool(ranges, 16)];
+  }
+
+  /** While paused, connections that are known are followed, and none is joined. */
+  setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused;
   }
 
   /** client --captured packets--> connections. */
@@ -143,18 +175,18 @@ export class Capturer {
       counters.packetsMalformed += 1;
       return;
     }
-    const endpoint = this.#endpointOf(bytes, header);
-    if (endpoint < 0) {
+    const { addressOffset, addressBytes, sourcePort, destinationPort, flags } = header;
+    const online = this.#onlines.find(bytes, addressOffset + addressBytes, addressBytes, destinationPort);
+    if (online < 0) {
       counters.packetsUnmapped += 1;
       return;
     }
     counters.bytesCaptured += header.payloadBytes;
-    const { addressOffset, addressBytes, sourcePort, flags } = header;
-    const slot = this.#flows.get(bytes, addressOffset, addressBytes, sourcePort, endpoint);
+    const slot = this.#flows.get(bytes, addressOffset, addressBytes, sourcePort, online);
     const known = slot < 0 ? undefined : this.#connections[slot]!;
     // A client never sends SYN and ACK together, unless it is the answering side of a simultaneous open.
     if ((flags & (SYN | ACK | RST)) === SYN) {
-      this.#onSyn(bytes, known, endpoint, nowMs);
+      this.#onSyn(bytes, known, online, nowMs);
       return;
     }
     if (known !== undefined) {
@@ -165,38 +197,17 @@ export class Capturer {
     // A running connection is followed from its first data on. Acknowledgements and ends that fit no connection are the
     // rest of one that is over.
     if ((flags & (SYN | RST | FIN)) !== 0 || (flags & ACK) === 0 || header.payloadBytes === 0) return;
-    this.#onUnknown(bytes, endpoint, nowMs);
-  }
-
-  /** The endpoint of the packet's destination, or -1 when no mapping fits. */
-  #endpointOf(bytes: Uint8Array, header: PacketHeader): number {
-    const { addressBytes, destinationPort } = header;
-    const at = header.addressOffset + addressBytes;
-    const endpoints = this.#endpoints;
-    const last = endpoints[this.#lastEndpoint];
-    if (last !== undefined && isEndpoint(last, bytes, at, addressBytes, destinationPort)) return this.#lastEndpoint;
-    for (let index = 0; index < endpoints.length; index += 1) {
-      if (isEndpoint(endpoints[index]!, bytes, at, addressBytes, destinationPort)) {
-        this.#lastEndpoint = index;
-        return index;
-      }
-    }
-    const mapping = this.#config.mappings.findIndex((candidate) =>
-      fits(candidate, bytes, at, addressBytes, destinationPort),
-    );
-    if (mapping < 0 || endpoints.length === ENDPOINTS_MAX) return -1;
-    endpoints.push({ address: bytes.slice(at, at + addressBytes), port: destinationPort, mapping });
-    return endpoints.length - 1;
+    this.#onUnknown(bytes, online, nowMs);
   }
 
   #isSampled(bytes: Uint8Array): boolean {
     if (this.#sampleLimit > 0xffffffff) return true;
     const { addressOffset, addressBytes, sourcePort, destinationPort } = this.#header;
-    const word = this.#config.sample.by === 'connection' ? (sourcePort << 16) | destinationPort : 0;
-    return flowHash(this.#config.sample.seed, bytes, addressOffset, addressBytes, word) < this.#sampleLimit;
+    const word = this.#sample.by === 'connection' ? (sourcePort << 16) | destinationPort : 0;
+    return flowHash(this.#sample.seed, bytes, addressOffset, addressBytes, word) < this.#sampleLimit;
   }
 
-  #onSyn(bytes: Uint8Array, known: Captured | undefined, endpoint: number, nowMs: number): void {
+  #onSyn(bytes: Uint8Array, known: Captured | undefined, online: number, nowMs: number): void {
     const header = this.#header;
     if (known !== undefined) {
       const isOpen = known.state !== CAPTURED_ENDED || known.sessions.length === 0;
@@ -209,14 +220,17 @@ export class Capturer {
       if (known.state !== CAPTURED_ENDED) this.#endStream(known, END_RESET, nowMs);
       else if (known.sessions.length === 0) this.#remove(known);
     }
+    // It is joined when copying goes on, as one that ran before the capture.
+    if (this.#isPaused) return;
     this.#counters.connectionsSeen += 1;
+    const mapping = this.#onlines.mappingOf(online)!;
     if (!this.#isSampled(bytes)) {
-      this.#countUnreplayed(endpoint, 'sampledOut');
+      this.#countUnreplayed(mapping, 'sampledOut');
       return;
     }
-    const captured = this.#createConnection(bytes, endpoint, header.seq, nowMs);
+    const captured = this.#createConnection(bytes, online, header.seq, nowMs);
     if (captured === undefined) {
-      this.#countUnreplayed(endpoint, 'shed');
+      this.#countUnreplayed(mapping, 'shed');
       return;
     }
     parseTcpOptions(bytes, header.optionsOffset, header.payloadOffset, this.#options);
@@ -224,18 +238,16 @@ export class Capturer {
     captured.offersWindowScale = this.#options.windowScale >= 0;
     captured.offersTimestamps = this.#options.hasTimestamps;
     if (!this.#createSessions(captured, nowMs)) return;
-    for (const session of captured.sessions) {
-      if (this.#replayer.isLaneUp(session.target.config.lane)) this.#replayer.open(session, nowMs);
-    }
+    for (const session of captured.sessions) this.#replayer.begin(session, nowMs);
     // RFC 7413: what a SYN carries is the stream's beginning. If online does not take it, the client sends it again.
     if (header.payloadBytesPresent > 0) {
       this.#append(captured, bytes, header.payloadOffset, header.payloadBytesPresent, captured.turnAck, false, nowMs);
     }
   }
 
-  #onUnknown(bytes: Uint8Array, endpoint: number, nowMs: number): void {
-    if (this.#config.fullSessionsOnly || !this.#isSampled(bytes)) return;
-    const captured = this.#createConnection(bytes, endpoint, undefined, nowMs);
+  #onUnknown(bytes: Uint8Array, online: number, nowMs: number): void {
+    if (this.#isPaused || this.#config.fullSessionsOnly || !this.#isSampled(bytes)) return;
+    const captured = this.#createConnection(bytes, online, undefined, nowMs);
     if (captured === undefined) return;
     this.#counters.connectionsSeen += 1;
     captured.rcvNxt = add(this.#header.seq, this.#header.payloadBytes);
@@ -244,16 +256,17 @@ export class Capturer {
     this.#counters.turnsBeforeJoin += 1;
   }
 
-  #createConnection(bytes: Uint8Array, endpoint: number, iss: Seq | undefined, nowMs: number): Captured | undefined {
+  #createConnection(bytes: Uint8Array, online: number, iss: Seq | undefined, nowMs: number): Captured | undefined {
     const { addressOffset, addressBytes, sourcePort } = this.#header;
     // A connection from its start is worth more than one that waits for its turn to be joined.
     if (this.#freeCount === 0 && (iss === undefined || !this.#makeRoom(nowMs))) return undefined;
     const slot = this.#freeSlots[this.#freeCount - 1]!;
-    if (!this.#flows.set(bytes, addressOffset, addressBytes, sourcePort, endpoint, slot)) return undefined;
+    if (!this.#flows.set(bytes, addressOffset, addressBytes, sourcePort, online, slot)) return undefined;
     this.#freeCount -= 1;
     const address = this.#addressAt(bytes, addressOffset, addressBytes);
-    const { mapping } = this.#endpoints[endpoint]!;
-    const captured = new Captured(slot, mapping, endpoint, address, sourcePort, iss, nowMs);
+    const mapping = this.#onlines.mappingOf(online)!;
+    const looksForTls = this.#config.recogniseTls !== false;
+    const captured = new Captured(slot, mapping, online, address, sourcePort, iss, looksForTls, nowMs);
     this.#connections[slot] = captured;
     this.#wheel.arm(this.#wheelBase + slot, nowMs + this.#config.idleTimeoutMs);
     return captured;
@@ -293,38 +306,52 @@ export class Capturer {
    * remembered as ended then, so that its later packets are not taken for another one.
    */
   #createSessions(captured: Captured, nowMs: number): boolean {
+    this.#addSessions(captured, nowMs);
+    if (captured.sessions.length > 0) return true;
+    captured.state = CAPTURED_ENDED;
+    return false;
+  }
+
+  /** Sessions for the targets that have come since the connection got its last ones. They begin with the next turn. */
+  #addSessions(captured: Captured, nowMs: number): void {
     const made = this.#made;
     made.length = 0;
-    const turn = captured.turns.endIndex;
-    for (const target of this.#targets[captured.mapping]!) {
-      for (let copy = 0; copy < this.#config.copies; copy += 1) {
-        const address = this.#addressFor(captured, copy);
-        const isCongested = this.#laneIsCongested[target.config.lane]!;
-        const session = isCongested ? undefined : this.#replayer.create(captured, target, copy, address, turn, nowMs);
-        if (session === undefined) this.#counters.terminal.shed += 1;
-        else made.push(session);
-      }
+    for (const target of captured.mapping.targets) {
+      if (target.revision <= captured.revision) continue;
+      for (let copy = 0; copy < this.#copies; copy += 1) this.#addSession(captured, target, copy, nowMs);
     }
-    if (made.length === 0) {
-      captured.state = CAPTURED_ENDED;
-      return false;
-    }
+    captured.revision = this.#mappings.revision;
     // A copy has just the room that it needs; an array that grew has more.
-    captured.sessions = made.slice();
-    return true;
+    if (made.length > 0) captured.sessions = captured.sessions.concat(made);
   }
 
-  /** The source address towards the target: the client's own, or one of -c that is always the same for a client. */
+  #addSession(captured: Captured, target: TargetState, copy: number, nowMs: number): void {
+    const address = this.#addressFor(captured, copy);
+    const session = this.#replayer.create(captured, target, copy, address, captured.turns.endIndex, nowMs);
+    if (session === undefined) this.#counters.terminal.shed += 1;
+    else this.#made.push(session);
+  }
+
+  /**
+   * The source address towards the target: the client's own, or one of -c that is always the same for a client. Clients of
+   * this host are told apart by nothing but their ports: each connection gets an address of its own.
+   */
   #addressFor(captured: Captured, copy: number): IpAddress {
-    const { clientAddress } = captured;
-    const pool = this.#pools[clientAddress.length === 16 ? 1 : 0]!;
-    if (pool.length === 0) return clientAddress;
-    return pool[flowHash(this.#config.seed, clientAddress, 0, clientAddress.length, copy) % pool.length]!;
+    const { clientAddress, clientPort } = captured;
+    const pool = this.#pools[clientAddress.length === 16 ? 1 : 0];
+    if (pool.size === 0) return clientAddress;
+    const word = isLoopback(clientAddress) ? (clientPort << 16) | copy : copy;
+    const address = pool.choose(flowHash(this.#config.seed, clientAddress, 0, clientAddress.length, word));
+    return this.#addressAt(address, 0, address.length);
   }
 
-  #countUnreplayed(endpoint: number, terminal: TerminalState): void {
-    const targets = this.#targets[this.#endpoints[endpoint]!.mapping]!;
-    this.#counters.terminal[terminal] += targets.length * this.#config.copies;
+  #countUnreplayed({ targets }: MappingState, terminal: TerminalState): void {
+    this.#counters.terminal[terminal] += targets.length * this.#copies;
+  }
+
+  /** A connection ends that was seen, and never had a session. */
+  #countUnjoined(captured: Captured, terminal: TerminalState): void {
+    if (captured.revision === NEVER_JOINED) this.#countUnreplayed(captured.mapping, terminal);
   }
 
   #onSegment(captured: Captured, bytes: Uint8Array, nowMs: number): void {
@@ -412,6 +439,7 @@ export class Capturer {
     beginsTurn = false,
   ): void {
     if (length > 0) {
+      if (captured.opening !== undefined && this.#isTls(captured, bytes, offset, length, nowMs)) return;
       this.#markTurn(captured, ack, nowMs, beginsTurn);
       if (!this.#hold(captured, bytes, offset, length)) {
         // One slow target must not cost the others of the connection.
@@ -429,6 +457,24 @@ export class Capturer {
       captured.rcvNxt = add(captured.rcvNxt, 1);
       this.#endStream(captured, END_FIN, nowMs);
     }
+  }
+
+  /**
+   * Looks at octets that continue a stream of which nobody knows yet what it is. What carries TLS ends here, and is
+   * remembered so that it is counted once.
+   */
+  #isTls(captured: Captured, bytes: Uint8Array, offset: number, length: number, nowMs: number): boolean {
+    const kind = captured.opening!.read(bytes, offset, length);
+    // What waits for an answer has said what it had to say: no half record does.
+    if (kind === 'undecided') return false;
+    captured.opening = undefined;
+    if (kind === 'plain') return false;
+    const { onlinePort } = captured.mapping;
+    this.encryptedByPort.set(onlinePort, (this.encryptedByPort.get(onlinePort) ?? 0) + 1);
+    this.#replayer.endSessions(captured, 'encrypted', nowMs);
+    captured.state = CAPTURED_ENDED;
+    this.#wheel.arm(this.#wheelBase + captured.slot, nowMs + this.#config.idleTimeoutMs);
+    return true;
   }
 
   /** Appends to the stream; false when a limit is reached. */
@@ -450,11 +496,9 @@ export class Capturer {
     const isAnswered = answeredBytes > 0 || isForced;
     if (!isFirst && !isAnswered && !isLastTurnDelivered(captured)) return;
     if (isFirst && captured.hasSyn) captured.greetingBytes = answeredBytes;
-    turns.begin(
-      captured.streamEnd,
-      isFirst ? 0 : Math.max(answeredBytes, 0),
-      isFirst || isAnswered ? 0 : TURN_CONTINUES,
-    );
+    const beginsWhole = isFirst || isAnswered;
+    if (beginsWhole && captured.revision !== this.#mappings.revision) this.#addSessions(captured, nowMs);
+    turns.begin(captured.streamEnd, isFirst ? 0 : Math.max(answeredBytes, 0), beginsWhole ? 0 : TURN_CONTINUES);
     if (answeredBytes > 0) captured.turnAck = ack;
     for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
   }
@@ -508,10 +552,11 @@ export class Capturer {
     const wasJoining = captured.state === CAPTURED_JOINING;
     captured.state = CAPTURED_ENDED;
     captured.end = end;
+    captured.opening = undefined;
     this.#dropEarly(captured);
     captured.endAnswerBytes = captured.answeredBytes();
     if (wasJoining && captured.sessions.length === 0) {
-      if (!captured.hasSyn) this.#countUnreplayed(captured.endpoint, 'midStreamSkipped');
+      this.#countUnjoined(captured, 'midStreamSkipped');
       this.#remove(captured);
       return;
     }
@@ -538,7 +583,7 @@ export class Capturer {
     if (payloadBytes > 0 && isNew) {
       captured.noteAck(header.ack);
       const hasAnswer = sizeBetween(captured.turnAck, header.ack) > 0;
-      if (header.seq === captured.rcvNxt && hasAnswer) {
+      if (header.seq === captured.rcvNxt && hasAnswer && !this.#isPaused) {
         this.#join(captured, bytes, nowMs);
         return;
       }
@@ -638,6 +683,7 @@ export class Capturer {
     captured.sentBeforeJoin = true;
     captured.rcvNxt = rcvNxt;
     captured.turnAck = captured.clientAck;
+    if (captured.opening !== undefined) captured.opening = new StreamOpening(false);
     this.#dropEarly(captured);
   }
 
@@ -661,15 +707,24 @@ export class Capturer {
     this.#wheel.arm(this.#wheelBase + slot, Math.min(Math.max(idleAtMs, nowMs + 1), gapAtMs));
   }
 
-  /** The last session of a connection is gone. */
+  /** The last session of a connection is gone. While its client goes on it is followed: it may be joined again. */
   onIdle(captured: Captured): void {
-    this.#remove(captured);
+    if (captured.state === CAPTURED_ENDED) {
+      this.#remove(captured);
+      return;
+    }
+    captured.turns.trimTo(captured.turns.endIndex);
+    captured.stream.restartAt(this.#store, captured.streamEnd);
+    this.#dropEarly(captured);
+    captured.state = CAPTURED_JOINING;
+    captured.sentBeforeJoin = true;
+    captured.revision = NEVER_JOINED + 1;
   }
 
   endAll(): void {
     for (const captured of this.#connections) {
       if (captured === undefined || captured.sessions.length > 0) continue;
-      if (captured.state === CAPTURED_JOINING) this.#countUnreplayed(captured.endpoint, 'midStreamSkipped');
+      if (captured.state === CAPTURED_JOINING) this.#countUnjoined(captured, 'midStreamSkipped');
       this.#remove(captured);
     }
   }
@@ -677,14 +732,14 @@ export class Capturer {
   /** The client's address and port mean another connection from now on. */
   #forget(captured: Captured, bytes: Uint8Array): void {
     const { addressOffset, addressBytes, sourcePort } = this.#header;
-    this.#flows.delete(bytes, addressOffset, addressBytes, sourcePort, captured.endpoint);
+    this.#flows.delete(bytes, addressOffset, addressBytes, sourcePort, captured.online);
   }
 
   #remove(captured: Captured): void {
     if (this.#connections[captured.slot] !== captured) return;
-    const { clientAddress, clientPort, endpoint, slot } = captured;
-    if (this.#flows.get(clientAddress, 0, clientAddress.length, clientPort, endpoint) === slot) {
-      this.#flows.delete(clientAddress, 0, clientAddress.length, clientPort, endpoint);
+    const { clientAddress, clientPort, online, slot } = captured;
+    if (this.#flows.get(clientAddress, 0, clientAddress.length, clientPort, online) === slot) {
+      this.#flows.delete(clientAddress, 0, clientAddress.length, clientPort, online);
     }
     captured.stream.restartAt(this.#store, captured.streamEnd);
     this.#dropEarly(captured);
@@ -710,17 +765,8 @@ function isLastTurnDelivered(captured: Captured): boolean {
   return false;
 }
 
-function isEndpoint(endpoint: Endpoint, bytes: Uint8Array, at: number, addressBytes: number, port: number): boolean {
-  return (
-    endpoint.port === port &&
-    endpoint.address.length === addressBytes &&
-    ipAddressesEqual(endpoint.address, 0, bytes, at, addressBytes)
-  );
-}
-
-function fits(mapping: MappingConfig, bytes: Uint8Array, at: number, addressBytes: number, port: number): boolean {
-  if (mapping.onlinePort !== port || mapping.targets[0]!.address.length !== addressBytes) return false;
-  const address = mapping.onlineAddress;
-  if (address === undefined) return true;
-  return address.length === addressBytes && ipAddressesEqual(address, 0, bytes, at, addressBytes);
+/** RFC 1122 3.2.1.3 (g), RFC 4291 2.5.3. */
+function isLoopback(address: IpAddress): boolean {
+  if (address.length === 4) return address[0] === 127;
+  return address[15] === 1 && address.every((octet, index) => octet === 0 || index === 15);
 }

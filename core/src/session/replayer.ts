@@ -32,6 +32,8 @@ import { readU32 } from '../wire/bytes.js';
 import { ACK, FIN, PSH, RST } from '../wire/tcp.js';
 import type { ByteStore } from './byte-store.js';
 import { CAPTURED_ENDED, type Captured, END_NONE, END_RESET, NO_SESSIONS } from './captured.js';
+import type { EndpointState } from './endpoint-state.js';
+import type { Lanes } from './lanes.js';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -83,7 +85,12 @@ const ISS_STEP = 16 * 1024 * 1024;
 const SLOT_BITS = 20;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 export const SESSIONS_MAX = 1 << SLOT_BITS;
-const NOTHING_TO_REOPEN = -1;
+
+/** A flow that an intercept knows. */
+interface Flow {
+  readonly sessionId: number;
+  readonly lane: number;
+}
 
 export class Replayer {
   readonly #config: EngineConfig;
@@ -96,16 +103,16 @@ export class Replayer {
   readonly #generations: Uint16Array;
   readonly #freeSlots: Int32Array;
   #freeCount: number;
-  readonly #laneIsUp: boolean[];
+  readonly #lanes: Lanes;
   /** Sessions that have something to send or settle, each once. */
   #dirty: Session[] = [];
   #spare: Session[] = [];
   /** Sessions whose output had no room: they go on when the caller has drained the batches. */
   #blocked: Session[] = [];
-  /** Finished sessions whose RELEASE had no room. */
-  #unreleased: Session[] = [];
-  /** For each lane: the slot at which reopening its flows goes on. */
-  readonly #reopenFrom: number[];
+  /** Flows whose RELEASE had no room. */
+  #unreleased: Flow[] = [];
+  /** For lanes whose flows are being reopened: the slot at which that goes on. */
+  readonly #reopenFrom = new Map<number, number>();
   /** Connections that may give up bytes and turns, each once. */
   readonly #trimDue: Captured[] = [];
   /** Called when a connection's last session is gone. */
@@ -115,6 +122,7 @@ export class Replayer {
     config: EngineConfig,
     counters: EngineCounters,
     store: ByteStore,
+    lanes: Lanes,
     writer: SegmentWriter,
     wheel: TimerWheel,
     onIdle: (captured: Captured) => void,
@@ -122,6 +130,7 @@ export class Replayer {
     this.#config = config;
     this.#counters = counters;
     this.#store = store;
+    this.#lanes = lanes;
     this.#writer = writer;
     this.#wheel = wheel;
     this.#onIdle = onIdle;
@@ -132,8 +141,6 @@ export class Replayer {
     this.#freeSlots = new Int32Array(max);
     for (let index = 0; index < max; index += 1) this.#freeSlots[index] = max - 1 - index;
     this.#freeCount = max;
-    this.#laneIsUp = new Array<boolean>(config.lanes).fill(true);
-    this.#reopenFrom = new Array<number>(config.lanes).fill(NOTHING_TO_REOPEN);
   }
 
   get openCount(): number {
@@ -144,11 +151,12 @@ export class Replayer {
     return this.#blocked.length > 0 || this.#dirty.length > 0 || this.#unreleased.length > 0 || this.#isReopening;
   }
 
-  isLaneUp(lane: number): boolean {
-    return this.#laneIsUp[lane]!;
+  /** Whether there is a way to the session's endpoint just now. */
+  #isReachable({ endpoint }: Session): boolean {
+    return endpoint !== undefined && this.#lanes.isUp(endpoint.lane);
   }
 
-  /** Makes a session that starts with turn `turn`; undefined when there is no room for it. */
+  /** Makes a session that starts with turn `turn`; undefined when there is no room for it, or its lane is congested. */
   create(
     captured: Captured,
     target: TargetState,
@@ -157,19 +165,42 @@ export class Replayer {
     turn: number,
     nowMs: number,
   ): Session | undefined {
-    if (this.#freeCount === 0) return undefined;
+    const endpoint = this.#endpointFor(captured, target, copy);
+    if (this.#freeCount === 0 || (endpoint !== undefined && this.#lanes.isCongested(endpoint.lane))) return undefined;
     this.#freeCount -= 1;
     const slot = this.#freeSlots[this.#freeCount]!;
-    const generation = (this.#generations[slot]! + 1) & 0xfff;
-    this.#generations[slot] = generation;
-    const id = ((generation << SLOT_BITS) | slot) >>> 0;
-    const session = new Session(slot, id, captured, target, copy, clientAddress, captured.clientPort, turn, nowMs);
+    const id = this.#nextId(slot);
+    const session = new Session(
+      slot,
+      id,
+      captured,
+      target,
+      endpoint,
+      copy,
+      clientAddress,
+      captured.clientPort,
+      turn,
+      nowMs,
+    );
     session.replay.offersTimestamps = captured.offersTimestamps;
     session.replay.markBytes = this.#writer.markBytes;
     session.replay.offersWindowScale = captured.offersWindowScale;
     this.#sessions[slot] = session;
     this.#counters.sessionsStarted += 1;
     return session;
+  }
+
+  #endpointFor({ clientAddress, clientPort }: Captured, target: TargetState, copy: number): EndpointState | undefined {
+    if (target.endpoints.length <= 1) return target.endpoints[0];
+    const word = (clientPort << 16) | copy;
+    const hash = flowHash(this.#config.seed, clientAddress, 0, clientAddress.length, word);
+    return target.endpointFor(hash, this.#lanes);
+  }
+
+  #nextId(slot: number): number {
+    const generation = (this.#generations[slot]! + 1) & 0xfff;
+    this.#generations[slot] = generation;
+    return ((generation << SLOT_BITS) | slot) >>> 0;
   }
 
   touch(session: Session): void {
@@ -198,7 +229,7 @@ export class Replayer {
     for (let index = 0, at = batch.offset; index < count; index += 1, at += strideBytes) {
       const id = readU32(bytes, at + RESPONSE_SESSION_ID);
       const session = this.#sessions[id & SLOT_MASK];
-      if (session === undefined || session.id !== id || session.target.config.lane !== lane) {
+      if (session === undefined || session.id !== id || session.endpoint?.lane !== lane) {
         counters.responsesUnknown += 1;
         continue;
       }
@@ -224,7 +255,7 @@ export class Replayer {
     if (events & EVENT_PEER_FIN && this.#leaveUnreadTurn(session, nowMs)) return;
     if (events & EVENT_STRAY) {
       // RFC 9293 3.10.7.1: the reset has the number that the other end expects.
-      if (this.#laneIsUp[session.target.config.lane]!) {
+      if (this.#isReachable(session)) {
         this.#writer.bare(session, RST, seq(readU32(bytes, at + RESPONSE_ACK)));
       }
       return;
@@ -280,8 +311,13 @@ export class Replayer {
     this.#fail(session, event === RESPONSE_EVENT_FLOW_TABLE_FULL ? 'shed' : 'channelLost', nowMs);
   }
 
+  /** Opens the target connection of a session that was just made, if there is a way. */
+  begin(session: Session, nowMs: number): void {
+    if (this.#isReachable(session)) this.#open(session, nowMs);
+  }
+
   /** Opens a target connection at the first turn that is not settled. Sends the SYN. */
-  open(session: Session, nowMs: number): void {
+  #open(session: Session, nowMs: number): void {
     assert(session.replay.state === CLOSED, 'a session opens one target connection at a time');
     if (!session.holdsPort && !this.#takePort(session, nowMs, session.copy > 0)) {
       this.#fail(session, 'shed', nowMs);
@@ -291,15 +327,16 @@ export class Replayer {
   }
 
   #takePort(session: Session, nowMs: number, another: boolean): boolean {
-    const { clientAddress, target } = session;
+    const { clientAddress } = session;
+    const { portKey } = session.endpoint!;
     const port = session.captured.clientPort;
-    if (!another && this.#ports.take(clientAddress, port, target.index, session.slot)) {
+    if (!another && this.#ports.take(clientAddress, port, portKey, session.slot)) {
       session.clientPort = port;
       session.holdsPort = true;
       return true;
     }
     const salt = (port * 65599 + session.copy * 31 + Math.floor(nowMs)) | 0;
-    const free = this.#ports.takeAny(clientAddress, target.index, salt, session.slot);
+    const free = this.#ports.takeAny(clientAddress, portKey, salt, session.slot);
     if (free === 0) return false;
     session.clientPort = free;
     session.holdsPort = true;
@@ -311,7 +348,7 @@ export class Replayer {
     const { turns } = captured;
     const hasTurn = session.turnUna < turns.endIndex;
     const baseOffset = hasTurn ? turns.offsetOf(session.turnUna) : captured.streamEnd;
-    const salt = (session.clientPort << 16) | session.target.index;
+    const salt = (session.clientPort << 16) | session.endpoint!.portKey;
     const hash = flowHash(this.#config.seed, session.clientAddress, 0, session.clientAddress.length, salt);
     let iss = seq(hash + Math.floor(nowMs * ISS_PER_MS));
     if (session.resumes > 0) iss = add(replay.seqAt(replay.sndMaxOffset), ISS_STEP);
@@ -321,6 +358,7 @@ export class Replayer {
     session.surplusBytes = 0;
     session.answerCounted = true;
     session.trustedAtOffset = -1;
+    session.partingReason = 'targetReset';
     session.ackAtMs = 0;
     session.gateAtMs = 0;
     session.lingerAtMs = 0;
@@ -332,7 +370,7 @@ export class Replayer {
   }
 
   #sendSyn(session: Session): void {
-    if (this.#laneIsUp[session.target.config.lane]!) this.#writer.syn(session);
+    if (this.#isReachable(session)) this.#writer.syn(session);
   }
 
   /** Works through the sessions that something happened to. Those whose output has no room stay for the next call. */
@@ -340,8 +378,8 @@ export class Replayer {
     for (const session of this.#blocked) this.touch(session);
     this.#blocked.length = 0;
     if (this.#unreleased.length > 0) this.#releaseLate();
-    for (let lane = 0; lane < this.#reopenFrom.length; lane += 1) {
-      if (this.#reopenFrom[lane] !== NOTHING_TO_REOPEN && this.#laneIsUp[lane]!) this.#reopen(lane);
+    for (const lane of this.#reopenFrom.keys()) {
+      if (this.#lanes.isUp(lane)) this.#reopen(lane);
     }
     while (this.#dirty.length > 0) {
       const work = this.#dirty;
@@ -390,17 +428,72 @@ export class Replayer {
       if (captured.state === CAPTURED_ENDED) this.#finish(session, session.failure ?? 'copied');
       return;
     }
+    if (!this.#isReachable(session)) this.#relocate(session);
+    if (session.endpoint === undefined) {
+      this.#lose(session, captured.turns.endIndex, 'targetUnavailable');
+      this.#noteFailure(session, 'targetUnavailable', nowMs);
+      this.#runParked(session, nowMs);
+      return;
+    }
     if (session.failure !== undefined && nowMs - session.failedAtMs < RETRY_AFTER_FAILURE_MS) {
       this.#lose(session, captured.turns.endIndex, session.failure);
       this.#runParked(session, nowMs);
       return;
     }
-    if (this.#laneIsUp[session.target.config.lane]!) {
+    if (this.#isReachable(session)) {
       if (session.resumes > 0) this.#counters.sessionsResumed += 1;
-      this.open(session, nowMs);
+      this.#open(session, nowMs);
     } else {
       this.#armTimer(session, nowMs);
     }
+  }
+
+  /** A session without a target connection goes to the endpoint that is right for it now. */
+  #relocate(session: Session): void {
+    const endpoint = this.#endpointFor(session.captured, session.target, session.copy);
+    if (endpoint === session.endpoint) return;
+    assert(session.replay.state === CLOSED, 'a session changes its endpoint between two target connections');
+    this.#releasePort(session);
+    session.endpoint = endpoint;
+    // A late answer of the old endpoint, maybe on the same lane, must not be taken for one of the new.
+    session.id = this.#nextId(session.slot);
+  }
+
+  /**
+   * The session's endpoint was taken out of the settings. What it has taken stays delivered; the turn that was on its way is
+   * lost, as the endpoint may have taken it, unless nothing of it was sent. The rest goes to another endpoint.
+   */
+  #leaveEndpoint(session: Session, nowMs: number): void {
+    const { replay, captured } = session;
+    const { turns } = captured;
+    this.#settle(session);
+    const isUnderWay = session.turnUna < session.turnNxt;
+    if (isUnderWay && !this.#settleAcknowledged(session) && replay.sndMaxOffset > turns.offsetOf(session.turnUna)) {
+      this.#lose(session, this.#turnAfter(session, replay.sndMaxOffset), 'targetUnavailable');
+    }
+    this.#abandon(session, nowMs);
+    session.partingReason = 'targetUnavailable';
+    this.#relocate(session);
+    this.touch(session);
+  }
+
+  /** Other settings are in force: lets go of what is gone. */
+  applySettings(nowMs: number): void {
+    for (const session of this.#sessions) {
+      if (session === undefined) continue;
+      if (session.target.isGone) this.end(session, 'withdrawn', nowMs);
+      else if (session.endpoint?.isGone === true) this.#leaveEndpoint(session, nowMs);
+    }
+  }
+
+  /** The lane is not there any more: nothing goes there. */
+  forgetLane(lane: number): void {
+    assert(
+      this.#sessions.every((session) => session?.endpoint?.lane !== lane),
+      'a lane is removed when no endpoint is left on it',
+    );
+    this.#reopenFrom.delete(lane);
+    this.#unreleased = this.#unreleased.filter((flow) => flow.lane !== lane);
   }
 
   /** Stream offset where turn `index` ends so far. */
@@ -435,7 +528,7 @@ export class Replayer {
   #loseContinuations(session: Session): void {
     const { turns } = session.captured;
     while (session.turnUna < turns.endIndex && turns.isContinuation(session.turnUna)) {
-      this.#lose(session, session.turnUna + 1, session.failure ?? 'targetReset');
+      this.#lose(session, session.turnUna + 1, session.failure ?? session.partingReason);
     }
   }
 
@@ -517,6 +610,7 @@ export class Replayer {
   #openGates(session: Session, nowMs: number): void {
     const { turns } = session.captured;
     session.gateAtMs = 0;
+    if (session.captured.opening !== undefined) return;
     // A target that has closed gets nothing new on this connection, unless it closed its side before it was sent anything:
     // such a one means to go on reading.
     const { replay } = session;
@@ -591,7 +685,7 @@ export class Replayer {
   /** Sends what turns and windows allow (RFC 9293 3.8.6.2.1: no silly segments while data is in flight). */
   #send(session: Session, nowMs: number): void {
     const { replay, captured } = session;
-    if (!this.#laneIsUp[session.target.config.lane]! || replay.hasSentFin) return;
+    if (!this.#isReachable(session) || replay.hasSentFin) return;
     const limit = this.#endOfTurn(session, session.turnNxt - 1);
     if (replay.mustRetransmit && replay.sndUnaOffset < replay.sndMaxOffset) {
       const bytes = Math.min(replay.mss, replay.sndMaxOffset - replay.sndUnaOffset);
@@ -638,7 +732,7 @@ export class Replayer {
     // servers may drop what they were about to send to a client that has gone.
     const expected = captured.endAnswerBytes;
     if (expected > 1 && !this.#isAnswered(session, expected, nowMs)) return;
-    if (!this.#laneIsUp[session.target.config.lane]!) return;
+    if (!this.#isReachable(session)) return;
     if (captured.end === END_RESET) {
       this.#reset(session);
       this.#finish(session, session.failure ?? 'copied');
@@ -667,7 +761,7 @@ export class Replayer {
    */
   #leaveClosedTarget(session: Session, nowMs: number): void {
     if (session.turnUna < session.turnNxt) return;
-    if (this.#laneIsUp[session.target.config.lane]!) {
+    if (this.#isReachable(session)) {
       this.#writer.segment(session, FIN | ACK, session.replay.sndMaxOffset, 0);
     }
     this.#disconnect(session, nowMs);
@@ -693,7 +787,7 @@ export class Replayer {
   /** Resets the target connection. Our place in it is behind all that was sent: RFC 5961 3.2 wants it exact. */
   #reset(session: Session): void {
     const { replay } = session;
-    if (replay.state === CLOSED || !this.#laneIsUp[session.target.config.lane]!) return;
+    if (replay.state === CLOSED || !this.#isReachable(session)) return;
     // The target may have answered our SYN already: its half-open connection goes too (RFC 9293 3.10.4, SYN-SENT).
     if (replay.state === SYN_SENT) this.#writer.bare(session, RST, add(replay.iss, 1));
     else this.#writer.segment(session, RST | ACK, this.#endOfSent(session), 0);
@@ -824,7 +918,8 @@ export class Replayer {
     if (session.isFinished) return;
     this.#settleAcknowledged(session);
     const hasPending = session.turnUna < session.captured.turns.endIndex;
-    const isRunning = session.replay.state !== CLOSED && !session.replay.hasSentFin;
+    const { state, hasSentFin } = session.replay;
+    const isRunning = session.captured.end === END_NONE || (state !== CLOSED && !hasSentFin);
     const terminal: TerminalState = hasPending || isRunning ? reason : (session.failure ?? 'copied');
     if (hasPending) this.#lose(session, session.captured.turns.endIndex, reason);
     this.#reset(session);
@@ -856,17 +951,19 @@ export class Replayer {
   #releasePort(session: Session): void {
     if (!session.holdsPort) return;
     session.holdsPort = false;
-    this.#ports.release(session.clientAddress, session.clientPort, session.target.index);
-    if (this.#laneIsUp[session.target.config.lane]! && !this.#writer.release(session)) this.#unreleased.push(session);
+    const { id, clientAddress, clientPort } = session;
+    const { portKey, lane } = session.endpoint!;
+    this.#ports.release(clientAddress, clientPort, portKey);
+    if (this.#lanes.isUp(lane) && !this.#writer.release(id, lane)) this.#unreleased.push({ sessionId: id, lane });
   }
 
   /** Says what there was no room for when the sessions finished. What there is no room for now either waits on. */
   #releaseLate(): void {
     const waiting = this.#unreleased;
     this.#unreleased = [];
-    for (const session of waiting) {
-      if (!this.#laneIsUp[session.target.config.lane]!) continue;
-      if (!this.#writer.release(session)) this.#unreleased.push(session);
+    for (const flow of waiting) {
+      if (!this.#lanes.isUp(flow.lane)) continue;
+      if (!this.#writer.release(flow.sessionId, flow.lane)) this.#unreleased.push(flow);
     }
   }
 
@@ -875,7 +972,7 @@ export class Replayer {
     const { replay } = session;
     const isPending = replay.rcvNxt !== replay.rcvAcked;
     if (!replay.mustAck && !isPending) return;
-    if (!this.#laneIsUp[session.target.config.lane]!) return;
+    if (!this.#isReachable(session)) return;
     const owed = (replay.rcvNxt - replay.rcvAcked) | 0;
     // RFC 9293 3.8.6.3: at least every second full segment.
     if (replay.mustAck || owed >= 2 * replay.mss || (session.ackAtMs !== 0 && nowMs >= session.ackAtMs)) {
@@ -911,7 +1008,7 @@ export class Replayer {
   #onRetransmissionTimeout(session: Session, nowMs: number): void {
     const { replay } = session;
     replay.timeOut(nowMs);
-    if (!this.#laneIsUp[session.target.config.lane]!) return;
+    if (!this.#isReachable(session)) return;
     if (replay.state === SYN_SENT) {
       this.#counters.segmentsRetransmitted += 1;
       this.#writer.syn(session);
@@ -940,7 +1037,7 @@ export class Replayer {
 
   #onNoProgress(session: Session, nowMs: number): void {
     const { captured, replay } = session;
-    const isLaneDown = !this.#laneIsUp[session.target.config.lane]!;
+    const isLaneDown = !this.#isReachable(session);
     // A last turn that the target has taken and never answered, on a connection that stays open: nothing waits for it.
     if (captured.end === END_NONE && replay.state !== SYN_SENT && this.#settleAcknowledged(session)) {
       if (session.turnUna >= captured.turns.endIndex) {
@@ -966,11 +1063,11 @@ export class Replayer {
 
   /** A lane's channel went away or came back. */
   setLaneUp(lane: number, isUp: boolean, nowMs: number): void {
-    if (this.#laneIsUp[lane] === isUp) return;
-    this.#laneIsUp[lane] = isUp;
+    if (this.#lanes.isUp(lane) === isUp) return;
+    this.#lanes.setUp(lane, isUp);
     if (!isUp) return;
     for (const session of this.#sessions) {
-      if (session === undefined || session.target.config.lane !== lane) continue;
+      if (session?.endpoint?.lane !== lane) continue;
       // What was sent into the void goes out again now, not when the backed-off timer says so.
       if (session.replay.rtoAtMs !== 0) session.replay.rtoAtMs = nowMs;
       this.#wheel.arm(session.slot, nowMs);
@@ -980,29 +1077,33 @@ export class Replayer {
 
   /** Tells a fresh intercept of the lane which flows are open. */
   reopenFlows(lane: number): void {
-    this.#reopenFrom[lane] = 0;
+    this.#reopenFrom.set(lane, 0);
     this.#reopen(lane);
   }
 
   /** Goes on where the batch was full. A SYN that is injected late finds its connection and is challenged, no more. */
   #reopen(lane: number): void {
     const sessions = this.#sessions;
-    for (let slot = this.#reopenFrom[lane]!; slot < sessions.length; slot += 1) {
+    for (let slot = this.#reopenFrom.get(lane)!; slot < sessions.length; slot += 1) {
       const session = sessions[slot];
-      if (session === undefined || !session.holdsPort || session.target.config.lane !== lane) continue;
+      if (session?.endpoint?.lane !== lane || !session.holdsPort) continue;
       if (!this.#writer.syn(session)) {
-        this.#reopenFrom[lane] = slot;
+        this.#reopenFrom.set(lane, slot);
         return;
       }
     }
-    this.#reopenFrom[lane] = NOTHING_TO_REOPEN;
+    this.#reopenFrom.delete(lane);
   }
 
   get #isReopening(): boolean {
-    for (let lane = 0; lane < this.#reopenFrom.length; lane += 1) {
-      if (this.#reopenFrom[lane] !== NOTHING_TO_REOPEN && this.#laneIsUp[lane]!) return true;
+    for (const lane of this.#reopenFrom.keys()) {
+      if (this.#lanes.isUp(lane)) return true;
     }
     return false;
+  }
+
+  endSessions({ sessions }: Captured, reason: LossReason, nowMs: number): void {
+    for (const session of sessions) this.end(session, reason, nowMs);
   }
 
   endAll(reason: LossReason, nowMs: number): void {

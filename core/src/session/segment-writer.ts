@@ -1,7 +1,7 @@
 /**
  * Writes the packets of sessions into their lane's output batch. Checksums stay 0: native code fills them in.
  */
-import { RECORD_OPEN, RECORD_PACKET, RECORD_RELEASE, type ReplayBatch } from '../batch/replay-batch.js';
+import { RECORD_OPEN, RECORD_PACKET, RECORD_RELEASE } from '../batch/replay-batch.js';
 import type { EngineCounters } from '../counters.js';
 import type { EngineConfig } from '../engine-config.js';
 import type { Seq } from '../seq.js';
@@ -10,6 +10,7 @@ import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/packe
 import { ACK, SYN, TCP_HEADER_BYTES } from '../wire/tcp.js';
 import { writeExperiment, writeMss, writeTimestamps, writeWindowScale } from '../wire/tcp-options.js';
 import type { ByteStore } from './byte-store.js';
+import type { Lanes } from './lanes.js';
 import { RCV_WINDOW_FIELD, RCV_WINDOW_SCALE } from './replay.js';
 import type { Session } from './session.js';
 
@@ -19,7 +20,7 @@ const TTL = 64;
 const DONT_FRAGMENT = 0x4000;
 
 export class SegmentWriter {
-  readonly #outputs: readonly ReplayBatch[];
+  readonly #lanes: Lanes;
   readonly #store: ByteStore;
   readonly #counters: EngineCounters;
   readonly #mtuBytes: number;
@@ -28,8 +29,8 @@ export class SegmentWriter {
   /** Our timestamp clock at the current time, unsigned 32 bits (RFC 7323 5.4: 1 ms). */
   tsNow = 0;
 
-  constructor(outputs: readonly ReplayBatch[], store: ByteStore, counters: EngineCounters, config: EngineConfig) {
-    this.#outputs = outputs;
+  constructor(lanes: Lanes, store: ByteStore, counters: EngineCounters, config: EngineConfig) {
+    this.#lanes = lanes;
     this.#store = store;
     this.#counters = counters;
     this.#mtuBytes = config.mtuBytes;
@@ -49,7 +50,7 @@ export class SegmentWriter {
       4 + (replay.offersWindowScale ? 4 : 0) + (replay.offersTimestamps ? TIMESTAMPS_BYTES : 0) + this.markBytes;
     const at = this.#begin(session, kind, SYN, replay.iss, optionBytes, 0);
     if (at < 0) return false;
-    const bytes = this.#outputs[session.target.config.lane]!.bytes;
+    const bytes = this.#lanes.outputs[session.endpoint!.lane]!.bytes;
     const mssMax = this.mssMax(isV6);
     writeMss(bytes, at, captured.mss > 0 ? Math.min(captured.mss, mssMax) : mssMax);
     let next = at + 4;
@@ -72,7 +73,7 @@ export class SegmentWriter {
     const optionBytes = timestampBytes + this.markBytes;
     const at = this.#begin(session, RECORD_PACKET, flags, replay.seqAt(offset), optionBytes, payloadBytes);
     if (at < 0) return false;
-    const bytes = this.#outputs[session.target.config.lane]!.bytes;
+    const bytes = this.#lanes.outputs[session.endpoint!.lane]!.bytes;
     if (timestampBytes > 0) writeTimestamps(bytes, at, this.tsNow, replay.tsRecent);
     if (this.markBytes > 0) writeExperiment(bytes, at + timestampBytes);
     if (payloadBytes > 0) {
@@ -86,25 +87,26 @@ export class SegmentWriter {
   bare(session: Session, flags: number, seq: Seq): boolean {
     const at = this.#begin(session, RECORD_PACKET, flags, seq, this.markBytes, 0);
     if (at < 0) return false;
-    if (this.markBytes > 0) writeExperiment(this.#outputs[session.target.config.lane]!.bytes, at);
+    if (this.markBytes > 0) writeExperiment(this.#lanes.outputs[session.endpoint!.lane]!.bytes, at);
     return true;
   }
 
-  /** Tells intercept that the session's flow is over. */
-  release(session: Session): boolean {
-    const output = this.#outputs[session.target.config.lane]!;
+  /** Tells the intercept of a lane that the flow of a session is over. */
+  release(sessionId: number, lane: number): boolean {
+    const output = this.#lanes.outputs[lane]!;
     if (!output.hasRoom(0)) return false;
-    output.append(session.id, RECORD_RELEASE, 0);
+    output.append(sessionId, RECORD_RELEASE, 0);
     return true;
   }
 
   /** Writes the headers; returns where the TCP options begin, or -1 when there is no room. */
   #begin(session: Session, kind: number, flags: number, seq: Seq, optionBytes: number, payloadBytes: number): number {
-    const { replay, clientAddress, target } = session;
+    const { replay, clientAddress } = session;
+    const endpoint = session.endpoint!;
     const isV6 = clientAddress.length === 16;
     const tcpBytes = TCP_HEADER_BYTES + optionBytes + payloadBytes;
     const packetBytes = tcpBytes + (isV6 ? IPV6_HEADER_BYTES : IPV4_HEADER_BYTES);
-    const output = this.#outputs[target.config.lane]!;
+    const output = this.#lanes.outputs[endpoint.lane]!;
     if (!output.hasRoom(packetBytes)) {
       this.#counters.outputOverflows += 1;
       return -1;
@@ -112,7 +114,7 @@ export class SegmentWriter {
     this.#counters.packetsSent += 1;
     const start = output.append(session.id, kind, packetBytes);
     const bytes = output.bytes;
-    const destination = target.config.address;
+    const destination = endpoint.address;
     let at: number;
     if (isV6) {
       writeU32(bytes, start, 0x60000000);
@@ -139,7 +141,7 @@ export class SegmentWriter {
       at = start + IPV4_HEADER_BYTES;
     }
     writeU16(bytes, at, session.clientPort);
-    writeU16(bytes, at + 2, target.config.port);
+    writeU16(bytes, at + 2, endpoint.port);
     writeU32(bytes, at + 4, seq);
     writeU32(bytes, at + 8, flags & ACK ? replay.rcvNxt : 0);
     bytes[at + 12] = ((TCP_HEADER_BYTES + optionBytes) >> 2) << 4;

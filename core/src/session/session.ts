@@ -7,24 +7,30 @@
  */
 import type { LossReason } from '../counters.js';
 import type { Captured } from './captured.js';
+import type { EndpointState } from './endpoint-state.js';
 import { Replay } from './replay.js';
 import type { TargetState } from './target-state.js';
 
 export class Session {
   /** Index in the table of sessions. */
   readonly slot: number;
-  /** What intercept calls it: slot and generation, so that an answer to a dead session is not taken for a live one's. */
-  readonly id: number;
+  /**
+   * What intercept calls it: slot and generation, so that an answer to a dead session is not taken for a live one's. Another
+   * one at another endpoint.
+   */
+  id: number;
   readonly captured: Captured;
   readonly replay = new Replay();
   readonly target: TargetState;
+  /** Where it is played to; undefined while the target has none. Changes only between two target connections. */
+  endpoint: EndpointState | undefined;
   /** 0 for the first copy, which keeps the client's port if it can. */
   readonly copy: number;
   /** Source address towards the target; shared, never written. */
   readonly clientAddress: Uint8Array;
   /** Source port towards the target. */
   clientPort: number;
-  /** Whether (clientAddress, clientPort, target) is taken in the port table, and intercept told. */
+  /** Whether (clientAddress, clientPort, endpoint) is taken in the port table, and intercept told. */
   holdsPort = false;
   turnUna: number;
   turnNxt: number;
@@ -52,6 +58,8 @@ export class Session {
   /** Why turns were lost last; undefined: none were. */
   failure: LossReason | undefined = undefined;
   failedAtMs = 0;
+  /** Why the last target connection is gone: what goes on with a turn of it is lost for that reason. */
+  partingReason: LossReason = 'targetReset';
   /** Whether the turn before turnUna was lost: the rest of it, which the client may still send, is of no use. */
   isLastLost = false;
   /** In the list of sessions that have something to send or to settle. */
@@ -63,6 +71,7 @@ export class Session {
     id: number,
     captured: Captured,
     target: TargetState,
+    endpoint: EndpointState | undefined,
     copy: number,
     clientAddress: Uint8Array,
     clientPort: number,
@@ -73,6 +82,7 @@ export class Session {
     this.id = id;
     this.captured = captured;
     this.target = target;
+    this.endpoint = endpoint;
     this.copy = copy;
     this.clientAddress = clientAddress;
     this.clientPort = clientPort;

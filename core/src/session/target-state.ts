@@ -1,4 +1,6 @@
-import type { TargetConfig } from '../engine-config.js';
+import { finish, mix } from '../flow/flow-hash.js';
+import type { EndpointState } from './endpoint-state.js';
+import type { Lanes } from './lanes.js';
 
 /** Quiet times in a row that confirmed a PSH as the end of an answer before PSH alone is believed. */
 const CONFIRMATIONS_FOR_TRUST = 3;
@@ -10,18 +12,41 @@ const ANSWERS_FOR_EACH_CLOSE = 20;
 /** Both counts are halved here, so that a target may change its ways. */
 const ANSWERS_MAX = 4096;
 
-/** One server under test, with what its sessions have learnt about it. */
+/** One server under test: its endpoints, with what its sessions have learnt about it. */
 export class TargetState {
-  readonly config: TargetConfig;
-  /** Index over all targets of all mappings. */
-  readonly index: number;
+  readonly name: string;
+  /** Settings with this number brought it: connections that began before join it at their next turn. */
+  readonly revision: number;
+  endpoints: readonly EndpointState[] = [];
+  closesAfterAnswer: boolean | undefined = undefined;
+  /** Whether it was taken out of the settings. */
+  isGone = false;
   #confirmations = 0;
   #answers = 0;
   #closes = 0;
 
-  constructor(config: TargetConfig, index: number) {
-    this.config = config;
-    this.index = index;
+  constructor(name: string, revision: number) {
+    this.name = name;
+    this.revision = revision;
+  }
+
+  /**
+   * The endpoint for a flow, by the highest random weight: the same one each time, and when an endpoint comes or goes only
+   * its own flows move. One whose lane is down or congested is taken only if all are. Undefined: there is none.
+   */
+  endpointFor(flowHash: number, lanes: Lanes): EndpointState | undefined {
+    let best: EndpointState | undefined;
+    let bestWeight = -1;
+    let isBestUsable = false;
+    for (const endpoint of this.endpoints) {
+      const isUsable = lanes.isUp(endpoint.lane) && !lanes.isCongested(endpoint.lane);
+      const weight = finish(mix(flowHash, endpoint.hash));
+      if (isUsable === isBestUsable ? weight <= bestWeight : isBestUsable) continue;
+      best = endpoint;
+      bestWeight = weight;
+      isBestUsable = isUsable;
+    }
+    return best;
   }
 
   /**
@@ -37,8 +62,7 @@ export class TargetState {
    * moment its kernel takes and its program never reads.
    */
   get mayCloseAfterAnswer(): boolean {
-    const { closesAfterAnswer } = this.config;
-    if (closesAfterAnswer !== undefined) return closesAfterAnswer;
+    if (this.closesAfterAnswer !== undefined) return this.closesAfterAnswer;
     return this.#answers < ANSWERS_UNTIL_KNOWN || this.#closes * ANSWERS_FOR_EACH_CLOSE > this.#answers;
   }
 

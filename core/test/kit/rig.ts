@@ -2,17 +2,25 @@
 import assert from 'node:assert/strict';
 import { LOSS_REASONS, TERMINAL_STATES } from '../../src/counters.js';
 import { Engine } from '../../src/engine.js';
-import type { EngineConfig } from '../../src/engine-config.js';
+import type { EndpointConfig, EngineConfig, MappingConfig, TargetConfig } from '../../src/engine-config.js';
 import { BenchTarget, type TargetBehaviour } from './bench-target.js';
 import { batchOf } from './segment.js';
 
+export const ENDPOINT: EndpointConfig = { lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080 };
+
+/** A target that is known to keep its connections open. */
+export function targetAt(name: string, ...endpoints: readonly Partial<EndpointConfig>[]): TargetConfig {
+  return { name, endpoints: endpoints.map((one) => ({ ...ENDPOINT, ...one })), closesAfterAnswer: false };
+}
+
+export const TARGET = targetAt('target', {});
+
+export function mappingTo(...targets: readonly TargetConfig[]): MappingConfig {
+  return { onlinePort: 80, ipVersion: 4, targets };
+}
+
 export const CONFIG: EngineConfig = {
-  mappings: [
-    {
-      onlinePort: 80,
-      targets: [{ lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080, name: 'target', closesAfterAnswer: false }],
-    },
-  ],
+  mappings: [mappingTo(TARGET)],
   lanes: 1,
   copies: 1,
   sample: { fraction: 1, by: 'connection', seed: 1 },
@@ -29,6 +37,7 @@ export const CONFIG: EngineConfig = {
     sessionsMax: 2048,
     heldBytesMax: 8 * 1024 * 1024,
     heldBytesPerConnectionMax: 4 * 1024 * 1024,
+    lanesMax: 8,
     batchBytesMax: 1024 * 1024,
     batchPacketsMax: 4096,
   },
@@ -38,7 +47,10 @@ const TARGET_RTO_MS = 300;
 
 export class Rig {
   readonly engine: Engine;
+  /** What is behind lane 0. */
   readonly target: BenchTarget;
+  readonly #targets: BenchTarget[] = [];
+  readonly #behaviour: TargetBehaviour;
   /** Sessions that one connection of the first mapping makes. */
   readonly #sessionsForEach: number;
   nowMs = 1000;
@@ -49,7 +61,14 @@ export class Rig {
     const whole = { ...CONFIG, ...config };
     this.engine = new Engine(whole, this.nowMs);
     this.#sessionsForEach = whole.copies * whole.mappings[0]!.targets.length;
-    this.target = new BenchTarget(behaviour);
+    this.#behaviour = behaviour;
+    this.target = this.targetOf(0);
+  }
+
+  /** What is behind a lane. */
+  targetOf(lane: number): BenchTarget {
+    this.#targets[lane] ??= new BenchTarget(this.#behaviour);
+    return this.#targets[lane];
   }
 
   /** clients --packets--> capture, then everything that follows from it without time passing. */
@@ -61,11 +80,9 @@ export class Rig {
   /** Lets engine and target talk until neither has anything to say. */
   settle(): void {
     for (let round = 0; round < 10_000; round += 1) {
-      for (const output of this.engine.outputs) this.target.take(output);
-      const answers = this.target.drain();
-      if (answers.count > 0) this.engine.ingestResponses(0, answers, this.nowMs);
+      const hasSaid = this.#exchange();
       if (this.engine.nextDeadlineMs() === 0) this.engine.advance(this.nowMs);
-      if (answers.count === 0 && this.engine.outputs.every((output) => output.isEmpty)) {
+      if (!hasSaid && this.engine.outputs.every((output) => output?.isEmpty ?? true)) {
         this.checkLedger();
         return;
       }
@@ -73,17 +90,32 @@ export class Rig {
     assert.fail('engine and target do not come to rest');
   }
 
+  /** Engine and targets say what they have to say, once. Returns whether a target had. */
+  #exchange(): boolean {
+    let hasSaid = false;
+    for (const [lane, output] of this.engine.outputs.entries()) {
+      if (output === undefined) continue;
+      const target = this.targetOf(lane);
+      target.take(output);
+      const answers = target.drain();
+      if (answers.count === 0) continue;
+      hasSaid = true;
+      this.engine.ingestResponses(lane, answers, this.nowMs);
+    }
+    return hasSaid;
+  }
+
   /** Time passes; timers run when they are due. */
   wait(ms: number): void {
     const end = this.nowMs + ms;
     for (;;) {
-      const repeats = this.target.behaviour.loseAnswer !== undefined;
+      const repeats = this.#behaviour.loseAnswer !== undefined;
       const deadline = Math.min(this.engine.nextDeadlineMs(), repeats ? this.#retransmitAtMs : end + 1);
       if (deadline > end) break;
       this.nowMs = Math.max(this.nowMs, deadline);
       if (repeats && this.nowMs >= this.#retransmitAtMs) {
         this.#retransmitAtMs = this.nowMs + TARGET_RTO_MS;
-        this.target.retransmit();
+        for (const target of this.#targets) target?.retransmit();
       }
       this.engine.advance(this.nowMs);
       this.settle();

@@ -6,7 +6,7 @@ import type { TargetBehaviour, TargetConnection } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
 import { Random } from '../kit/random.js';
 import { recordOf, responseBatchOf } from '../kit/record.js';
-import { CONFIG, Rig } from '../kit/rig.js';
+import { CONFIG, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
 import { batchOf } from '../kit/segment.js';
 
 const BUDGET_MS = Number(process.env['TEST_FUZZ_MS'] ?? 2500);
@@ -168,10 +168,10 @@ describe('the ledger', () => {
         mss: random.pick([0, 1, 100, 1460]),
         lose: () => random.chance(0.05),
       };
-      const target = CONFIG.mappings[0]!.targets[0]!;
+      const other = targetAt('other', { port: 81 });
       const rig = new Rig(
         {
-          mappings: [{ onlinePort: 80, targets: random.chance(0.5) ? [target] : [target, { ...target, port: 81 }] }],
+          mappings: [random.chance(0.5) ? mappingTo(TARGET) : mappingTo(TARGET, other)],
           copies: 1 + random.below(2),
           wait: random.chance(0.7),
           fullSessionsOnly: random.chance(0.2),

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { TURNS_MAX } from '../../src/session/turns.js';
 import { ACK, FIN, PSH, SYN } from '../../src/wire/tcp.js';
 import { Client } from '../kit/client.js';
-import { CONFIG, Rig } from '../kit/rig.js';
+import { CONFIG, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
 import { textOf } from '../kit/segment.js';
 
 const answerAll = { answer: (): number => 100 };
@@ -110,9 +110,8 @@ describe('a stream that waits', () => {
 
   it('for one slow target costs the others of its connection nothing', () => {
     const limits = { ...CONFIG.limits, heldBytesPerConnectionMax: 10_000 };
-    const target = CONFIG.mappings[0]!.targets[0]!;
-    const slow = { ...target, port: 81, lane: 1 };
-    const rig = new Rig({ limits, lanes: 2, mappings: [{ onlinePort: 80, targets: [target, slow] }] }, answerAll);
+    const slow = targetAt('slow', { port: 81, lane: 1 });
+    const rig = new Rig({ limits, lanes: 2, mappings: [mappingTo(TARGET, slow)] }, answerAll);
     rig.engine.setLaneUp(1, false, rig.nowMs);
     const client = open(rig);
     let sent = '';

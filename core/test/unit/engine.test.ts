@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Client } from '../kit/client.js';
-import { CONFIG, Rig } from '../kit/rig.js';
+import { CONFIG, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
 
 const answerAll = { answer: (): number => 100 };
 
@@ -253,10 +253,10 @@ describe('a target that says something, closes its side at once and goes on read
 });
 
 describe('a target that is not known yet', () => {
-  const unknown = { ...CONFIG.mappings[0]!.targets[0]!, closesAfterAnswer: undefined };
+  const unknown = { ...TARGET, closesAfterAnswer: undefined };
 
   it('is given time to close behind its answer before the next turn goes', () => {
-    const rig = new Rig({ mappings: [{ onlinePort: 80, targets: [unknown] }] }, answerAll);
+    const rig = new Rig({ mappings: [mappingTo(unknown)] }, answerAll);
     const client = new Client();
     rig.capture(client.syn(), client.acknowledge(), client.send('one;'));
     client.hear(100);
@@ -269,7 +269,7 @@ describe('a target that is not known yet', () => {
   });
 
   it('gets its turns without delay once it has answered often and not closed', () => {
-    const rig = new Rig({ mappings: [{ onlinePort: 80, targets: [unknown] }] }, answerAll);
+    const rig = new Rig({ mappings: [mappingTo(unknown)] }, answerAll);
     const client = new Client();
     rig.capture(client.syn(), client.acknowledge());
     for (let turn = 0; turn < 40; turn += 1) {
@@ -494,8 +494,7 @@ describe('copies and samples', () => {
   });
 
   it('to two targets delivers everything to both', () => {
-    const target = CONFIG.mappings[0]!.targets[0]!;
-    const rig = new Rig({ mappings: [{ onlinePort: 80, targets: [target, { ...target, port: 8081 }] }] }, answerAll);
+    const rig = new Rig({ mappings: [mappingTo(TARGET, targetAt('other', { port: 8081 }))] }, answerAll);
     const client = new Client();
     rig.capture(client.syn(), client.acknowledge(), client.send('one'));
     client.hear(100);
@@ -509,10 +508,10 @@ describe('copies and samples', () => {
 describe('packets', () => {
   const v6 = (last: number): number[] => [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
   const v4Mapping = CONFIG.mappings[0]!;
-  const v6Target = { lane: 0, address: Uint8Array.from(v6(3)), port: 8080, name: 'six' };
+  const v6Target = targetAt('six', { address: Uint8Array.from(v6(3)) });
 
   it('of IPv6 are replayed like those of IPv4, each by the mapping of its version', () => {
-    const mappings = [v4Mapping, { onlinePort: 80, targets: [v6Target] }];
+    const mappings = [v4Mapping, { onlinePort: 80, ipVersion: 6 as const, targets: [v6Target] }];
     const rig = new Rig({ mappings }, answerAll);
     const four = new Client();
     const six = new Client({ clientAddress: v6(1), onlineAddress: v6(2) });
@@ -548,7 +547,7 @@ describe('packets', () => {
   });
 
   it('come from an address of -c, always the same for a client', () => {
-    const clientAddresses = [1, 2, 3].map((last) => Uint8Array.of(192, 0, 2, last));
+    const clientAddresses = [1, 2, 3].map((last) => ({ address: Uint8Array.of(192, 0, 2, last), prefixBits: 32 }));
     const rig = new Rig({ clientAddresses }, answerAll);
     for (let index = 0; index < 60; index += 1) {
       const client = new Client({ clientAddress: [127, 0, 0, 1 + (index % 20)], clientPort: 41_000 });
