@@ -46,6 +46,7 @@ import type { InterceptLimits } from './limits.js';
 import { ParkedResponses } from './responses/parked-responses.js';
 import { writeEventRecord, writeSegmentRecord } from './responses/response-record-writer.js';
 import type { ResponseSource } from './responses/response-source.js';
+import type { FlowBudget } from './targets/flow-budget.js';
 import { FlowRegistry } from './targets/flow-registry.js';
 import type { TargetGate } from './targets/target-gate.js';
 
@@ -62,6 +63,8 @@ export interface PipelineOptions {
   readonly links: CopyLinks;
   readonly counters: InterceptCounters;
   readonly limits: InterceptLimits;
+  /** Undefined: the tables of flows have their full size from the start. */
+  readonly flowBudget?: FlowBudget | undefined;
   /** Seeds the hashes of the flow tables. */
   readonly seed: number;
   /** A clock that never goes back, milliseconds. */
@@ -81,6 +84,8 @@ export class Pipeline {
   readonly #header = new PacketHeader();
   readonly #tcpOptions = new TcpOptions();
   readonly #waiting: CopyLink[] = [];
+  /** Of one flow, client's and target's. */
+  readonly #addresses = new Uint8Array(32);
   /** Before it, responses of unknown flows are not reset: their copies may be on their way back. */
   #quietUntilMs: number;
   #resetBudget = 0;
@@ -90,11 +95,11 @@ export class Pipeline {
   #injectedSinceDrain = 0;
 
   constructor(options: PipelineOptions) {
-    const { limits, seed, nowMs } = options;
+    const { limits, seed, nowMs, flowBudget } = options;
     this.#options = options;
     this.#counters = options.counters;
     this.#links = options.links;
-    this.flows = new FlowRegistry(limits.flowsMax, limits.endpointsMax, options.links.ownersMax, seed);
+    this.flows = new FlowRegistry({ ...limits, ownersMax: options.links.ownersMax, seed, budget: flowBudget });
     this.#parked = new ParkedResponses(limits.parkedMax, limits.parkedMs, seed ^ 0x3c6ef372);
     this.#resets = new ResetWriter(options.sender);
     this.#quietUntilMs = nowMs() + limits.graceMs;
@@ -196,7 +201,7 @@ export class Pipeline {
     if (!gate.servesDestination(bytes, header, link.permitted)) {
       return this.#refuseOpen('targetUnknown', link, sessionId, RESPONSE_EVENT_TARGET_UNKNOWN);
     }
-    if (!gate.permitsSource(bytes, header)) {
+    if (!gate.permitsSource(bytes, header, link.permitted)) {
       return this.#refuseOpen('sourceRefused', link, sessionId, RESPONSE_EVENT_TARGET_UNKNOWN);
     }
     const flow = this.flows.open(bytes, header, link.owner, sessionId, nowMs);
@@ -299,6 +304,45 @@ export class Pipeline {
     if (this.flows.firstOf(link.owner) === NONE) this.#links.forget(link);
   }
 
+  /** What a copy may reach has changed: flows that it may no longer have are reset, and it is told. */
+  enforce(link: CopyLink): void {
+    const { gate } = this.#options;
+    const addresses = this.#addresses;
+    for (let flow = this.flows.firstOf(link.owner); flow !== NONE; ) {
+      const next = this.flows.nextOf(flow);
+      this.flows.writeAddresses(flow, addresses, 0);
+      const ends = {
+        addressOffset: 0,
+        addressBytes: this.flows.addressBytesOf(flow),
+        sourcePort: this.flows.clientPortOf(flow),
+        destinationPort: this.flows.targetPortOf(flow),
+      };
+      const isServed = gate.servesDestination(addresses, ends, link.permitted);
+      if (!isServed || !gate.permitsSource(addresses, ends, link.permitted)) {
+        this.#makeRoom(link);
+        const sessionId = this.flows.sessionIdOf(flow);
+        writeEventRecord(link.buffer, link.nextOffset, sessionId, RESPONSE_EVENT_TARGET_UNKNOWN);
+        this.#committed(link);
+        this.#reset(flow);
+      }
+      flow = next;
+    }
+    this.#flushWaiting();
+    this.#flushResets();
+  }
+
+  /** A copy may reach nothing any more: its flows are reset at once. */
+  drop(link: CopyLink): void {
+    this.#resetAll(link);
+    this.#links.forget(link);
+    this.#flushResets();
+  }
+
+  /** Gives back what the tables have taken of the budget. Nothing may be called afterwards. */
+  release(): void {
+    this.flows.release();
+  }
+
   /** Resets every flow at the target, so that no half-open connection stays behind. The queue goes on being drained. */
   close(): void {
     for (const link of this.#links.all()) this.#resetAll(link);
@@ -310,10 +354,14 @@ export class Pipeline {
 
   #resetAll(link: CopyLink): void {
     for (let flow = this.flows.firstOf(link.owner); flow !== NONE; flow = this.flows.firstOf(link.owner)) {
-      this.#resets.resetFlow(this.flows, flow);
-      this.flows.remove(flow);
-      this.#counters.flowsReset += 1;
+      this.#reset(flow);
     }
+  }
+
+  #reset(flow: number): void {
+    this.#resets.resetFlow(this.flows, flow);
+    this.flows.remove(flow);
+    this.#counters.flowsReset += 1;
   }
 
   #flushResets(): void {

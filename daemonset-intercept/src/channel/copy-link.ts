@@ -15,7 +15,7 @@ export class CopyLink {
   /** What a reconnecting copy has in common with this one. */
   readonly copyKey: string;
   /** Undefined: the identity does not restrict. */
-  readonly permitted: readonly TargetPattern[] | undefined;
+  permitted: readonly TargetPattern[] | undefined;
   readonly connection: ChannelConnection;
   readonly buffer = new Uint8Array(HEADERS_PREFIX_BYTES + RECORDS_MAX * RESPONSE_RECORD_BYTES);
   /** Names the process, where the copy says it. */

@@ -10,16 +10,32 @@
  * | waiting | a connection that ended | a new connection of the same copy takes it over -> held; the grace ends: RST at the target |
  */
 import { FlowTable, type PacketHeader, Seq } from '@trafficcopy/core';
+import type { FlowBudget } from './flow-budget.js';
 
 const NONE = -1;
 const ADDRESS_BYTES = 16;
+/** Tells the hashes of the two look-ups apart. */
+const SESSION_SEED = 0x5bd1e995;
+/** With a budget: lines that every registry has without asking. */
+export const FLOWS_AT_START = 1024;
+
+export interface FlowRegistryOptions {
+  readonly flowsMax: number;
+  readonly endpointsMax: number;
+  readonly ownersMax: number;
+  readonly seed: number;
+  /** The lines double when they are used up, as long as it has room. Undefined: all of `flowsMax` at the start. */
+  readonly budget?: FlowBudget | undefined;
+}
 
 export class FlowRegistry {
   readonly flowsMax: number;
   readonly endpointsMax: number;
   readonly ownersMax: number;
-  readonly #byClient: FlowTable;
-  readonly #bySession: FlowTable;
+  readonly #seed: number;
+  readonly #budget: FlowBudget | undefined;
+  #byClient: FlowTable;
+  #bySession: FlowTable;
   readonly #endpoints: FlowTable;
   /** Numbers of endpoints that are not in use. */
   readonly #endpointsFree: number[];
@@ -28,53 +44,63 @@ export class FlowRegistry {
   readonly #endpointPorts: Uint16Array;
   readonly #endpointFlows: Uint32Array;
 
-  readonly #clientAddresses: Uint8Array;
-  readonly #clientPorts: Uint16Array;
-  readonly #endpointOf: Uint16Array;
+  /** Lines of the arrays below. */
+  #lines: number;
+  #clientAddresses: Uint8Array;
+  #clientPorts: Uint16Array;
+  #endpointOf: Uint16Array;
   /** NONE: the line is free. */
-  readonly #owners: Int32Array;
-  readonly #sessionIds: Uint32Array;
+  #owners: Int32Array;
+  #sessionIds: Uint32Array;
   /** What the target expects next, as its last response said. */
-  readonly #targetRcvNxt: Int32Array;
+  #targetRcvNxt: Int32Array;
   /** End of what was injected. */
-  readonly #sndNxt: Int32Array;
-  readonly #lastSeenS: Uint32Array;
+  #sndNxt: Int32Array;
+  #lastSeenS: Uint32Array;
   /** Lists of owners; of free lines through #next. */
-  readonly #next: Int32Array;
-  readonly #previous: Int32Array;
+  #next: Int32Array;
+  #previous: Int32Array;
   readonly #heads: Int32Array;
   #free = NONE;
   #size = 0;
   #sweepAt = 0;
   readonly #session = new Uint8Array(4);
 
-  constructor(flowsMax: number, endpointsMax: number, ownersMax: number, seed: number) {
+  constructor({ flowsMax, endpointsMax, ownersMax, seed, budget }: FlowRegistryOptions) {
+    const lines = budget === undefined ? flowsMax : Math.min(FLOWS_AT_START, flowsMax);
+    this.#seed = seed;
+    this.#budget = budget;
+    this.#lines = lines;
     this.flowsMax = flowsMax;
     this.endpointsMax = endpointsMax;
     this.ownersMax = ownersMax;
-    this.#byClient = new FlowTable(flowsMax, seed);
-    this.#bySession = new FlowTable(flowsMax, seed ^ 0x5bd1e995);
+    this.#byClient = new FlowTable(lines, seed);
+    this.#bySession = new FlowTable(lines, seed ^ SESSION_SEED);
     this.#endpoints = new FlowTable(endpointsMax, seed ^ 0x2545f491);
     this.#endpointAddresses = new Uint8Array(endpointsMax * ADDRESS_BYTES);
     this.#endpointAddressBytes = new Uint8Array(endpointsMax);
     this.#endpointPorts = new Uint16Array(endpointsMax);
     this.#endpointFlows = new Uint32Array(endpointsMax);
     this.#endpointsFree = Array.from({ length: endpointsMax }, (_, index) => endpointsMax - 1 - index);
-    this.#clientAddresses = new Uint8Array(flowsMax * ADDRESS_BYTES);
-    this.#clientPorts = new Uint16Array(flowsMax);
-    this.#endpointOf = new Uint16Array(flowsMax);
-    this.#owners = new Int32Array(flowsMax).fill(NONE);
-    this.#sessionIds = new Uint32Array(flowsMax);
-    this.#targetRcvNxt = new Int32Array(flowsMax);
-    this.#sndNxt = new Int32Array(flowsMax);
-    this.#lastSeenS = new Uint32Array(flowsMax);
-    this.#next = new Int32Array(flowsMax);
-    this.#previous = new Int32Array(flowsMax);
+    this.#clientAddresses = new Uint8Array(lines * ADDRESS_BYTES);
+    this.#clientPorts = new Uint16Array(lines);
+    this.#endpointOf = new Uint16Array(lines);
+    this.#owners = new Int32Array(lines);
+    this.#sessionIds = new Uint32Array(lines);
+    this.#targetRcvNxt = new Int32Array(lines);
+    this.#sndNxt = new Int32Array(lines);
+    this.#lastSeenS = new Uint32Array(lines);
+    this.#next = new Int32Array(lines);
+    this.#previous = new Int32Array(lines);
     this.#heads = new Int32Array(ownersMax).fill(NONE);
-    for (let flow = flowsMax - 1; flow >= 0; flow -= 1) {
-      this.#next[flow] = this.#free;
-      this.#free = flow;
-    }
+    this.#freeFrom(0);
+  }
+
+  /** Gives back what was taken of the budget. */
+  release(): void {
+    if (this.#budget === undefined) return;
+    this.#budget.give(Math.max(0, this.#lines - FLOWS_AT_START));
+    this.#lines = 0;
   }
 
   get size(): number {
@@ -107,7 +133,7 @@ export class FlowRegistry {
    * when the table is full. Another flow of the same session is forgotten.
    */
   open(bytes: Uint8Array, header: PacketHeader, owner: number, sessionId: number, nowMs: number): number {
-    if (this.#free === NONE) return NONE;
+    if (this.#free === NONE && !this.#grow()) return NONE;
     const { addressOffset, addressBytes } = header;
     const endpoint = this.#endpointFor(bytes, addressOffset + addressBytes, addressBytes, header.destinationPort);
     if (endpoint === NONE) return NONE;
@@ -210,10 +236,53 @@ export class FlowRegistry {
   /** Looks at the next `linesMax` lines and calls `expire` for flows that were not seen since `sinceMs`. */
   sweepIdle(sinceMs: number, linesMax: number, expire: (flow: number) => void): void {
     const sinceS = sinceMs / 1000;
-    for (let lines = 0; lines < linesMax; lines += 1) {
+    for (let lines = 0; lines < Math.min(linesMax, this.#lines); lines += 1) {
       const flow = this.#sweepAt;
-      this.#sweepAt = flow + 1 === this.flowsMax ? 0 : flow + 1;
+      this.#sweepAt = flow + 1 === this.#lines ? 0 : flow + 1;
       if (this.#owners[flow] !== NONE && this.#lastSeenS[flow]! < sinceS) expire(flow);
+    }
+  }
+
+  /** Twice the lines. The flows keep their numbers; the look-ups are made anew. False when there is no room. */
+  #grow(): boolean {
+    const before = this.#lines;
+    const lines = Math.min(before * 2, this.flowsMax);
+    if (lines === before || this.#budget?.take(lines - before) !== true) return false;
+    this.#lines = lines;
+    this.#clientAddresses = enlarged(this.#clientAddresses, lines * ADDRESS_BYTES);
+    this.#clientPorts = enlarged(this.#clientPorts, lines);
+    this.#endpointOf = enlarged(this.#endpointOf, lines);
+    this.#owners = enlarged(this.#owners, lines);
+    this.#sessionIds = enlarged(this.#sessionIds, lines);
+    this.#targetRcvNxt = enlarged(this.#targetRcvNxt, lines);
+    this.#sndNxt = enlarged(this.#sndNxt, lines);
+    this.#lastSeenS = enlarged(this.#lastSeenS, lines);
+    this.#next = enlarged(this.#next, lines);
+    this.#previous = enlarged(this.#previous, lines);
+    this.#byClient = new FlowTable(lines, this.#seed);
+    this.#bySession = new FlowTable(lines, this.#seed ^ SESSION_SEED);
+    for (let flow = 0; flow < before; flow += 1) this.#index(flow);
+    this.#freeFrom(before);
+    return true;
+  }
+
+  /** Makes a flow known to the look-ups. */
+  #index(flow: number): void {
+    const owner = this.#owners[flow]!;
+    if (owner === NONE) return;
+    const endpoint = this.#endpointOf[flow]!;
+    const at = flow * ADDRESS_BYTES;
+    const addressBytes = this.#endpointAddressBytes[endpoint]!;
+    this.#byClient.set(this.#clientAddresses, at, addressBytes, this.#clientPorts[flow]!, endpoint, flow);
+    this.#bySession.set(this.#sessionKey(this.#sessionIds[flow]!), 0, 4, 0, owner, flow);
+  }
+
+  /** All lines from `first` on are free; the first is taken first. */
+  #freeFrom(first: number): void {
+    for (let flow = this.#lines - 1; flow >= first; flow -= 1) {
+      this.#owners[flow] = NONE;
+      this.#next[flow] = this.#free;
+      this.#free = flow;
     }
   }
 
@@ -271,4 +340,13 @@ export class FlowRegistry {
     key[3] = sessionId;
     return key;
   }
+}
+
+function enlarged<Lines extends Uint8Array | Uint16Array | Uint32Array | Int32Array>(
+  lines: Lines,
+  length: number,
+): Lines {
+  const larger = new (lines.constructor as new (length: number) => Lines)(length);
+  larger.set(lines);
+  return larger;
 }

@@ -14,7 +14,12 @@ import type { AddressRange } from '@trafficcopy/runtime';
 export interface TargetPattern {
   readonly address: IpAddress | undefined;
   readonly port: number | undefined;
+  /** Clients that may be played there; undefined or empty: any that is not refused otherwise. */
+  readonly clientRanges?: readonly AddressRange[] | undefined;
 }
+
+/** Where the addresses of a flow stand in some bytes, client's first, and its ports. */
+export type FlowEnds = Pick<PacketHeader, 'addressOffset' | 'addressBytes' | 'sourcePort' | 'destinationPort'>;
 
 export interface TargetGateOptions {
   /** Empty: every local address and port. */
@@ -47,19 +52,20 @@ export class TargetGate {
   }
 
   /** Called once for each flow, not for each packet. `permitted` undefined: the identity does not restrict. */
-  servesDestination(bytes: Uint8Array, header: PacketHeader, permitted: readonly TargetPattern[] | undefined): boolean {
-    const { addressBytes, destinationPort } = header;
-    const offset = header.addressOffset + addressBytes;
-    if (!this.#isLocal(bytes, offset, addressBytes)) return false;
-    if (this.#served.length > 0 && !matches(this.#served, bytes, offset, addressBytes, destinationPort)) return false;
-    return permitted === undefined || matches(permitted, bytes, offset, addressBytes, destinationPort);
+  servesDestination(bytes: Uint8Array, ends: FlowEnds, permitted: readonly TargetPattern[] | undefined): boolean {
+    if (!this.#isLocal(bytes, ends.addressOffset + ends.addressBytes, ends.addressBytes)) return false;
+    if (this.#served.length > 0 && !this.#served.some((pattern) => leadsTo(pattern, bytes, ends))) return false;
+    return permitted === undefined || permitted.some((pattern) => leadsTo(pattern, bytes, ends));
   }
 
   /** As {@link servesDestination}, for the source. */
-  permitsSource(bytes: Uint8Array, header: PacketHeader): boolean {
-    const { addressOffset, addressBytes } = header;
-    if (header.sourcePort === 0 || cannotBeHost(bytes, addressOffset, addressBytes)) return false;
+  permitsSource(bytes: Uint8Array, ends: FlowEnds, permitted: readonly TargetPattern[] | undefined): boolean {
+    const { addressOffset, addressBytes } = ends;
+    if (ends.sourcePort === 0 || cannotBeHost(bytes, addressOffset, addressBytes)) return false;
     if (this.#passed.some((range) => isInRange(bytes, addressOffset, addressBytes, range))) return false;
+    if (permitted?.some((pattern) => leadsTo(pattern, bytes, ends) && plays(pattern, bytes, ends)) === false) {
+      return false;
+    }
     if (!this.#isLocal(bytes, addressOffset, addressBytes)) return true;
     return this.#allowedSources.some((range) => isInRange(bytes, addressOffset, addressBytes, range));
   }
@@ -71,19 +77,16 @@ export class TargetGate {
   }
 }
 
-function matches(
-  patterns: readonly TargetPattern[],
-  bytes: Uint8Array,
-  offset: number,
-  addressBytes: number,
-  port: number,
-): boolean {
-  return patterns.some(
-    (pattern) =>
-      (pattern.port === undefined || pattern.port === port) &&
-      (pattern.address === undefined ||
-        (pattern.address.length === addressBytes && hasPrefix(bytes, offset, pattern.address, addressBytes * 8))),
-  );
+function leadsTo({ address, port }: TargetPattern, bytes: Uint8Array, ends: FlowEnds): boolean {
+  if (port !== undefined && port !== ends.destinationPort) return false;
+  if (address === undefined) return true;
+  const { addressOffset, addressBytes } = ends;
+  return address.length === addressBytes && hasPrefix(bytes, addressOffset + addressBytes, address, addressBytes * 8);
+}
+
+function plays({ clientRanges = [] }: TargetPattern, bytes: Uint8Array, ends: FlowEnds): boolean {
+  if (clientRanges.length === 0) return true;
+  return clientRanges.some((range) => isInRange(bytes, ends.addressOffset, ends.addressBytes, range));
 }
 
 function isInRange(bytes: Uint8Array, offset: number, addressBytes: number, range: AddressRange): boolean {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { describe, it } from 'node:test';
 import { PacketHeader, parsePacket } from '@trafficcopy/core';
 import fc from 'fast-check';
-import { FlowRegistry } from '../../src/targets/flow-registry.js';
+import { FlowBudget } from '../../src/targets/flow-budget.js';
+import { FLOWS_AT_START, FlowRegistry } from '../../src/targets/flow-registry.js';
 import { craftPacket } from '../kit/crafted-packet.js';
 import { TEMPLATE } from '../kit/pipeline-rig.js';
 
@@ -37,7 +38,7 @@ function parsed(port: number, isV6: boolean): { bytes: Uint8Array; header: Packe
 it('finds by packet, by session and by owner what a plain model finds, whatever happens', () => {
   fc.assert(
     fc.property(steps, (list: Step[]) => {
-      const flows = new FlowRegistry(5, 4, 3, 99);
+      const flows = new FlowRegistry({ flowsMax: 5, endpointsMax: 4, ownersMax: 3, seed: 99 });
       const model = new Map<string, { owner: number; session: number }>();
       for (const { what, port, isV6, owner, session } of list) {
         const { bytes, header } = parsed(port, isV6);
@@ -91,3 +92,38 @@ function check(flows: FlowRegistry, model: ReadonlyMap<string, { owner: number; 
   }
   assert.equal(listed, model.size);
 }
+
+describe('flow tables that share a budget', () => {
+  const options = { flowsMax: 4 * FLOWS_AT_START, endpointsMax: 8, ownersMax: 3, seed: 99 };
+
+  /** Opens flows until none more fits; returns how many did. */
+  function fill(flows: FlowRegistry): number {
+    for (let count = 0; ; count += 1) {
+      const { bytes, header } = parsed(count, false);
+      if (flows.open(bytes, header, 0, count, 0) === -1) return count;
+    }
+  }
+
+  it('grow as long as there is room, and every flow is found as before', () => {
+    const flows = new FlowRegistry({ ...options, budget: new FlowBudget(3 * FLOWS_AT_START) });
+    assert.equal(fill(flows), options.flowsMax);
+    for (const count of [0, FLOWS_AT_START - 1, FLOWS_AT_START, options.flowsMax - 1]) {
+      const { bytes, header } = parsed(count, false);
+      const flow = flows.findSent(bytes, header);
+      assert.equal(flows.sessionIdOf(flow), count);
+      assert.equal(flows.findSession(0, count), flow);
+    }
+  });
+
+  it('are full when another has taken the budget, and what a released one gives back can be had', () => {
+    const budget = new FlowBudget(3 * FLOWS_AT_START);
+    const busy = new FlowRegistry({ ...options, budget });
+    const quiet = new FlowRegistry({ ...options, budget });
+    assert.equal(fill(busy), options.flowsMax);
+    assert.equal(fill(quiet), FLOWS_AT_START, 'what every table has from the start');
+    busy.release();
+    assert.equal(budget.left, 3 * FLOWS_AT_START);
+    const { bytes, header } = parsed(FLOWS_AT_START, false);
+    assert.notEqual(quiet.open(bytes, header, 0, FLOWS_AT_START, 0), -1);
+  });
+});
