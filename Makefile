@@ -1,6 +1,6 @@
 # The project's commands. Each installs and builds what it needs first, and does nothing twice.
 SHELL := /bin/bash
-.PHONY: build lint test demo bench clean
+.PHONY: build lint test e2e demo demo-kind bench clean
 
 # The default: what running the programs needs, without what only the tests need.
 build:
@@ -10,12 +10,19 @@ build:
 lint: build
 	@scripts/lint.sh
 
-# Everything that CI runs.
+# Everything that needs no cluster.
 test:
 	@scripts/test.sh
 
+# Everything that needs one: KUBECONFIG's, or one that is made for it.
+e2e:
+	@scripts/e2e.sh
+
 demo:
 	@scripts/demo.sh
+
+demo-kind:
+	@scripts/demo-kind.sh
 
 bench:
 	@scripts/bench.sh

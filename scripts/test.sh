@@ -68,7 +68,7 @@ trap 'node lab/dist/src/programs/reap.js 2>/dev/null || true' EXIT
 for part in "${parts[@]}"; do
   case $part in
     asan) step asan native/test/run-asan.sh ;;
-    unit) mapfile -t files < <(tests_in . | grep -v '^lab/dist/test/e2e/'); suite unit 2 120000 "${files[@]}" ;;
+    unit) mapfile -t files < <(tests_in . | grep -vE '^(lab/dist/test/e2e|e2e|charts)/'); suite unit 2 120000 "${files[@]}" ;;
     e2e) mapfile -t files < <(tests_in lab/test/e2e | grep -v '/load/'); suite e2e 2 180000 "${files[@]}" ;;
     load) mapfile -t files < <(tests_in lab/test/e2e/load); suite load 1 300000 "${files[@]}" ;;
     *) echo "test: no part «$part»: unit, asan, e2e, load" >&2; exit 2 ;;

@@ -7,6 +7,7 @@ import { CONTROL_PORT } from './shop-service.js';
 
 const READY_MS = 60_000;
 const DRAINED_MS = 30_000;
+const PROXY_PORT = 8000;
 
 export interface LoadOptions {
   /** Where to: a Service's address, so that whatever comes from another one is a leak. */
@@ -19,6 +20,8 @@ export interface LoadOptions {
   readonly rate: number;
   /** Number of the first request. */
   readonly idStart?: number;
+  /** The clients speak TLS to the Service, through a proxy in the pod. */
+  readonly tls?: boolean;
 }
 
 /**
@@ -41,10 +44,10 @@ export class LoadPod {
   }
 
   get #pod(): KubeObject {
-    const { host, port = 8080, connections, requests = 0, rate } = this.#options;
+    const { host, port = 8080, connections, requests = 0, rate, tls = false } = this.#options;
     const settings = {
-      host,
-      port,
+      host: tls ? '127.0.0.1' : host,
+      port: tls ? PROXY_PORT : port,
       connections,
       requests,
       rate,
@@ -82,6 +85,7 @@ export class LoadPod {
             args: ['load-generator', ...Object.entries(settings).map(([key, value]) => `--${key}=${value}`)],
             readinessProbe: { httpGet: { path: '/healthz', port: CONTROL_PORT }, periodSeconds: 1 },
           },
+          ...(tls ? [{ name: 'proxy', ...image, command: ['bash', '-c', startsTls(host, port)] }] : []),
           {
             name: 'sniffer',
             ...image,
@@ -139,4 +143,9 @@ export class LoadPod {
   async #ask(question: string): Promise<LoadReport> {
     return JSON.parse(await this.#cluster.askPod(this.namespace, this.name, CONTROL_PORT, `ask/${question}`));
   }
+}
+
+/** nginx as the client's end of a mesh. */
+function startsTls(host: string, port: number): string {
+  return `sed 's/SERVER/${host}:${port}/' /etc/nginx/e2e/starts-tls.conf > /tmp/nginx.conf && exec nginx -c /tmp/nginx.conf -g 'daemon off;'`;
 }
