@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { copyAccount } from './copy-account.js';
 import { eventually } from './deadline.js';
 import { LabError } from './lab-error.js';
 import type { LabHost } from './lab-host.js';
@@ -205,20 +206,25 @@ export class TrafficCopy {
   /** Waits until every turn that a copy captured has been delivered or given up, and no new one comes. */
   async quiet(timeoutMs = 20_000): Promise<void> {
     let before = '';
-    await eventually(`${this.process.name} has no turns pending`, timeoutMs, async () => {
+    const isStill = async (): Promise<boolean> => {
       const pending = await this.metric('trafficcopy_copy_turns_pending');
       const now = String(await this.metric('trafficcopy_copy_captured_packets_total'));
-      const isStill = now === before && pending === 0;
+      const isSame = now === before;
       before = now;
-      return isStill;
-    });
+      return isSame && pending === 0;
+    };
+    await eventually(`${this.process.name} has no turns pending`, timeoutMs, isStill, () => this.#account());
   }
 
   /** Waits until every session of a copy has ended; its clients must have closed their connections. */
   async idle(timeoutMs = 20_000): Promise<void> {
-    await eventually(`${this.process.name} has no session open`, timeoutMs, async () => {
-      return (await this.metric('trafficcopy_copy_sessions')) === 0;
-    });
+    const isIdle = async (): Promise<boolean> => (await this.metric('trafficcopy_copy_sessions')) === 0;
+    await eventually(`${this.process.name} has no session open`, timeoutMs, isIdle, () => this.#account());
+  }
+
+  async #account(): Promise<string> {
+    const sockets = await this.host.run('sh', ['-c', "ss -Htan | awk '{print $1}' | sort | uniq -c | xargs echo"]);
+    return `${copyAccount(await this.metrics())}\nsockets of ${this.host.name}: ${sockets.stdout.trim()}`;
   }
 
   /** Ends it as a user does and reads its summary. */

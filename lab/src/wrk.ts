@@ -11,6 +11,11 @@ export interface WrkOptions {
   readonly isClosing?: boolean | undefined;
   /** Give every request its own URI ("…?THREAD-COUNT"), so that single requests can be told apart in logs. */
   readonly isNumbered?: boolean | undefined;
+  /**
+   * Leave the processors to everybody else first. wrk waits for answers, so its load becomes what the lab can bear, however few
+   * processors there are; otherwise it takes time from what it is put on.
+   */
+  readonly isYielding?: boolean | undefined;
 }
 
 export interface WrkResult {
@@ -29,8 +34,9 @@ export async function runWrk(host: LabHost, options: WrkOptions): Promise<WrkRes
   const script = join(host.directory, `wrk-${serial}.lua`);
   writeFileSync(script, luaScript(options));
   const output = await host.expect(
-    'wrk',
+    'nice',
     [
+      ...['-n', options.isYielding === true ? '19' : '0', 'wrk'],
       '-t1',
       `-c${options.connections}`,
       `-d${options.seconds}s`,

@@ -16,3 +16,13 @@ test('a condition that never holds ends with a message that names it and the las
     message: /the thing: not there/,
   });
 });
+
+test('a condition that never holds: what there is instead stands in the message', async () => {
+  const instead = eventually(
+    'the thing',
+    30,
+    () => false,
+    async () => 'two other things',
+  );
+  await assert.rejects(instead, { code: 'ERR_LAB_DEADLINE', message: /the thing\ntwo other things$/ });
+});
