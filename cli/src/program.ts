@@ -14,7 +14,7 @@ import {
   usageErrorOf,
   VERSION,
 } from '@trafficcopy/runtime';
-import { COPY_COMMAND, copyConfig } from '@trafficcopy/sidecar-copy/config';
+import { COPY_COMMAND, copyConfig, managedConfig } from '@trafficcopy/sidecar-copy/config';
 import { Command } from 'commander';
 
 const NAME = 'trafficcopy';
@@ -49,9 +49,9 @@ export async function runProgram(
   addHelpFlags(root);
 
   const copy = buildCommand(COPY_COMMAND, env, async (values) => {
-    const config = copyConfig(values, hostAddresses());
-    const { runCopy } = await import('@trafficcopy/sidecar-copy');
-    exitCode = await runCopy(config);
+    const config = values.operator === undefined ? copyConfig(values, hostAddresses()) : managedConfig(values, env);
+    const { runCopy, runManagedCopy } = await import('@trafficcopy/sidecar-copy');
+    exitCode = 'operator' in config ? await runManagedCopy(config) : await runCopy(config);
   });
   const intercept = buildCommand(INTERCEPT_COMMAND, env, async (values) => {
     const config = interceptConfig(values);

@@ -1,9 +1,10 @@
 /**
- * The typed configuration of the copy, made from a command line (or later from CONFIG frames) by a pure function: when it
- * returns, the configuration is right as far as it can be known without touching anything.
+ * The typed configuration of the copy, made from a command line by a pure function: when it returns, the configuration is right
+ * as far as it can be known without touching anything. Under an operator most of it comes later: operator/.
  */
 import {
   ENGINE_LIMITS_DEFAULT,
+  type EndpointConfig,
   type EngineConfig,
   type EngineLimits,
   formatIpAddress,
@@ -11,6 +12,7 @@ import {
   ipAddressesEqual,
   type MappingConfig,
   type SampleConfig,
+  TARGETS_MAX,
   type TargetConfig,
 } from '@trafficcopy/core';
 import {
@@ -22,14 +24,17 @@ import {
   UsageError,
 } from '@trafficcopy/runtime';
 import { CLIENT_ADDRESSES_MAX } from './config/client-address-value.js';
-import type { COPY_FLAGS } from './config/copy-flags.js';
+import { COPY_FLAGS } from './config/copy-flags.js';
+import { isGiven } from './config/given-flag.js';
 import type { InterceptText } from './config/intercept-value.js';
 import { formatEndpoint, type MappingText } from './config/mapping-value.js';
+import type { CopyPlan } from './copy-plan.js';
 
-/** Targets that one online port may have. */
-const TARGETS_MAX = 8;
+/** For each device, octets. */
+const CAPTURE_BUFFER_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 export { COPY_COMMAND } from './config/copy-command.js';
+export { type ManagedConfig, managedConfig } from './config/managed-config.js';
 
 export interface CopyConfig extends ProgramConfig {
   /** What is copied; `lane` of a target is an index of `lanes`. Targets of one mapping have one address family. */
@@ -69,11 +74,18 @@ export interface CopyConfig extends ProgramConfig {
  * @throws UsageError when values do not go together.
  */
 export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses: readonly IpAddress[]): CopyConfig {
+  for (const name of ['onStop', 'parkProgram'] as const) {
+    if (!isGiven(values, name)) continue;
+    throw new UsageError(`--${COPY_FLAGS[name].long} has no effect without --operator`);
+  }
+  if (values.map.length === 0) {
+    throw new UsageError(`-x/--map ${COPY_FLAGS.map.argument} is missing: expected ${COPY_FLAGS.map.value.expected}`);
+  }
   const lanes = new Lanes(values.intercept, values.port);
   const mappings = mergeMappings(values.map, lanes);
   checkMappings(mappings, hostAddresses);
   lanes.checkAllUsed();
-  const families = new Set(mappings.flatMap((mapping) => mapping.targets.map((target) => target.address.length)));
+  const families = new Set(mappings.map(addressBytesOf));
   if (families.has(16) && values.mtuBytes < 1280) {
     throw new UsageError(`-M/--mtu: ${values.mtuBytes} is too small for IPv6 targets: expected 1280 or more`);
   }
@@ -101,7 +113,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     idleTimeoutMs: values.idleTimeoutMs ?? values.responseTimeoutMs + 1_200_000,
     interfaces: values.interfaces,
     filter: values.filter,
-    captureBufferBytes: values.captureBufferBytes,
+    captureBufferBytes: values.captureBufferBytes ?? CAPTURE_BUFFER_BYTES_DEFAULT,
     capture: values.capture,
     joinToken: values.joinToken,
     stateDirectory: values.stateDirectory,
@@ -117,22 +129,40 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
   };
 }
 
-/** The engine's part of it. `seed` is for initial sequence numbers and ports: from a source of real randomness. */
-export function engineConfigOf(config: CopyConfig, seed: number): EngineConfig {
-  const { mappings, copies, sample, clientAddresses, wait, fullSessionsOnly, mtuBytes, limits } = config;
+/** What of a configuration stays until the end of the program, whatever the plan is. */
+export type CopyBasis = Pick<
+  CopyConfig,
+  | 'delivery'
+  | 'wait'
+  | 'fullSessionsOnly'
+  | 'mtuBytes'
+  | 'responseTimeoutMs'
+  | 'idleTimeoutMs'
+  | 'captureBufferBytes'
+  | 'name'
+  | 'limits'
+>;
+
+/**
+ * An engine that has no lanes and no mappings yet. `seed` is for initial sequence numbers and ports: from a source of real
+ * randomness.
+ */
+export function engineConfigOf(basis: CopyBasis, plan: CopyPlan, seed: number): EngineConfig {
+  const { delivery, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs, limits } = basis;
+  const { copies, sample, clientAddresses } = plan;
   return {
-    mappings,
-    lanes: config.lanes.length,
+    mappings: [],
+    lanes: 0,
     copies,
     sample,
     clientAddresses,
     wait,
     fullSessionsOnly,
     mtuBytes,
-    markSegments: config.delivery === 'direct',
+    markSegments: delivery === 'direct',
     seed,
-    responseTimeoutMs: config.responseTimeoutMs,
-    idleTimeoutMs: config.idleTimeoutMs,
+    responseTimeoutMs,
+    idleTimeoutMs,
     limits,
   };
 }
@@ -182,10 +212,7 @@ class Lanes {
 
 /** Items of one online address and port become one mapping for each address family of their targets, in order. */
 function mergeMappings(items: readonly MappingText[], lanes: Lanes): MappingConfig[] {
-  const merged = new Map<
-    string,
-    { onlineAddress: IpAddress | undefined; onlinePort: number; targets: TargetConfig[] }
-  >();
+  const merged = new Map<string, MappingConfig & { readonly targets: TargetConfig[] }>();
   for (const { onlineAddress, onlinePort, targets } of items) {
     for (const { address, port } of targets) {
       const online = onlineAddress === undefined ? '*' : formatIpAddress(onlineAddress);
@@ -195,7 +222,8 @@ function mergeMappings(items: readonly MappingText[], lanes: Lanes): MappingConf
         );
       }
       const key = `${online} ${onlinePort} ${address.length}`;
-      const mapping = merged.get(key) ?? { onlineAddress, onlinePort, targets: [] };
+      const ipVersion = address.length === 4 ? 4 : 6;
+      const mapping = merged.get(key) ?? { onlineAddress, onlinePort, ipVersion, targets: [] };
       merged.set(key, mapping);
       const name = formatEndpoint(address, port);
       if (mapping.targets.some((target) => target.name === name)) {
@@ -206,7 +234,7 @@ function mergeMappings(items: readonly MappingText[], lanes: Lanes): MappingConf
       if (mapping.targets.length === TARGETS_MAX) {
         throw new UsageError(`-x/--map: port ${onlinePort} has more than ${TARGETS_MAX} targets`);
       }
-      mapping.targets.push({ lane: lanes.laneOf(address), address, port, name });
+      mapping.targets.push({ name, endpoints: [{ lane: lanes.laneOf(address), address, port }] });
     }
   }
   return [...merged.values()];
@@ -214,25 +242,24 @@ function mergeMappings(items: readonly MappingText[], lanes: Lanes): MappingConf
 
 function checkMappings(mappings: readonly MappingConfig[], hostAddresses: readonly IpAddress[]): void {
   for (const [index, mapping] of mappings.entries()) {
-    for (const target of mapping.targets) {
+    for (const { address, port } of endpointsOf(mapping)) {
       const isCapturedAgain = mappings.some(
-        (other) => other.onlinePort === target.port && coversAddress(other, target.address, hostAddresses),
+        (other) => other.onlinePort === port && coversAddress(other, address, hostAddresses),
       );
       if (isCapturedAgain) {
         throw new UsageError(
-          `-x/--map: the target ${target.name} is itself captured on this host, so copies would be copied again: name the online address (IP:PORT-…), or let the target listen elsewhere`,
+          `-x/--map: the target ${formatEndpoint(address, port)} is itself captured on this host, so copies would be copied again: name the online address (IP:PORT-…), or let the target listen elsewhere`,
         );
       }
     }
     if (mapping.onlineAddress === undefined) continue;
-    const bytes = mapping.targets[0]!.address.length;
     const hidden = mappings
       .slice(0, index)
       .some(
         (earlier) =>
           earlier.onlineAddress === undefined &&
           earlier.onlinePort === mapping.onlinePort &&
-          earlier.targets[0]!.address.length === bytes,
+          earlier.ipVersion === mapping.ipVersion,
       );
     if (hidden) {
       throw new UsageError(
@@ -256,7 +283,7 @@ function clientAddressesOf(
 ): IpAddress[] {
   if (addresses.length === 0) return [];
   // As in tcpcopy: a target cannot be its own client.
-  const targets = mappings.flatMap((mapping) => mapping.targets);
+  const targets = mappings.flatMap(endpointsOf);
   const unique = new Map(addresses.map((address) => [formatIpAddress(address), address]));
   const usable = [...unique.values()].filter((address) => !targets.some((target) => isSame(target.address, address)));
   if (usable.length > CLIENT_ADDRESSES_MAX) {
@@ -271,6 +298,14 @@ function clientAddressesOf(
     );
   }
   return usable;
+}
+
+function endpointsOf(mapping: MappingConfig): readonly EndpointConfig[] {
+  return mapping.targets.flatMap((target) => target.endpoints);
+}
+
+function addressBytesOf(mapping: MappingConfig): number {
+  return mapping.ipVersion === 4 ? 4 : 16;
 }
 
 function isSame(a: IpAddress, b: IpAddress): boolean {

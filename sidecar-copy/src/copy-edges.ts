@@ -20,7 +20,7 @@ export interface CopyEdges {
   openSource(request: SourceRequest): PacketSource;
   /** @throws NativeError */
   openSender(family: 4 | 6): DirectSender;
-  openChannel(options: InterceptChannelOptions): { start(): void; close(): void };
+  openChannel(options: InterceptChannelOptions): Pick<InterceptChannel, 'start' | 'setCredentials' | 'close'>;
   /** A clock that never goes back, whole milliseconds. */
   nowMs(): number;
 }

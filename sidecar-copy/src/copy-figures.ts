@@ -1,4 +1,4 @@
-import type { EngineCounters } from '@trafficcopy/core';
+import { createEngineCounters, type EngineCounters } from '@trafficcopy/core';
 import type { CaptureStatistics } from './capture/packet-source.js';
 import type { LaneCounters } from './channel/lane.js';
 import type { SinkCounters } from './sink/packet-sink.js';
@@ -33,6 +33,22 @@ export interface CopyFigures {
   readonly cpuUserUs: number;
   readonly cpuSystemUs: number;
   readonly rssBytes: number;
+}
+
+/** Those of a copy that has not been made yet. */
+export function noFigures(): CopyFigures {
+  const cpu = process.cpuUsage();
+  return {
+    elapsedMs: 0,
+    engine: createEngineCounters(),
+    sessionsOpen: 0,
+    lagMs: 0,
+    sources: [],
+    lanes: [],
+    cpuUserUs: cpu.user,
+    cpuSystemUs: cpu.system,
+    rssBytes: process.memoryUsage.rss(),
+  };
 }
 
 /** Turns that were lost, for whatever reason. */

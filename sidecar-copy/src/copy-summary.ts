@@ -9,6 +9,10 @@ const LOSS_NOTES: Readonly<Record<string, string>> = {
   noResponse: 'the target did not answer within -t/--timeout',
   shed: 'a limit was reached: --max-sessions, --max-connections or -m/--max-memory',
   channelLost: 'no channel to intercept, or intercept does not serve the target',
+  targetUnavailable: 'the target had no place to go to: none of its pods was ready',
+  withdrawn: 'their port or target was taken out of the settings',
+  suspended: 'copying was suspended',
+  encrypted: 'the connection carries TLS, which no target could decrypt',
   interrupted: 'the program ended before they were delivered',
 };
 
@@ -22,6 +26,10 @@ const TERMINAL_LABELS: Readonly<Record<string, string>> = {
   noResponse: 'not answered by the target',
   shed: 'given up at a limit',
   channelLost: 'without a channel',
+  targetUnavailable: 'without a place to go to',
+  withdrawn: 'taken out of the settings',
+  suspended: 'ended by a suspension',
+  encrypted: 'encrypted (TLS), not copied',
   interrupted: 'running at the end',
 };
 

@@ -1,54 +1,40 @@
-import { Engine, type FrameType, formatIpAddress, type HelloTarget, type IpAddress } from '@trafficcopy/core';
-import {
-  type ChannelConnection,
-  type ClientCredentials,
-  formatSocketAddress,
-  type PcapngRecorder,
-  type ProgramLog,
-} from '@trafficcopy/runtime';
+import { Engine, type MappingConfig } from '@trafficcopy/core';
+import type { ClientCredentials, PcapngRecorder, ProgramLog } from '@trafficcopy/runtime';
+import { Bandwidth } from './bandwidth.js';
 import { capturePlan } from './capture/capture-plan.js';
-import { DropAlarm } from './capture/drop-alarm.js';
-import type { PacketSource } from './capture/packet-source.js';
-import { Lane } from './channel/lane.js';
-import { type CopyConfig, engineConfigOf } from './config.js';
+import { Captures } from './capture/captures.js';
+import type { LocalNetwork } from './capture/local-network.js';
+import { type LaneIdentity, Lanes } from './channel/lanes.js';
+import { type CopyBasis, engineConfigOf } from './config.js';
 import type { CopyEdges } from './copy-edges.js';
-import type { CopyFigures, SourceFigures } from './copy-figures.js';
+import type { CopyFigures } from './copy-figures.js';
+import type { CopyPlan } from './copy-plan.js';
 import { unreadyReason } from './health.js';
 import { Pipeline } from './pipeline.js';
-import { DirectSink } from './sink/direct-sink.js';
-import { TunnelSink } from './sink/tunnel-sink.js';
 import { TurnLag } from './turn-lag.js';
 
-/** Octets that may wait for one intercept; at half of it no new session is started on the lane. */
-const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
 /** How long the last frames may take at the end. */
 const DRAIN_MS_MAX = 2000;
 const DRAIN_POLL_MS = 5;
-/** A channel that stays away is told again after so long. */
-const DOWN_LOG_INTERVAL_MS = 60_000;
 /** How often the addresses of this host are looked at. */
 const ADDRESS_CHECK_MS = 5000;
+/** While new sessions are held off for the bandwidth, how often it is looked at, at least. */
+const BANDWIDTH_CHECK_MS_MAX = 250;
 
 export interface CopyOptions {
-  readonly config: CopyConfig;
+  /** What stays as it is until the end. */
+  readonly basis: CopyBasis;
+  /** What to do at first; {@link Copy.apply} replaces it. */
+  readonly plan: CopyPlan;
   readonly edges: CopyEdges;
   readonly logger: ProgramLog['logger'];
   readonly recorder: PcapngRecorder | undefined;
   /** Seeds initial sequence numbers and ports: real randomness. */
   readonly seed: number;
-  readonly localAddresses: () => readonly IpAddress[];
-  /** How to prove our identity to a lane's intercept. */
-  readonly credentials: (lane: number) => Promise<ClientCredentials | 'insecure'>;
-  readonly onRenewed: (lane: number, credentials: ClientCredentials) => void;
+  readonly localNetwork: () => LocalNetwork;
+  readonly identity: LaneIdentity;
   /** A lane can never work: the program should end with this. */
   readonly onFatal: (error: Error) => void;
-}
-
-interface Capture {
-  readonly source: PacketSource;
-  readonly alarm: DropAlarm;
-  /** What the kernel had counted before the copying began. */
-  before: { readonly packets: number; readonly drops: number; readonly freezes: number };
 }
 
 /**
@@ -58,148 +44,118 @@ interface Capture {
 export class Copy {
   private readonly options: CopyOptions;
   private readonly engine: Engine;
-  private readonly captures: Capture[];
-  private readonly lanes: Lane[];
-  private readonly channels: { start(): void; close(): void }[];
+  private readonly captures: Captures;
+  private readonly lanes: Lanes;
   private readonly pipeline: Pipeline;
+  private readonly bandwidth: Bandwidth;
   private readonly lag = new TurnLag();
-  private filter: string;
+  private plan: CopyPlan;
   private lagMs = 0;
   private beganMs: number | undefined;
   private cpuAtBegin = process.cpuUsage();
   private addressesCheckedMs = 0;
+  private bandwidthTimer: NodeJS.Timeout | undefined;
 
   /**
    * @throws UsageError, FilterError, NativeError: nothing is left open then.
    */
   constructor(options: CopyOptions) {
     this.options = options;
-    const { config, edges, logger } = options;
-    const plan = capturePlan(config, options.localAddresses());
-    this.filter = plan.filter;
-    if (config.filter !== undefined) edges.checkFilter(config.filter);
-    edges.checkFilter(plan.filter);
-    for (const note of plan.notes) logger.warn(note);
-    logger.debug({ filter: plan.filter }, 'capture filter');
-    const opened: { close(): void }[] = [];
+    const { basis, plan, edges, logger, recorder } = options;
+    if (plan.filter !== undefined) edges.checkFilter(plan.filter);
+    this.plan = plan;
+    this.bandwidth = new Bandwidth(edges.nowMs());
+    this.engine = new Engine(engineConfigOf(basis, plan, options.seed), edges.nowMs());
+    this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.nowMs() });
+    this.captures = new Captures({
+      edges,
+      logger,
+      bufferBytes: basis.captureBufferBytes,
+      onOpen: (source) => this.pipeline.addSource(source),
+      onClose: (source) => this.pipeline.removeSource(source),
+    });
+    this.lanes = new Lanes({
+      ...options.identity,
+      engine: this.engine,
+      edges,
+      logger,
+      recorder,
+      delivery: basis.delivery,
+      name: basis.name,
+      instance: options.seed,
+      onResponses: (lane, batch) => this.pipeline.ingestResponses(lane, batch),
+      onOutput: () => this.pipeline.flushSoon(),
+      onSent: (bytes) => this.sent(bytes),
+      onUp: () => this.laneUp(),
+      onFatal: options.onFatal,
+    });
     try {
-      this.captures = plan.interfaceNames.map((interfaceName) => {
-        const source = edges.openSource({ interfaceName, filter: plan.filter, bufferBytes: config.captureBufferBytes });
-        opened.push(source);
-        return { source, alarm: new DropAlarm(), before: { packets: 0, drops: 0, freezes: 0 } };
-      });
-      this.engine = new Engine(engineConfigOf(config, options.seed), edges.nowMs());
-      this.lanes = config.lanes.map((address, index) => this.makeLane(index, formatSocketAddress(address), opened));
+      this.apply(plan);
     } catch (error) {
-      for (const one of opened) one.close();
+      this.captures.close();
+      this.lanes.closeOthers([]);
       throw error;
     }
-    this.channels = this.lanes.map((lane) => this.makeChannel(lane));
-    this.pipeline = new Pipeline({
-      engine: this.engine,
-      sources: this.captures.map((capture) => capture.source),
-      outlets: this.lanes,
-      nowMs: () => edges.nowMs(),
-    });
-  }
-
-  private makeLane(index: number, name: string, opened: { close(): void }[]): Lane {
-    const { config, edges, recorder } = this.options;
-    const families = new Set(this.targets(index).map((target): 4 | 6 => (target.address.length === 4 ? 4 : 6)));
-    const sink =
-      config.delivery === 'tunnel'
-        ? new TunnelSink()
-        : new DirectSink([...families].map((family) => edges.openSender(family)));
-    opened.push(sink);
-    return new Lane({
-      index,
-      name,
-      sink,
-      engine: this.engine,
-      nowMs: () => edges.nowMs(),
-      congestedBytes: QUEUE_BYTES_MAX / 2,
-      onResponses: (lane, batch) => {
-        recorder?.recordResponses(lane, batch);
-        this.pipeline.ingestResponses(lane, batch);
-      },
-      onOutput: () => this.pipeline.flushSoon(),
-      onSend: recorder === undefined ? undefined : (batch) => recorder.recordReplay(index, batch),
-    });
-  }
-
-  private targets(lane: number): { address: IpAddress; port: number }[] {
-    return this.options.config.mappings.flatMap((mapping) => mapping.targets.filter((target) => target.lane === lane));
-  }
-
-  private makeChannel(lane: Lane): { start(): void; close(): void } {
-    const { config, edges, credentials, onRenewed, logger } = this.options;
-    const { host, port } = config.lanes[lane.index]!;
-    const targets = this.targets(lane.index).map(
-      (target): HelloTarget => ({ address: formatIpAddress(target.address), port: target.port }),
-    );
-    let downLoggedMs = Number.NEGATIVE_INFINITY;
-    return edges.openChannel({
-      host,
-      port,
-      // The instance lets intercept tell a process that reconnects from another one with the same certificate.
-      hello: {
-        role: 'copy',
-        name: config.name,
-        delivery: config.delivery,
-        capabilities: [`instance:${this.options.seed.toString(16)}`],
-        targets,
-      },
-      queueBytesMax: QUEUE_BYTES_MAX,
-      credentials: () => credentials(lane.index),
-      onRenewed: (renewed) => onRenewed(lane.index, renewed),
-      onRenewalFailed: (message) => logger.warn({ intercept: lane.name }, `certificate not renewed: ${message}`),
-      onUp: (connection) => {
-        downLoggedMs = Number.NEGATIVE_INFINITY;
-        this.laneUp(lane, connection);
-      },
-      onFrame: (type, bytes, offset, length) => lane.frame(type as FrameType, bytes, offset, length),
-      onDown: (reason, willRetry) => {
-        const wasUp = lane.isUp;
-        lane.down();
-        this.pipeline.flushSoon();
-        if (!willRetry) {
-          this.options.onFatal(reason);
-          return;
-        }
-        const nowMs = edges.nowMs();
-        if (!wasUp && nowMs - downLoggedMs < DOWN_LOG_INTERVAL_MS) return;
-        downLoggedMs = nowMs;
-        const message = downMessage(wasUp, lane.counters.connects > 0);
-        logger.warn({ intercept: lane.name, reason: reason.message }, message);
-      },
-      onDrain: () => lane.checkQueue(),
-    });
   }
 
   /** Connects to the intercepts. */
   start(): void {
-    for (const channel of this.channels) channel.start();
+    this.lanes.start();
   }
 
-  private laneUp(lane: Lane, connection: ChannelConnection): void {
-    const { logger } = this.options;
-    const identity = connection.identity?.name ?? 'plain TCP';
-    logger.info({ intercept: lane.name, peer: connection.peer.name, identity }, 'channel to intercept is up');
-    lane.up(connection);
+  /**
+   * Does as `plan` says from now on. Sessions whose endpoint stays are not touched.
+   *
+   * @throws UsageError, FilterError, NativeError: the earlier plan is in force then
+   */
+  apply(plan: CopyPlan): void {
+    const { edges, logger, localNetwork } = this.options;
+    const nowMs = edges.nowMs();
+    const capture = capturePlan(plan, localNetwork());
+    const lanes = this.lanes.open(plan.lanes);
+    try {
+      if (this.captures.follow(capture)) {
+        for (const note of capture.notes) logger.warn(note);
+        logger.debug({ filter: capture.filter, interfaces: this.captures.names }, 'capture');
+      }
+    } catch (error) {
+      this.lanes.closeOthers(this.plan.lanes);
+      throw error;
+    }
+    for (const lane of lanes) this.pipeline.setOutlet(lane.index, lane);
+    this.plan = plan;
+    this.engine.setClientAddresses(plan.clientAddresses);
+    this.engine.setSample(plan.sample);
+    this.engine.setCopies(plan.copies);
+    const numbers = lanes.map((lane) => lane.index);
+    this.engine.setMappings(
+      plan.mappings.map((mapping) => withLanes(mapping, numbers)),
+      nowMs,
+    );
+    this.engine.setPaused(plan.isSuspended, nowMs);
+    this.bandwidth.setLimit(plan.bytesPerSecondMax, nowMs);
+    // What ends by the change says so to its target before the way there is closed.
+    this.pipeline.flush();
+    this.lanes.closeOthers(plan.lanes);
+    this.holdOffLanes();
+  }
+
+  /** Shown to intercepts from the next connection on. */
+  setCredentials(credentials: ClientCredentials): void {
+    this.lanes.setCredentials(credentials);
+  }
+
+  private laneUp(): void {
+    this.holdOffLanes();
     if (this.beganMs === undefined) this.begin();
   }
 
-  /** What was captured while there was no way to any target is dropped: connections are joined at their next turn. */
   private begin(): void {
     const { edges, logger } = this.options;
-    for (const capture of this.captures) {
-      while (capture.source.next()) capture.source.release();
-      capture.before = capture.source.statistics();
-    }
     this.beganMs = edges.nowMs();
     this.cpuAtBegin = process.cpuUsage();
-    this.pipeline.start();
-    logger.info({ interfaces: this.captures.map((capture) => capture.source.name) }, 'copying');
+    this.captures.start();
+    logger.info({ interfaces: this.captures.names }, 'copying');
   }
 
   /** Call it every second. */
@@ -207,40 +163,53 @@ export class Copy {
     const nowMs = this.options.edges.nowMs();
     const { turnsCaptured, turnsPending } = this.engine.counters;
     this.lagMs = this.lag.sample(nowMs, turnsCaptured, turnsCaptured - turnsPending);
-    for (const lane of this.lanes) lane.checkQueue();
+    for (const lane of this.lanes.all) lane.checkQueue();
     this.holdOffLanes();
     if (this.beganMs === undefined) return;
-    for (const [index, figures] of this.sourceFigures().entries()) this.checkDrops(nowMs, index, figures);
+    this.captures.checkDrops(nowMs);
     if (nowMs - this.addressesCheckedMs < ADDRESS_CHECK_MS) return;
     this.addressesCheckedMs = nowMs;
     this.followAddresses();
   }
 
-  /** Sessions that wait for a lane that is away must not take the memory of those that go on elsewhere. */
+  /**
+   * Sessions that wait for a lane that is away must not take the memory of those that go on elsewhere; and beyond the bandwidth
+   * none begins at all.
+   */
   private holdOffLanes(): void {
-    const isTight = this.engine.heldBytes * 2 > this.options.config.limits.heldBytesMax;
-    const canOthersGoOn = this.lanes.some((lane) => lane.isUp);
-    for (const lane of this.lanes) lane.holdOff(!lane.isUp && canOthersGoOn && isTight);
+    const isTight = this.engine.heldBytes * 2 > this.options.basis.limits.heldBytesMax;
+    const canOthersGoOn = this.lanes.hasUp;
+    for (const lane of this.lanes.all) {
+      lane.holdOff(this.isOverBandwidth || (!lane.isUp && canOthersGoOn && isTight));
+    }
   }
 
-  private checkDrops(nowMs: number, index: number, { name, drops }: SourceFigures): void {
-    const { event, packets } = this.captures[index]!.alarm.check(nowMs, drops);
-    if (event === 'none') return;
-    const message =
-      event === 'begins'
-        ? 'the capture buffer is full and packets are not seen: requests with gaps are lost; a larger -B/--capture-buffer helps against bursts'
-        : 'the capture buffer has room again';
-    this.options.logger.warn({ interface: name, packets }, message);
+  /** Whether more was sent than the plan allows, so that no session begins. */
+  get isOverBandwidth(): boolean {
+    return this.bandwidthTimer !== undefined;
+  }
+
+  private sent(bytes: number): void {
+    if (this.plan.bytesPerSecondMax === 0) return;
+    this.bandwidth.take(bytes, this.options.edges.nowMs());
+    if (!this.isOverBandwidth) this.checkBandwidth();
+  }
+
+  private checkBandwidth(): void {
+    const wasOver = this.isOverBandwidth;
+    this.bandwidthTimer = undefined;
+    const waitMs = this.bandwidth.waitMs(this.options.edges.nowMs());
+    if (waitMs > 0) {
+      this.bandwidthTimer = setTimeout(() => this.checkBandwidth(), Math.min(waitMs, BANDWIDTH_CHECK_MS_MAX));
+    }
+    if (this.isOverBandwidth !== wasOver) this.holdOffLanes();
   }
 
   /** Addresses of this host come and go; the filter names them. */
   private followAddresses(): void {
-    const { config, localAddresses, logger } = this.options;
-    const { filter } = capturePlan(config, localAddresses());
-    if (filter === this.filter) return;
+    const { localNetwork, logger } = this.options;
     try {
-      for (const { source } of this.captures) source.setFilter(filter);
-      this.filter = filter;
+      if (!this.captures.follow(capturePlan(this.plan, localNetwork()))) return;
       logger.info("this host's addresses have changed: the capture follows them");
     } catch (error) {
       logger.error({ err: error }, "this host's addresses have changed, but the capture could not follow them");
@@ -249,7 +218,31 @@ export class Copy {
 
   /** Undefined when all that should be copied can be. */
   unreadyReason(): string | undefined {
-    return unreadyReason(this.lanes, this.sourceFigures());
+    return unreadyReason(this.lanes.all, this.captures.figures());
+  }
+
+  get isSuspended(): boolean {
+    return this.plan.isSuspended;
+  }
+
+  /** Whether something can be copied now. */
+  get isCopying(): boolean {
+    return this.beganMs !== undefined && this.lanes.hasUp && !this.plan.isSuspended;
+  }
+
+  /** By target, whether the way to it is up, and else why not. */
+  targets(): ReturnType<Lanes['targets']> {
+    return this.lanes.targets();
+  }
+
+  /** Connections that turned out to be encrypted, by online port. */
+  get encrypted(): ReadonlyMap<number, number> {
+    return this.engine.encryptedByPort;
+  }
+
+  /** Packets that the capture had no room for. */
+  get captureDrops(): number {
+    return this.captures.drops;
   }
 
   figures(): CopyFigures {
@@ -259,50 +252,41 @@ export class Copy {
       engine: { ...this.engine.counters },
       sessionsOpen: this.engine.sessionsOpen,
       lagMs: this.lagMs,
-      sources: this.sourceFigures(),
-      lanes: this.lanes.map((lane) => lane.figures()),
+      sources: this.captures.figures(),
+      lanes: this.lanes.all.map((lane) => lane.figures()),
       cpuUserUs: cpu.user,
       cpuSystemUs: cpu.system,
       rssBytes: process.memoryUsage.rss(),
     };
   }
 
-  private sourceFigures(): SourceFigures[] {
-    return this.captures.map(({ source, before }) => {
-      const { packets, drops, freezes, interfaceState } = source.statistics();
-      return {
-        name: source.name,
-        packets: packets - before.packets,
-        drops: drops - before.drops,
-        freezes: freezes - before.freezes,
-        interfaceState,
-      };
-    });
-  }
-
   /** Resets every session at its target, gives that a moment to leave, closes everything. Returns the last figures. */
   async close(): Promise<CopyFigures> {
+    clearTimeout(this.bandwidthTimer);
     this.pipeline.close();
     const figures = this.figures();
-    for (const { source } of this.captures) source.close();
+    this.captures.close();
     const deadlineMs = this.options.edges.nowMs() + DRAIN_MS_MAX;
     await this.drainQueues(deadlineMs);
-    for (const channel of this.channels) channel.close();
+    this.lanes.closeChannels();
     // The farewell too.
     await this.drainQueues(deadlineMs);
-    for (const lane of this.lanes) lane.sink.close();
+    this.lanes.closeSinks();
     return figures;
   }
 
   private async drainQueues(deadlineMs: number): Promise<void> {
     do {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    } while (this.lanes.some((lane) => lane.queuedBytes > 0) && this.options.edges.nowMs() < deadlineMs);
+    } while (this.lanes.queuedBytes > 0 && this.options.edges.nowMs() < deadlineMs);
   }
 }
 
-function downMessage(wasUp: boolean, everUp: boolean): string {
-  if (wasUp) return 'channel to intercept lost: its sessions wait for it; trying again, production is not affected';
-  if (everUp) return 'intercept is still away; trying again, production is not affected';
-  return 'no channel to intercept yet; trying again, production is not affected';
+/** A mapping of a plan with the engine's lanes in place of the plan's. */
+function withLanes(mapping: MappingConfig, lanes: readonly number[]): MappingConfig {
+  const targets = mapping.targets.map((target) => ({
+    ...target,
+    endpoints: target.endpoints.map((endpoint) => ({ ...endpoint, lane: lanes[endpoint.lane]! })),
+  }));
+  return { ...mapping, targets };
 }

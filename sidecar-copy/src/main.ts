@@ -12,8 +12,9 @@ import {
   SummaryFile,
   UsageError,
 } from '@trafficcopy/runtime';
-import { localAddresses } from './capture/local-addresses.js';
+import { localNetwork } from './capture/local-network.js';
 import { LaneCredentials } from './channel/lane-credentials.js';
+import { hostPlan } from './config/host-plan.js';
 import type { CopyConfig } from './config.js';
 import { Copy } from './copy.js';
 import { type CopyEdges, copyEdges } from './copy-edges.js';
@@ -98,14 +99,18 @@ class CopyProgram {
       opened.push(this.recorder);
     }
     this.copy = new Copy({
-      config,
+      basis: config,
+      plan: hostPlan(config),
       edges,
       logger,
       recorder: this.recorder,
       seed: randomBytes(4).readUInt32LE(),
-      localAddresses,
-      credentials: (lane) => credentials.get(lane),
-      onRenewed: (lane, renewed) => credentials.keep(lane, renewed),
+      localNetwork,
+      identity: {
+        credentials: (intercept) => credentials.get(intercept),
+        onRenewed: (intercept, renewed) => credentials.keep(intercept, renewed),
+        isManaged: false,
+      },
       onFatal: (error) => {
         this.fatal = error;
         this.stopRequest.request('refused');

@@ -24,9 +24,6 @@ export interface PipelineOutlet {
 
 export interface PipelineOptions {
   readonly engine: PipelineEngine;
-  readonly sources: readonly PacketSource[];
-  /** One for each of the engine's lanes. */
-  readonly outlets: readonly PipelineOutlet[];
   /** A clock that never goes back, whole milliseconds. */
   readonly nowMs: () => number;
 }
@@ -46,8 +43,9 @@ const TIMER_DELAY_MS_MAX = 60_000;
 
 export class Pipeline {
   private readonly engine: PipelineEngine;
-  private readonly sources: readonly PacketSource[];
-  private readonly outlets: readonly PipelineOutlet[];
+  private readonly sources = new Set<PacketSource>();
+  /** By lane. */
+  private readonly outlets: PipelineOutlet[] = [];
   private readonly nowMs: () => number;
   private readonly flushNow = (): void => {
     this.flushIsDue = false;
@@ -64,13 +62,23 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.engine = options.engine;
-    this.sources = options.sources;
-    this.outlets = options.outlets;
     this.nowMs = options.nowMs;
   }
 
-  start(): void {
-    for (const source of this.sources) source.start(() => this.drain(source));
+  /** Reads from `source` from now on. */
+  addSource(source: PacketSource): void {
+    this.sources.add(source);
+    source.start(() => this.drain(source));
+  }
+
+  removeSource(source: PacketSource): void {
+    this.sources.delete(source);
+    source.stop();
+  }
+
+  /** Where the output of a lane goes that the engine has. */
+  setOutlet(lane: number, outlet: PipelineOutlet): void {
+    this.outlets[lane] = outlet;
   }
 
   /** client --captured packets--> engine */
@@ -118,13 +126,14 @@ export class Pipeline {
   }
 
   private sendAll(): void {
-    for (let lane = 0; lane < this.outlets.length; lane += 1) this.send(lane);
+    for (let lane = 0; lane < this.engine.outputs.length; lane += 1) this.send(lane);
   }
 
   /** Between two blocks. What a batch has no room for would have to be sent again. */
   private flushFull(): void {
-    for (let lane = 0; lane < this.outlets.length; lane += 1) {
-      const output = this.engine.outputs[lane]!;
+    for (let lane = 0; lane < this.engine.outputs.length; lane += 1) {
+      const output = this.engine.outputs[lane];
+      if (output === undefined) continue;
       const packetsMax = output.entries.length / PACKET_ENTRY_FIELDS;
       const bytesMax = Math.min(PIECE_BYTES, output.bytes.length / 2);
       if (output.length > bytesMax || output.count > packetsMax / 2) this.send(lane);
@@ -132,8 +141,8 @@ export class Pipeline {
   }
 
   private send(lane: number): void {
-    const output = this.engine.outputs[lane]!;
-    if (output.isEmpty) return;
+    const output = this.engine.outputs[lane];
+    if (output === undefined || output.isEmpty) return;
     this.outlets[lane]!.send(output);
     output.clear();
   }

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ENGINE_LIMITS_DEFAULT, type Hello, type IpAddress, parseIpAddress } from '@trafficcopy/core';
+import {
+  ENGINE_LIMITS_DEFAULT,
+  type Hello,
+  type IpAddress,
+  type MappingConfig,
+  parseIpAddress,
+} from '@trafficcopy/core';
 import type { ChannelConnection, ProgramLog } from '@trafficcopy/runtime';
 import type { CaptureStatistics, PacketSource } from '../src/capture/packet-source.js';
 import type { InterceptChannelOptions } from '../src/channel/intercept-channel.js';
+import { hostPlan } from '../src/config/host-plan.js';
 import type { CopyConfig } from '../src/config.js';
 import { Copy } from '../src/copy.js';
 import type { CopyEdges, SourceRequest } from '../src/copy-edges.js';
@@ -63,12 +70,14 @@ class Surroundings implements CopyEdges {
   addresses: IpAddress[] = [address('10.0.0.1')];
   clockMs = 1000;
   senderError: Error | undefined;
+  sourceError: Error | undefined;
 
   checkFilter(filter: string): void {
     this.calls.push(`check ${filter}`);
   }
 
   openSource(_request: SourceRequest): PacketSource {
+    if (this.sourceError !== undefined) throw this.sourceError;
     this.calls.push('open source');
     return this.source;
   }
@@ -82,8 +91,9 @@ class Surroundings implements CopyEdges {
   openChannel(options: InterceptChannelOptions) {
     this.channels.push(options);
     return {
-      start: () => this.calls.push('start channel'),
-      close: () => this.calls.push('close channel'),
+      start: () => void this.calls.push('start channel'),
+      setCredentials: () => void this.calls.push('new credentials'),
+      close: () => void this.calls.push('close channel'),
     };
   }
 
@@ -93,15 +103,16 @@ class Surroundings implements CopyEdges {
 
   open(config: Partial<CopyConfig> = {}): Copy {
     const log = (...parts: unknown[]) => this.logged.push(String(parts.at(-1)));
+    const basis = { ...CONFIG, ...config };
     return new Copy({
-      config: { ...CONFIG, ...config },
+      basis,
+      plan: hostPlan(basis),
       edges: this,
       logger: { info: log, warn: log, error: log, debug: () => {} } as unknown as ProgramLog['logger'],
       recorder: undefined,
       seed: 1,
-      localAddresses: () => this.addresses,
-      credentials: () => Promise.resolve('insecure'),
-      onRenewed: () => {},
+      localNetwork: () => ({ addresses: this.addresses, wires: ['eth0'] }),
+      identity: { credentials: () => Promise.resolve('insecure'), onRenewed: () => {}, isManaged: false },
       onFatal: (error) => this.fatal.push(error),
     });
   }
@@ -124,9 +135,10 @@ const CONFIG: CopyConfig = {
     {
       onlineAddress: undefined,
       onlinePort: 80,
+      ipVersion: 4,
       targets: [
-        { lane: 0, address: address('10.0.0.2'), port: 8080, name: '10.0.0.2:8080' },
-        { lane: 1, address: address('10.0.0.3'), port: 8080, name: '10.0.0.3:8080' },
+        { name: '10.0.0.2:8080', endpoints: [{ lane: 0, address: address('10.0.0.2'), port: 8080 }] },
+        { name: '10.0.0.3:8080', endpoints: [{ lane: 1, address: address('10.0.0.3'), port: 8080 }] },
       ],
     },
   ],
@@ -174,20 +186,25 @@ test('what cannot be opened leaves nothing open behind', () => {
   const around = new Surroundings();
   around.senderError = new Error('no raw socket');
   assert.throws(() => around.open({ delivery: 'direct' }), /no raw socket/);
-  assert.deepEqual(around.calls.slice(1), ['open source', 'close source']);
+  assert.deepEqual(around.calls, []);
+  const blind = new Surroundings();
+  blind.sourceError = new Error('no packet socket');
+  assert.throws(() => blind.open({ delivery: 'direct' }), /no packet socket/);
+  assert.deepEqual(
+    blind.calls.filter((call) => !call.startsWith('check')),
+    ['open sender 4', 'open sender 4', 'close channel', 'close sender', 'close channel', 'close sender'],
+  );
 });
 
 test('Direct opens a sender for each IP version that a lane has targets of', () => {
   const around = new Surroundings();
-  const mappings = [
+  const endpoint = { lane: 1, address: address('2001:db8::3'), port: 8080 };
+  const mappings: MappingConfig[] = [
     ...CONFIG.mappings,
-    {
-      onlinePort: 80,
-      targets: [{ lane: 1, address: address('2001:db8::3'), port: 8080, name: '[2001:db8::3]:8080' }],
-    },
+    { onlinePort: 80, ipVersion: 6, targets: [{ name: '[2001:db8::3]:8080', endpoints: [endpoint] }] },
   ];
   around.open({ delivery: 'direct', mappings });
-  assert.deepEqual(around.calls.slice(2), ['open sender 4', 'open sender 4', 'open sender 6']);
+  assert.deepEqual(around.calls.slice(0, 3), ['open sender 4', 'open sender 4', 'open sender 6']);
 });
 
 test('each intercept is told the targets that are behind it', () => {
@@ -260,8 +277,8 @@ test('the capture follows the addresses of this host', () => {
   around.addresses = [address('10.0.0.1'), address('10.0.0.9')];
   around.clockMs += 10_000;
   copy.tick();
-  assert.equal(around.calls.length, 1);
-  assert.match(around.calls[0]!, /^filter .*dst host 10\.0\.0\.9/);
+  assert.equal(around.calls.length, 2);
+  assert.match(around.calls[1]!, /^filter .*dst host 10\.0\.0\.9/);
 });
 
 test('the end: no packet is read any more, then channels, sinks and sources are closed', async () => {

@@ -98,13 +98,9 @@ function walk(lanes = 1, engine?: EngineStandIn) {
   const standIn = engine ?? new EngineStandIn(calls, lanes);
   const source = new SourceStandIn(standIn.calls);
   const sinks = standIn.outputs.map(() => new MemorySink());
-  const pipeline = new Pipeline({
-    engine: standIn,
-    sources: [source],
-    outlets: sinks,
-    nowMs: () => Math.floor(performance.now()),
-  });
-  pipeline.start();
+  const pipeline = new Pipeline({ engine: standIn, nowMs: () => Math.floor(performance.now()) });
+  for (const [lane, sink] of sinks.entries()) pipeline.setOutlet(lane, sink);
+  pipeline.addSource(source);
   return { engine: standIn, source, sinks, pipeline, calls: standIn.calls };
 }
 

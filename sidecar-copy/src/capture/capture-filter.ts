@@ -20,6 +20,11 @@ export interface CaptureFilterOptions {
   readonly targets: readonly { readonly address: IpAddress; readonly port: number }[];
   /** Whether packets of clients on 127.0.0.0/8 and ::1 are wanted (-c gives them an address that a target can answer). */
   readonly loopbackClients: boolean;
+  /**
+   * Only clients on this host: on 127.0.0.0/8, ::1 and `localAddresses`. What else comes over the loopback with other addresses was
+   * injected there by an intercept: copies of somebody else.
+   */
+  readonly ownClientsOnly?: boolean | undefined;
   /** A condition of the user (-F), in addition. */
   readonly condition?: string | undefined;
 }
@@ -64,12 +69,24 @@ function familyFilter(
   }
   if (clauses.size === 0) return undefined;
   const parts = [addressBytes === 4 ? 'ip' : 'ip6', anyOf([...clauses])];
-  if (!options.loopbackClients) parts.push(addressBytes === 4 ? 'not src net 127.0.0.0/8' : 'not src host ::1');
+  if (options.ownClientsOnly === true) parts.push(ownClientsClause(local, addressBytes));
+  else if (!options.loopbackClients) parts.push(addressBytes === 4 ? 'not src net 127.0.0.0/8' : 'not src host ::1');
   for (const target of options.targets) {
     if (target.address.length !== addressBytes) continue;
     parts.push(`not (dst host ${formatIpAddress(target.address)} and tcp dst port ${target.port})`);
   }
   return `(${parts.join(' and ')})`;
+}
+
+function ownClientsClause(local: readonly IpAddress[], addressBytes: 4 | 16): string {
+  const own = local
+    .filter((one) => one.length === addressBytes && !isLoopback(one))
+    .map((one) => `src host ${formatIpAddress(one)}`);
+  return anyOf([addressBytes === 4 ? 'src net 127.0.0.0/8' : 'src host ::1', ...own]);
+}
+
+function isLoopback(address: IpAddress): boolean {
+  return address.length === 4 ? address[0] === 127 : formatIpAddress(address) === '::1';
 }
 
 function endpointClause(addresses: readonly IpAddress[], port: number, addressBytes: 4 | 16): string {

@@ -1,10 +1,11 @@
-import { formatIpAddress, type IpAddress, type MappingConfig } from '@trafficcopy/core';
+import { formatIpAddress, type MappingConfig } from '@trafficcopy/core';
 import { UsageError } from '@trafficcopy/runtime';
-import type { CopyConfig } from '../config.js';
-import { captureFilter, LOCAL_ADDRESSES_MAX } from './capture-filter.js';
+import type { CopyPlan } from '../copy-plan.js';
+import { type CaptureFilterOptions, captureFilter, LOCAL_ADDRESSES_MAX } from './capture-filter.js';
+import type { LocalNetwork } from './local-network.js';
 
-/** What of the configuration decides on the capture. */
-export type CapturePlanConfig = Pick<CopyConfig, 'mappings' | 'clientAddresses' | 'interfaces' | 'filter'>;
+/** What of a copy's plan decides on the capture. */
+export type CapturePlanInput = Pick<CopyPlan, 'mappings' | 'clientAddresses' | 'leg' | 'interfaces' | 'filter'>;
 
 /** What to capture, and where. */
 export interface CapturePlan {
@@ -16,29 +17,51 @@ export interface CapturePlan {
   readonly notes: readonly string[];
 }
 
+/** Beyond so many devices of a pod or host all of them are captured on by one source. */
+const WIRES_MAX = 8;
+/** What no packet fits: there is nothing to copy. */
+const NOTHING = 'tcp and not tcp';
+
 /**
- * The capture for a configuration on a host with these addresses. Pure.
+ * The capture for a plan on a host with these addresses and devices. Pure.
  *
  * @throws UsageError when nothing that the mappings name could ever be copied.
  */
-export function capturePlan(config: CapturePlanConfig, localAddresses: readonly IpAddress[]): CapturePlan {
-  const loopbackClients = config.clientAddresses.length > 0;
-  if (!loopbackClients) config.mappings.forEach(refuseLoopback);
-  const filter = captureFilter({
-    online: config.mappings.map(({ onlineAddress, onlinePort, targets }) => ({
+export function capturePlan(plan: CapturePlanInput, local: LocalNetwork): CapturePlan {
+  const loopbackClients = plan.clientAddresses.length > 0;
+  if (!loopbackClients) plan.mappings.forEach(refuseLoopback);
+  return {
+    interfaceNames: interfaceNames(plan, local),
+    filter: plan.mappings.length === 0 ? NOTHING : captureFilter(filterOptions(plan, local, loopbackClients)),
+    notes: [...loopbackNotes(plan, loopbackClients), ...addressNotes(plan, local)],
+  };
+}
+
+function interfaceNames({ leg, interfaces }: CapturePlanInput, { wires }: LocalNetwork): readonly string[] {
+  switch (leg) {
+    case 'host':
+      return interfaces.length === 0 ? [''] : [...new Set(interfaces)];
+    case 'wire':
+      return wires.length === 0 || wires.length > WIRES_MAX ? [''] : wires;
+    case 'loopback':
+      return ['lo'];
+  }
+}
+
+function filterOptions(plan: CapturePlanInput, local: LocalNetwork, loopbackClients: boolean): CaptureFilterOptions {
+  const { mappings, leg, filter } = plan;
+  return {
+    online: mappings.map(({ onlineAddress, onlinePort, ipVersion }) => ({
       address: onlineAddress,
       port: onlinePort,
-      addressBytes: targets[0]!.address.length,
+      addressBytes: ipVersion === 4 ? 4 : 16,
     })),
-    localAddresses,
-    targets: config.mappings.flatMap((mapping) => mapping.targets),
-    loopbackClients,
-    condition: config.filter,
-  });
-  return {
-    interfaceNames: config.interfaces.length === 0 ? [''] : [...new Set(config.interfaces)],
-    filter,
-    notes: [...loopbackNotes(config, loopbackClients), ...addressNotes(config, localAddresses)],
+    localAddresses: local.addresses,
+    // In a pod they are none of its own addresses, and may be more than a filter can name.
+    targets: leg === 'host' ? mappings.flatMap(({ targets }) => targets.flatMap(({ endpoints }) => endpoints)) : [],
+    loopbackClients: leg !== 'wire' && loopbackClients,
+    ownClientsOnly: leg === 'loopback',
+    condition: filter,
   };
 }
 
@@ -51,15 +74,15 @@ function refuseLoopback({ onlineAddress, onlinePort }: MappingConfig): void {
   );
 }
 
-function loopbackNotes(config: CapturePlanConfig, loopbackClients: boolean): string[] {
-  if (loopbackClients || !config.interfaces.includes('lo')) return [];
+function loopbackNotes(plan: CapturePlanInput, loopbackClients: boolean): string[] {
+  if (loopbackClients || !plan.interfaces.includes('lo')) return [];
   return ['clients on 127.0.0.1 and ::1 are not copied: no target could answer them; give -c/--client-address'];
 }
 
-function addressNotes(config: CapturePlanConfig, localAddresses: readonly IpAddress[]): string[] {
-  const isOpen = config.mappings.some((mapping) => mapping.onlineAddress === undefined);
-  if (!isOpen || localAddresses.length <= LOCAL_ADDRESSES_MAX) return [];
+function addressNotes(plan: CapturePlanInput, { addresses }: LocalNetwork): string[] {
+  const isOpen = plan.mappings.some((mapping) => mapping.onlineAddress === undefined);
+  if (!isOpen || addresses.length <= LOCAL_ADDRESSES_MAX) return [];
   return [
-    `this host has ${localAddresses.length} addresses, too many to name in a capture filter: traffic that it only forwards to the mapped ports is copied too; name the online address in -x to prevent that`,
+    `this host has ${addresses.length} addresses, too many to name in a capture filter: traffic that it only forwards to the mapped ports is copied too; name the online address in -x to prevent that`,
   ];
 }

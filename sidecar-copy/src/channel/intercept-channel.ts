@@ -15,6 +15,10 @@ export interface InterceptChannelOptions {
   /** New credentials came: keep them. */
   readonly onRenewed: (credentials: ClientCredentials) => void;
   readonly onRenewalFailed: (message: string) => void;
+  /** Somebody else renews the credentials, and hands them over with {@link InterceptChannel.setCredentials}. */
+  readonly isRenewedElsewhere: boolean;
+  /** A refusal for good is tried again all the same: what was refused may be allowed later. */
+  readonly retriesRefusals: boolean;
   readonly onUp: (connection: ChannelConnection) => void;
   readonly onFrame: (type: number, bytes: Uint8Array, offset: number, length: number) => void;
   /** The channel was lost, or an attempt failed. Without `willRetry` it has ended for good. */
@@ -24,6 +28,8 @@ export interface InterceptChannelOptions {
 
 /** Between two attempts to join, ms. */
 const JOIN_RETRY_MS = 2000;
+/** After a refusal for good, ms. */
+const REFUSAL_RETRY_MS = 5000;
 
 /** The channel to one intercept, from joining to the end of the program: it comes back whenever it is lost. */
 export class InterceptChannel {
@@ -46,8 +52,7 @@ export class InterceptChannel {
 
   private connect(credentials: ClientCredentials | 'insecure'): void {
     if (this.isClosed) return;
-    const { host, port, hello, queueBytesMax, onUp, onFrame, onDown, onDrain, onRenewed, onRenewalFailed } =
-      this.options;
+    const { host, port, hello, queueBytesMax, onUp, onFrame, onDrain, onRenewed, onRenewalFailed } = this.options;
     this.client = new ChannelClient({
       host,
       port,
@@ -56,8 +61,9 @@ export class InterceptChannel {
       queueBytesMax,
       onUp,
       onFrame: (_connection, type, bytes, offset, length) => onFrame(type, bytes, offset, length),
-      onDown,
+      onDown: (reason, willRetry) => this.down(reason, willRetry),
       onDrain,
+      renew: !this.options.isRenewedElsewhere,
       onRenewed,
       onRenewalFailed,
     });
@@ -69,6 +75,17 @@ export class InterceptChannel {
     const willRetry = error instanceof ChannelError && !error.isFinal;
     if (willRetry) this.retryTimer = setTimeout(() => this.start(), JOIN_RETRY_MS);
     this.options.onDown(error as Error, willRetry);
+  }
+
+  private down(reason: Error, willRetry: boolean): void {
+    const { onDown, retriesRefusals } = this.options;
+    if (!willRetry && retriesRefusals) this.retryTimer = setTimeout(() => this.start(), REFUSAL_RETRY_MS);
+    onDown(reason, willRetry || retriesRefusals);
+  }
+
+  /** Uses other credentials from the next connection on. */
+  setCredentials(credentials: ClientCredentials): void {
+    this.client?.setCredentials(credentials);
   }
 
   /** Tells intercept, lets what is queued go out for a moment, and ends. No callback comes afterwards. */

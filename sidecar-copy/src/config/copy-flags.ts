@@ -11,6 +11,7 @@ import {
   pathValue,
   percentValue,
   type RefusedFlag,
+  socketAddressValue,
   textValue,
 } from '@trafficcopy/runtime';
 import { clientAddressValue } from './client-address-value.js';
@@ -20,6 +21,7 @@ import { joinTokenValue } from './join-token-value.js';
 import { mappingValue } from './mapping-value.js';
 
 const WHAT = 'What is copied, and where to';
+const OPERATOR = 'Under an operator';
 const HOW_MUCH = 'How much';
 const REPLAY = 'How it is replayed';
 const CAPTURE = 'Capture';
@@ -33,6 +35,7 @@ export const COPY_GROUPS = [
   CAPTURE,
   CHANNEL,
   LIMITS,
+  OPERATOR,
   PROGRAM_FLAGS.metrics.group,
   PROGRAM_GROUP,
 ] as const;
@@ -46,7 +49,6 @@ export const COPY_FLAGS = {
     group: WHAT,
     help: 'Copy what arrives at [IP:]PORT to a target: [IP:]PORT-IP:PORT; IPv6 in brackets; more targets for one port with + or by repeating -x, each gets all of it',
     value: mappingValue,
-    isRequired: true,
     itemsMax: 256,
   },
   intercept: {
@@ -199,7 +201,7 @@ export const COPY_FLAGS = {
     argument: 'MB',
     group: CAPTURE,
     help: 'Memory of the kernel for captured packets, for each device; more when the summary names capture drops',
-    default: '64',
+    defaultNote: '64; 16 with --operator',
     value: megabytesValue(1, 4096),
   },
   capture: {
@@ -276,6 +278,32 @@ export const COPY_FLAGS = {
     help: 'Captured payload that waits for targets; beyond it sessions are given up, newest first, and counted; the program never ends for it',
     default: '256',
     value: megabytesValue(1, 65_536),
+  },
+  operator: {
+    kind: 'value',
+    long: 'operator',
+    argument: 'HOST[:PORT]',
+    group: OPERATOR,
+    help: 'Do what the operator there says, as long as its TrafficCopy exists; the token to join with is in the environment variable TRAFFICCOPY_TOKEN',
+    value: socketAddressValue('HOST[:PORT], like 10.96.0.20:36524 or [fd00::20]:36524', { defaultPort: 36524 }),
+  },
+  onStop: {
+    kind: 'value',
+    long: 'on-stop',
+    argument: 'HOW',
+    group: OPERATOR,
+    help: 'When the operator ends the copying: exit; or park, for a native sidecar, which would be started again: a program that only sleeps takes the place of this one',
+    default: 'exit',
+    value: choiceValue(['exit', 'park']),
+  },
+  parkProgram: {
+    kind: 'value',
+    long: 'park-program',
+    argument: 'FILE',
+    group: OPERATOR,
+    help: 'The program that only sleeps',
+    default: '/usr/local/bin/trafficcopy-pause',
+    value: pathValue,
   },
   lonely: {
     kind: 'switch',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type MappingConfig, parseIpAddress } from '@trafficcopy/core';
+import { type IpAddress, type MappingConfig, parseIpAddress } from '@trafficcopy/core';
 import { UsageError } from '@trafficcopy/runtime';
-import { type CapturePlanConfig, capturePlan } from '../../src/capture/capture-plan.js';
+import { type CapturePlanInput, capturePlan } from '../../src/capture/capture-plan.js';
+import type { LocalNetwork } from '../../src/capture/local-network.js';
 
 const address = (text: string) => parseIpAddress(text)!;
 
@@ -10,24 +11,29 @@ function mapping(onlineAddress: string | undefined, target: string): MappingConf
   return {
     onlineAddress: onlineAddress === undefined ? undefined : address(onlineAddress),
     onlinePort: 80,
-    targets: [{ lane: 0, address: address(target), port: 8080, name: `${target} port 8080` }],
+    ipVersion: target.includes(':') ? 6 : 4,
+    targets: [{ name: `${target} port 8080`, endpoints: [{ lane: 0, address: address(target), port: 8080 }] }],
   };
 }
 
-function config(overrides: Partial<CapturePlanConfig>): CapturePlanConfig {
-  return { mappings: [], clientAddresses: [], interfaces: [], filter: undefined, ...overrides };
+function input(overrides: Partial<CapturePlanInput>): CapturePlanInput {
+  return { mappings: [], clientAddresses: [], leg: 'host', interfaces: [], filter: undefined, ...overrides };
+}
+
+function local(addresses: readonly IpAddress[] = [], wires: readonly string[] = ['eth0']): LocalNetwork {
+  return { addresses, wires };
 }
 
 test('no device named: one source on all of them', () => {
-  const plan = capturePlan(config({ mappings: [mapping(undefined, '10.0.0.2')] }), [address('10.0.0.1')]);
+  const plan = capturePlan(input({ mappings: [mapping(undefined, '10.0.0.2')] }), local([address('10.0.0.1')]));
   assert.deepEqual(plan.interfaceNames, ['']);
   assert.deepEqual(plan.notes, []);
 });
 
 test('devices are captured on once each', () => {
   const plan = capturePlan(
-    config({ mappings: [mapping('10.0.0.1', '10.0.0.2')], interfaces: ['eth0', 'lo', 'eth0'] }),
-    [],
+    input({ mappings: [mapping('10.0.0.1', '10.0.0.2')], interfaces: ['eth0', 'lo', 'eth0'] }),
+    local(),
   );
   assert.deepEqual(plan.interfaceNames, ['eth0', 'lo']);
   assert.match(plan.notes[0]!, /127\.0\.0\.1.*-c/);
@@ -37,14 +43,42 @@ for (const loopback of ['127.0.0.1', '127.0.53.1', '::1']) {
   test(`an online address ${loopback} without -c is refused, since no target could answer its clients`, () => {
     const target = loopback.includes(':') ? '2001:db8::2' : '10.0.0.2';
     const mappings = [mapping(loopback, target)];
-    assert.throws(() => capturePlan(config({ mappings }), []), UsageError);
-    const clientAddresses = [address('10.0.0.77')];
-    assert.match(capturePlan(config({ mappings, clientAddresses }), []).filter, new RegExp(`dst host ${loopback}`));
+    assert.throws(() => capturePlan(input({ mappings }), local()), UsageError);
+    const clientAddresses = [{ address: address('10.0.0.77'), prefixBits: 32 }];
+    assert.match(capturePlan(input({ mappings, clientAddresses }), local()).filter, new RegExp(`dst host ${loopback}`));
   });
 }
 
 test('more addresses than a filter can name are told', () => {
   const own = Array.from({ length: 100 }, (_, index) => address(`10.1.0.${index}`));
-  assert.match(capturePlan(config({ mappings: [mapping(undefined, '10.0.0.2')] }), own).notes[0]!, /100 addresses/);
-  assert.deepEqual(capturePlan(config({ mappings: [mapping('10.1.0.1', '10.0.0.2')] }), own).notes, []);
+  assert.match(
+    capturePlan(input({ mappings: [mapping(undefined, '10.0.0.2')] }), local(own)).notes[0]!,
+    /100 addresses/,
+  );
+  assert.deepEqual(capturePlan(input({ mappings: [mapping('10.1.0.1', '10.0.0.2')] }), local(own)).notes, []);
+});
+
+test('wire: every device but the loopback, and no client of this pod', () => {
+  const clientAddresses = [{ address: address('198.18.0.0'), prefixBits: 15 }];
+  const plan = capturePlan(
+    input({ mappings: [mapping(undefined, '10.0.0.2')], leg: 'wire', clientAddresses }),
+    local([address('10.0.0.1'), address('127.0.0.1')], ['eth0', 'net1']),
+  );
+  assert.deepEqual(plan.interfaceNames, ['eth0', 'net1']);
+  assert.match(plan.filter, /not src net 127\.0\.0\.0\/8/);
+  assert.doesNotMatch(plan.filter, /10\.0\.0\.2/);
+});
+
+test('loopback: the loopback alone, and clients of this pod alone, so that no injected copy is copied again', () => {
+  const clientAddresses = [{ address: address('198.18.0.0'), prefixBits: 15 }];
+  const plan = capturePlan(
+    input({ mappings: [mapping(undefined, '10.0.0.2')], leg: 'loopback', clientAddresses }),
+    local([address('10.0.0.1'), address('127.0.0.1'), address('2001:db8::1')]),
+  );
+  assert.deepEqual(plan.interfaceNames, ['lo']);
+  assert.match(plan.filter, /\(src net 127\.0\.0\.0\/8 or src host 10\.0\.0\.1\)/);
+});
+
+test('nothing to copy: nothing is captured', () => {
+  assert.equal(capturePlan(input({ leg: 'wire' }), local()).filter, 'tcp and not tcp');
 });

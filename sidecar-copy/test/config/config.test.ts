@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatIpAddress, parseIpAddress } from '@trafficcopy/core';
 import { buildCommand, UsageError } from '@trafficcopy/runtime';
+import { hostPlan } from '../../src/config/host-plan.js';
 import { COPY_COMMAND, type CopyConfig, copyConfig, engineConfigOf } from '../../src/config.js';
 
 const HOST = ['127.0.0.1', '10.16.12.10', 'fd00::10'].map((text) => parseIpAddress(text)!);
@@ -27,7 +28,7 @@ function refuses(words: string, message: RegExp): Promise<void> {
 function mappingsOf(config: CopyConfig): string[] {
   return config.mappings.map(({ onlineAddress, onlinePort, targets }) => {
     const online = `${onlineAddress === undefined ? '*' : formatIpAddress(onlineAddress)}:${onlinePort}`;
-    return `${online} > ${targets.map((target) => `${target.name}@${target.lane}`).join(' ')}`;
+    return `${online} > ${targets.map(({ name, endpoints }) => `${name}@${endpoints[0]!.lane}`).join(' ')}`;
   });
 }
 
@@ -237,10 +238,33 @@ describe('the configuration of a copy', () => {
   });
 
   it('the engine gets its part, and marks what it sends in direct delivery only', async () => {
-    const engine = engineConfigOf(await configure('-x 80-10.16.12.11:80+10.16.12.12:80'), 42);
-    assert.equal(engine.lanes, 2);
+    const config = await configure('-x 80-10.16.12.11:80+10.16.12.12:80');
+    const engine = engineConfigOf(config, hostPlan(config), 42);
     assert.equal(engine.seed, 42);
     assert.equal(engine.markSegments, true);
-    assert.equal(engineConfigOf(await configure('-x 80-10.16.12.11:80 --delivery=tunnel'), 1).markSegments, false);
+    const tunnel = await configure('-x 80-10.16.12.11:80 --delivery=tunnel');
+    assert.equal(engineConfigOf(tunnel, hostPlan(tunnel), 1).markSegments, false);
+  });
+
+  it('the plan names what is behind each intercept, and single addresses of clients', async () => {
+    const plan = hostPlan(
+      await configure('-x 80-10.16.12.11:80+10.16.12.12:80+[fd00::11]:81 -s h -c 10.1.2.3,fd00::3'),
+    );
+    assert.deepEqual(plan.lanes, [
+      {
+        host: 'h',
+        port: 36524,
+        targets: [
+          { address: '10.16.12.11', port: 80 },
+          { address: '10.16.12.12', port: 80 },
+          { address: 'fd00::11', port: 81 },
+        ],
+      },
+    ]);
+    assert.deepEqual(
+      plan.clientAddresses.map(({ address, prefixBits }) => `${formatIpAddress(address)}/${prefixBits}`),
+      ['10.1.2.3/32', 'fd00::3/128'],
+    );
+    assert.deepEqual([plan.leg, plan.isSuspended, plan.bytesPerSecondMax], ['host', false, 0]);
   });
 });

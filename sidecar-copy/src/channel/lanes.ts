@@ -1,0 +1,243 @@
+import { type Engine, type FrameType, type IpAddress, parseIpAddress, type ResponseBatch } from '@trafficcopy/core';
+import {
+  type ChannelConnection,
+  type ClientCredentials,
+  formatSocketAddress,
+  type PcapngRecorder,
+  type ProgramLog,
+  type SocketAddress,
+} from '@trafficcopy/runtime';
+import type { CopyEdges } from '../copy-edges.js';
+import { formatTarget, type LanePlan, laneKey } from '../copy-plan.js';
+import { DirectSink } from '../sink/direct-sink.js';
+import type { PacketSink } from '../sink/packet-sink.js';
+import { TunnelSink } from '../sink/tunnel-sink.js';
+import { Lane } from './lane.js';
+
+/** Octets that may wait for one intercept; at half of it no new session is started on the lane. */
+const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
+/** A channel that stays away is told again after so long. */
+const DOWN_LOG_INTERVAL_MS = 60_000;
+
+/** Who proves to intercepts who we are. */
+export interface LaneIdentity {
+  /** What to show to this intercept; may take a while, and fail with a ChannelError. */
+  readonly credentials: (intercept: SocketAddress) => Promise<ClientCredentials | 'insecure'>;
+  /** An intercept that is its own authority renewed them. */
+  readonly onRenewed: (intercept: SocketAddress, credentials: ClientCredentials) => void;
+  /** They are renewed elsewhere, and what an intercept refuses may be allowed later: an operator directs both. */
+  readonly isManaged: boolean;
+}
+
+export interface LanesOptions extends LaneIdentity {
+  readonly engine: Engine;
+  readonly edges: CopyEdges;
+  readonly logger: ProgramLog['logger'];
+  readonly recorder: PcapngRecorder | undefined;
+  readonly delivery: 'tunnel' | 'direct';
+  /** What intercept calls us. */
+  readonly name: string;
+  /** Tells this process from another one with the same certificate. */
+  readonly instance: number;
+  readonly onResponses: (lane: number, batch: ResponseBatch) => void;
+  readonly onOutput: () => void;
+  /** So many octets went towards a target. */
+  readonly onSent: (bytes: number) => void;
+  readonly onUp: () => void;
+  /** A lane can never work. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** One lane with its channel. */
+interface Way {
+  readonly key: string;
+  readonly plan: LanePlan;
+  readonly lane: Lane;
+  readonly channel: ReturnType<CopyEdges['openChannel']>;
+  /** Why the channel is not up; undefined while it is, and before the first attempt has failed. */
+  downReason: string | undefined;
+  downLoggedMs: number;
+}
+
+/** The lanes of a copy: one for each that its plan names, opened and closed as plans come. */
+export class Lanes {
+  private readonly options: LanesOptions;
+  private readonly ways = new Map<string, Way>();
+  private isStarted = false;
+
+  constructor(options: LanesOptions) {
+    this.options = options;
+  }
+
+  get all(): Lane[] {
+    return [...this.ways.values()].map(({ lane }) => lane);
+  }
+
+  get hasUp(): boolean {
+    return this.all.some((lane) => lane.isUp);
+  }
+
+  get queuedBytes(): number {
+    return this.all.reduce((sum, lane) => sum + lane.queuedBytes, 0);
+  }
+
+  /** By target, whether the way to it is up, and else why not. */
+  targets(): { readonly target: string; readonly isUp: boolean; readonly downReason: string | undefined }[] {
+    return [...this.ways.values()].flatMap(({ plan, lane, downReason }) =>
+      plan.targets.map((target) => ({ target: formatTarget(target), isUp: lane.isUp, downReason })),
+    );
+  }
+
+  /**
+   * Opens the lanes of `plans` that are not open yet.
+   *
+   * @returns the lanes, in the order of `plans`
+   * @throws NativeError: no other lane is open then than before
+   */
+  open(plans: readonly LanePlan[]): Lane[] {
+    const opened: Way[] = [];
+    try {
+      for (const plan of plans) {
+        const key = laneKey(plan);
+        if (this.ways.has(key)) continue;
+        const way = this.openWay(key, plan);
+        opened.push(way);
+        this.ways.set(key, way);
+      }
+    } catch (error) {
+      for (const way of opened) this.close(way);
+      throw error;
+    }
+    if (this.isStarted) for (const { channel } of opened) channel.start();
+    return plans.map((plan) => this.ways.get(laneKey(plan))!.lane);
+  }
+
+  /** Closes the lanes that `plans` do not name. What the engine has for them was sent. */
+  closeOthers(plans: readonly LanePlan[]): void {
+    const keys = new Set(plans.map(laneKey));
+    for (const way of [...this.ways.values()]) if (!keys.has(way.key)) this.close(way);
+  }
+
+  private close({ key, lane, channel }: Way): void {
+    this.ways.delete(key);
+    channel.close();
+    lane.down();
+    lane.sink.close();
+    this.options.engine.removeLane(lane.index, this.options.edges.nowMs());
+  }
+
+  private openWay(key: string, plan: LanePlan): Way {
+    const { engine, edges, recorder, onResponses, onOutput, onSent } = this.options;
+    const sink = this.openSink(plan);
+    const index = engine.addLane();
+    const lane = new Lane({
+      index,
+      name: formatSocketAddress(plan),
+      sink,
+      engine,
+      nowMs: () => edges.nowMs(),
+      congestedBytes: QUEUE_BYTES_MAX / 2,
+      onResponses: (number, batch) => {
+        recorder?.recordResponses(number, batch);
+        onResponses(number, batch);
+      },
+      onOutput,
+      onSend: (batch) => {
+        recorder?.recordReplay(index, batch);
+        onSent(batch.length - batch.headroomBytes);
+      },
+    });
+    const way: Way = {
+      key,
+      plan,
+      lane,
+      channel: this.openChannel(plan, lane, () => way),
+      downReason: undefined,
+      downLoggedMs: Number.NEGATIVE_INFINITY,
+    };
+    return way;
+  }
+
+  private openSink({ targets }: LanePlan): PacketSink {
+    const { delivery, edges } = this.options;
+    if (delivery === 'tunnel') return new TunnelSink();
+    const addresses = targets.map(({ address }): IpAddress => parseIpAddress(address)!);
+    const families = new Set(addresses.map((address): 4 | 6 => (address.length === 4 ? 4 : 6)));
+    return new DirectSink([...families].map((family) => edges.openSender(family)));
+  }
+
+  private openChannel(plan: LanePlan, lane: Lane, way: () => Way): ReturnType<CopyEdges['openChannel']> {
+    const { edges, logger, delivery, name, instance, isManaged, credentials, onRenewed } = this.options;
+    const { host, port, targets } = plan;
+    return edges.openChannel({
+      host,
+      port,
+      // The instance lets intercept tell a process that reconnects from another one with the same certificate.
+      hello: { role: 'copy', name, delivery, capabilities: [`instance:${instance.toString(16)}`], targets },
+      queueBytesMax: QUEUE_BYTES_MAX,
+      credentials: () => credentials({ host, port }),
+      onRenewed: (renewed) => onRenewed({ host, port }, renewed),
+      onRenewalFailed: (message) => logger.warn({ intercept: lane.name }, `certificate not renewed: ${message}`),
+      isRenewedElsewhere: isManaged,
+      retriesRefusals: isManaged,
+      onUp: (connection) => this.up(way(), connection),
+      onFrame: (type, bytes, offset, length) => lane.frame(type as FrameType, bytes, offset, length),
+      onDown: (reason, willRetry) => this.down(way(), reason, willRetry),
+      onDrain: () => lane.checkQueue(),
+    });
+  }
+
+  private up(way: Way, connection: ChannelConnection): void {
+    const { logger, onUp } = this.options;
+    const { lane } = way;
+    way.downReason = undefined;
+    way.downLoggedMs = Number.NEGATIVE_INFINITY;
+    const identity = connection.identity?.name ?? 'plain TCP';
+    logger.info({ intercept: lane.name, peer: connection.peer.name, identity }, 'channel to intercept is up');
+    lane.up(connection);
+    onUp();
+  }
+
+  private down(way: Way, reason: Error, willRetry: boolean): void {
+    const { edges, logger, onOutput, onFatal } = this.options;
+    const { lane } = way;
+    const wasUp = lane.isUp;
+    way.downReason = reason.message;
+    lane.down();
+    onOutput();
+    if (!willRetry) {
+      onFatal(reason);
+      return;
+    }
+    const nowMs = edges.nowMs();
+    if (!wasUp && nowMs - way.downLoggedMs < DOWN_LOG_INTERVAL_MS) return;
+    way.downLoggedMs = nowMs;
+    const message = downMessage(wasUp, lane.counters.connects > 0);
+    logger.warn({ intercept: lane.name, reason: reason.message }, message);
+  }
+
+  /** Connects, and every lane that is opened later at once. */
+  start(): void {
+    this.isStarted = true;
+    for (const { channel } of this.ways.values()) channel.start();
+  }
+
+  setCredentials(credentials: ClientCredentials): void {
+    for (const { channel } of this.ways.values()) channel.setCredentials(credentials);
+  }
+
+  /** Tells the intercepts; what is queued goes out for a moment. */
+  closeChannels(): void {
+    for (const { channel } of this.ways.values()) channel.close();
+  }
+
+  closeSinks(): void {
+    for (const { lane } of this.ways.values()) lane.sink.close();
+  }
+}
+
+function downMessage(wasUp: boolean, everUp: boolean): string {
+  if (wasUp) return 'channel to intercept lost: its sessions wait for it; trying again, production is not affected';
+  if (everUp) return 'intercept is still away; trying again, production is not affected';
+  return 'no channel to intercept yet; trying again, production is not affected';
+}

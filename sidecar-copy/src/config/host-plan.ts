@@ -1,0 +1,31 @@
+import type { MappingConfig } from '@trafficcopy/core';
+import type { CopyConfig } from '../config.js';
+import { type CopyPlan, type LanePlan, targetOf } from '../copy-plan.js';
+
+/** The one plan of a copy that was started with flags. */
+export function hostPlan(config: CopyConfig): CopyPlan {
+  const { mappings, copies, sample, interfaces, filter } = config;
+  return {
+    mappings,
+    lanes: config.lanes.map(
+      (address, lane): LanePlan => ({
+        ...address,
+        targets: endpointsOf(mappings)
+          .filter((endpoint) => endpoint.lane === lane)
+          .map((endpoint) => targetOf(endpoint.address, endpoint.port)),
+      }),
+    ),
+    copies,
+    sample,
+    clientAddresses: config.clientAddresses.map((address) => ({ address, prefixBits: address.length * 8 })),
+    isSuspended: false,
+    bytesPerSecondMax: 0,
+    leg: 'host',
+    interfaces,
+    filter,
+  };
+}
+
+function endpointsOf(mappings: readonly MappingConfig[]): MappingConfig['targets'][number]['endpoints'] {
+  return mappings.flatMap((mapping) => mapping.targets.flatMap((target) => target.endpoints));
+}

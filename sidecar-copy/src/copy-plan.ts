@@ -1,0 +1,57 @@
+import {
+  type AddressRange,
+  formatIpAddress,
+  type HelloTarget,
+  type IpAddress,
+  type MappingConfig,
+  type SampleConfig,
+} from '@trafficcopy/core';
+import { formatSocketAddress, type SocketAddress } from '@trafficcopy/runtime';
+
+/** The way to one intercept. */
+export interface LanePlan extends SocketAddress {
+  /** What is behind it, as HELLO says. */
+  readonly targets: readonly HelloTarget[];
+}
+
+/**
+ * Which packets are captured. `host`: whatever arrives for the online endpoints. `wire`: what arrives from outside, not over
+ * the loopback. `loopback`: what a proxy on this host hands on to the online server.
+ */
+export type CaptureLeg = 'host' | 'wire' | 'loopback';
+
+/** What a copy does, as far as it can change while it runs. On the command line it is made once; an operator replaces it. */
+export interface CopyPlan {
+  /** `lane` of an endpoint is an index of `lanes`. */
+  readonly mappings: readonly MappingConfig[];
+  /** All different. */
+  readonly lanes: readonly LanePlan[];
+  /** Sessions for each connection and target. */
+  readonly copies: number;
+  readonly sample: SampleConfig;
+  /** Empty: the clients' own addresses stay. */
+  readonly clientAddresses: readonly AddressRange[];
+  /** Nothing is copied for now. */
+  readonly isSuspended: boolean;
+  /** Octets towards the targets in a second, beyond which no session is started; 0: no limit. */
+  readonly bytesPerSecondMax: number;
+  readonly leg: CaptureLeg;
+  /** Devices to capture on, for the leg `host`; empty: all. */
+  readonly interfaces: readonly string[];
+  /** A pcap expression that captured packets must fit as well. */
+  readonly filter: string | undefined;
+}
+
+/** Lanes with one key are the same channel: a plan that has it again keeps it. */
+export function laneKey({ host, port, targets }: LanePlan): string {
+  return [formatSocketAddress({ host, port }), ...targets.map(formatTarget)].join(' ');
+}
+
+/** ADDRESS:PORT, with brackets around IPv6. */
+export function formatTarget({ address, port }: HelloTarget): string {
+  return formatSocketAddress({ host: address, port });
+}
+
+export function targetOf(address: IpAddress, port: number): HelloTarget {
+  return { address: formatIpAddress(address), port };
+}

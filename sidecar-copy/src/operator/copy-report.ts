@@ -1,0 +1,68 @@
+import type { CopyReport } from '@trafficcopy/core';
+import type { Copy } from '../copy.js';
+import type { CopyFigures } from '../copy-figures.js';
+
+/** What a report says beside the figures of the copy. */
+export interface ReportFrame {
+  /** Of the settings in force. */
+  readonly generation: number;
+  readonly state: CopyReport['state'];
+  readonly problems: readonly string[];
+}
+
+/** Before there is anything to copy. */
+export function emptyReport({ generation, state, problems }: ReportFrame): CopyReport {
+  const cpu = process.cpuUsage();
+  return {
+    kind: 'copy',
+    generation,
+    state,
+    elapsedMs: 0,
+    connectionsSeen: 0,
+    sessionsOpen: 0,
+    sessionsStarted: 0,
+    turnsCaptured: 0,
+    turnsDelivered: 0,
+    turnsAnswered: 0,
+    turnsPending: 0,
+    turnsLost: {},
+    terminal: {},
+    bytesSent: 0,
+    captureDrops: 0,
+    lagMs: 0,
+    cpuUs: cpu.user + cpu.system,
+    rssBytes: process.memoryUsage.rss(),
+    encrypted: {},
+    endpoints: [],
+    problems,
+  };
+}
+
+/** What the copy has done; `figures` are its own, or the last ones of it. */
+export function copyReport(frame: ReportFrame, copy: Copy, figures: CopyFigures): CopyReport {
+  const { engine } = figures;
+  return {
+    ...emptyReport(frame),
+    elapsedMs: figures.elapsedMs,
+    connectionsSeen: engine.connectionsSeen,
+    sessionsOpen: figures.sessionsOpen,
+    sessionsStarted: engine.sessionsStarted,
+    turnsCaptured: engine.turnsCaptured,
+    turnsDelivered: engine.turnsDelivered,
+    turnsAnswered: engine.turnsAnswered,
+    turnsPending: engine.turnsPending,
+    turnsLost: present(engine.turnsLost),
+    terminal: present(engine.terminal),
+    bytesSent: engine.bytesSent,
+    captureDrops: copy.captureDrops,
+    lagMs: figures.lagMs,
+    rssBytes: figures.rssBytes,
+    encrypted: Object.fromEntries([...copy.encrypted].map(([port, count]) => [String(port), count])),
+    endpoints: copy.targets().map(({ target, isUp }) => ({ endpoint: target, isUp })),
+  };
+}
+
+/** Most are 0 most of the time. */
+function present(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+}

@@ -1,0 +1,136 @@
+import {
+  type AddressRange,
+  type CopyEndpointSettings,
+  type CopySettings,
+  type CopyTargetSettings,
+  ENGINE_LIMITS_DEFAULT,
+  type EndpointConfig,
+  formatIpAddress,
+  type IpAddress,
+  type MappingConfig,
+  parseIpAddress,
+  type TargetConfig,
+} from '@trafficcopy/core';
+import { type CopyPlan, type LanePlan, laneKey, targetOf } from '../copy-plan.js';
+
+/**
+ * The client addresses on the loopback leg where the settings name none: all clients are 127.0.0.x there, which no target could answer. These are
+ * nobody's (RFC 2544, RFC 5180: for tests of devices).
+ */
+const LOOPBACK_CLIENT_RANGES = ['198.18.0.0/15', '2001:2::/48'];
+
+/** What an operator's settings come to on this host. */
+export interface SettingsPlan {
+  readonly plan: CopyPlan;
+  /** What of the settings cannot be done here, for people. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * The plan for settings, which were read and checked by the codec. Pure. Each endpoint has a lane of its own, so that its
+ * intercept binds the channel to one target pod.
+ */
+export function settingsPlan(settings: CopySettings, localAddresses: readonly IpAddress[]): SettingsPlan {
+  return new Planner(settings, localAddresses).result();
+}
+
+class Planner {
+  private readonly settings: CopySettings;
+  private readonly own: ReadonlySet<string>;
+  private readonly lanes = new Map<string, { readonly index: number; readonly plan: LanePlan }>();
+  private readonly problems = new Set<string>();
+  private lanesTooMany = 0;
+
+  constructor(settings: CopySettings, localAddresses: readonly IpAddress[]) {
+    this.settings = settings;
+    this.own = new Set(localAddresses.map((address) => formatIpAddress(address)));
+  }
+
+  result(): SettingsPlan {
+    const { settings } = this;
+    const mappings = settings.mappings.flatMap(({ onlinePort, targets }) => this.mappings(onlinePort, targets));
+    const plan: CopyPlan = {
+      mappings,
+      lanes: [...this.lanes.values()].map((lane) => lane.plan),
+      copies: settings.copies,
+      sample: settings.sample,
+      clientAddresses: this.clientAddresses(),
+      isSuspended: settings.state === 'suspended',
+      bytesPerSecondMax: settings.limits.bytesPerSecondMax,
+      leg: settings.capture,
+      interfaces: [],
+      filter: undefined,
+    };
+    if (this.lanesTooMany > 0) {
+      this.problems.add(
+        `${this.lanesTooMany} target pods are beyond the ${ENGINE_LIMITS_DEFAULT.lanesMax} that one copy can reach; let the selector choose fewer`,
+      );
+    }
+    return { plan, problems: [...this.problems] };
+  }
+
+  private clientAddresses(): AddressRange[] {
+    const ranges = this.settings.clientRanges.map(rangeOf);
+    if (this.settings.capture !== 'loopback') return ranges;
+    const missing = LOOPBACK_CLIENT_RANGES.map(rangeOf).filter(({ address }) =>
+      ranges.every((range) => range.address.length !== address.length),
+    );
+    return [...ranges, ...missing];
+  }
+
+  /** One mapping for each IP version that a target has an endpoint of; IPv4 also where there is none at all. */
+  private mappings(onlinePort: number, targets: readonly CopyTargetSettings[]): MappingConfig[] {
+    const planned = targets.map(({ name, endpoints }) => ({ name, endpoints: this.endpoints(endpoints) }));
+    const hasIpv6 = planned.some(({ endpoints }) => endpoints.some(({ address }) => address.length === 16));
+    const hasIpv4 = planned.some(({ endpoints }) => endpoints.some(({ address }) => address.length === 4));
+    const versions: (4 | 6)[] = hasIpv6 ? (hasIpv4 ? [4, 6] : [6]) : [4];
+    if (planned.length === 0) return [];
+    return versions.map((ipVersion) => ({
+      onlinePort,
+      ipVersion,
+      targets: planned.map(
+        ({ name, endpoints }): TargetConfig => ({
+          name,
+          endpoints: endpoints.filter(({ address }) => (address.length === 4) === (ipVersion === 4)),
+        }),
+      ),
+    }));
+  }
+
+  private endpoints(endpoints: readonly CopyEndpointSettings[]): EndpointConfig[] {
+    return endpoints.flatMap((endpoint) => {
+      const address = parseIpAddress(endpoint.address)!;
+      if (this.own.has(formatIpAddress(address))) {
+        this.problems.add(
+          `this pod is a target of itself (${endpoint.address}): it is left out; let the selectors differ`,
+        );
+        return [];
+      }
+      const lane = this.laneOf(endpoint, address);
+      return lane === undefined ? [] : [{ lane, address, port: endpoint.port }];
+    });
+  }
+
+  private laneOf({ interceptHost, interceptPort, port }: CopyEndpointSettings, address: IpAddress): number | undefined {
+    const plan: LanePlan = { host: interceptHost, port: interceptPort, targets: [targetOf(address, port)] };
+    const key = laneKey(plan);
+    const known = this.lanes.get(key);
+    if (known !== undefined) return known.index;
+    const index = this.lanes.size;
+    if (index === ENGINE_LIMITS_DEFAULT.lanesMax) {
+      this.lanesTooMany += 1;
+      return undefined;
+    }
+    this.lanes.set(key, { index, plan });
+    return index;
+  }
+}
+
+/** The codec has checked the text. */
+function rangeOf(text: string): AddressRange {
+  const [addressText = '', prefixText = ''] = text.split('/');
+  const address = Uint8Array.from(parseIpAddress(addressText)!);
+  const prefixBits = Number(prefixText);
+  for (let bit = prefixBits; bit < address.length * 8; bit += 1) address[bit >> 3]! &= ~(0x80 >> (bit & 7));
+  return { address, prefixBits };
+}
