@@ -76,8 +76,9 @@ export class Capturer {
   /** Octets of early segments of all connections, and how many there may be. */
   #earlyBytes = 0;
   readonly #earlyBytesMax: number;
-  /** The last slot that was looked at to make room. */
+  /** The last slots that were looked at to make room for a connection, and for a session. */
   #roomHand = 0;
+  #silentHand = 0;
   /** The sessions of the connection that is being made. */
   readonly #made: Session[] = [];
   /** Connections that carry TLS, by the port of online. */
@@ -290,6 +291,25 @@ export class Capturer {
     return false;
   }
 
+  /**
+   * Ends one connection, other than `newcomer`, whose sessions have nothing to deliver and no target connection any more: most
+   * likely its end was not captured. If it goes on all the same, it is joined again like a running one. Looks at a part of
+   * the table only.
+   */
+  #endSilent(newcomer: Captured, nowMs: number): void {
+    const connections = this.#connections;
+    for (let looked = 0; looked < ROOM_LOOKS_MAX; looked += 1) {
+      this.#silentHand = (this.#silentHand + 1) % connections.length;
+      const captured = connections[this.#silentHand];
+      if (captured === undefined || captured === newcomer || captured.sessions.length === 0) continue;
+      if (captured.state === CAPTURED_ENDED || nowMs - captured.lastSeenMs < ROOM_QUIET_MS) continue;
+      if (!captured.sessions.every((session) => this.#replayer.isResting(session))) continue;
+      this.#endStream(captured, END_RESET, nowMs);
+      for (const session of captured.sessions) this.#replayer.end(session, 'shed', nowMs);
+      return;
+    }
+  }
+
   /** The address as an array of its own, shared with other connections of the same client. */
   #addressAt(bytes: Uint8Array, offset: number, length: number): IpAddress {
     const place = flowHash(0, bytes, offset, length, 0) & (ADDRESSES_MAX - 1);
@@ -326,6 +346,7 @@ export class Capturer {
   }
 
   #addSession(captured: Captured, target: TargetState, copy: number, nowMs: number): void {
+    if (this.#replayer.isFull) this.#endSilent(captured, nowMs);
     const address = this.#addressFor(captured, copy);
     const session = this.#replayer.create(captured, target, copy, address, captured.turns.endIndex, nowMs);
     if (session === undefined) this.#counters.terminal.shed += 1;

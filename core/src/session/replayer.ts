@@ -147,6 +147,16 @@ export class Replayer {
     return this.#config.limits.sessionsMax - this.#freeCount;
   }
 
+  /** Whether there is no room for another session. */
+  get isFull(): boolean {
+    return this.#freeCount === 0;
+  }
+
+  /** Whether the session has settled all its turns, and its target has closed. */
+  isResting(session: Session): boolean {
+    return session.replay.state === CLOSED && session.turnUna >= session.captured.turns.endIndex;
+  }
+
   get hasBacklog(): boolean {
     return this.#blocked.length > 0 || this.#dirty.length > 0 || this.#unreleased.length > 0 || this.#isReopening;
   }

@@ -12,13 +12,17 @@
  *     +0   sent   P.  1:4(3) ack=1 "abc"
  *     +0   sent   release                            intercept is told that the flow is over
  *     +0   target taken                              intercept's word: the flow is another copy's; or `unknown`
+ *     +0   settings endpoints=bc                      the target has these endpoints now, each a letter; `none`: it has none.
+ *                                                     At first it has `a`. Or: `mapped=false`, `paused=true`
  *     +0   ledger turnsDelivered=1 terminal.copied=1
  *
  * A line begins with the milliseconds that pass before it; timers run meanwhile. `flags first:end(bytes)` is as in tcpdump:
  * S SYN, F FIN, R RST, P PSH, . ACK. Numbers are relative: the client's to its first SYN (`iss=` on a SYN starts another),
  * those of what is sent to the SYN of the same session, the target's to its own last SYN. Everything that is sent must be expected,
  * in order, before the next line that is not `sent`, and it must have been sent since the line before: a retransmission
- * that comes too early or late fails. The engine's timers have a grain of 2 ms, at even times. `port=` on a SYN: kept or other.
+ * that comes too early or late fails. The engine's timers have a grain of 2 ms, at even times. Octets that are no
+ * text: `hex=1603`. `port=` on a SYN: kept or other; `to=`: the
+ * letter of the endpoint that a packet goes to.
  */
 import assert from 'node:assert/strict';
 import { RECORD_RELEASE, REPLAY_RECORD_HEADER_BYTES } from '../../src/batch/replay-batch.js';
@@ -30,7 +34,7 @@ import { PacketHeader, parsePacket } from '../../src/wire/packet-header.js';
 import { ACK, FIN, PSH, RST, SYN } from '../../src/wire/tcp.js';
 import { parseTcpOptions, TcpOptions } from '../../src/wire/tcp-options.js';
 import { recordOf, responseBatchOf } from './record.js';
-import { CONFIG } from './rig.js';
+import { CONFIG, ENDPOINT, mappingTo, targetAt } from './rig.js';
 import { batchOf, packetOf, TEMPLATE, textOf } from './segment.js';
 
 const CLIENT_ISS = 0xffff_ff00;
@@ -49,6 +53,7 @@ interface SentPacket {
   readonly description: string;
   readonly text: string;
   readonly port: string;
+  readonly endpoint: string;
   readonly fields: ReadonlyMap<string, number>;
 }
 
@@ -58,7 +63,9 @@ interface DrillSegment {
   readonly bytes: number;
   readonly fields: ReadonlyMap<string, number>;
   readonly text: string | undefined;
+  readonly octets: Uint8Array | undefined;
   readonly port: string | undefined;
+  readonly endpoint: string | undefined;
 }
 
 export class Drill {
@@ -109,6 +116,7 @@ export class Drill {
     else if (party === 'target') this.#respond(rest);
     else if (party === 'sent') this.#expectSent(rest);
     else if (party === 'silence') this.#expectSilence();
+    else if (party === 'settings') this.#changeSettings(rest);
     else if (party === 'ledger') this.#expectLedger(rest);
     else throw new Error(`no such party: ${this.#where}`);
   }
@@ -139,7 +147,7 @@ export class Drill {
       flags,
       seq: (this.#clientIss + first) >>> 0,
       ack: flags & ACK ? (ONLINE_ISS + (fields.get('ack') ?? 0)) >>> 0 : 0,
-      text: textOf(segment.text ?? 'x'.repeat(bytes)),
+      text: segment.octets ?? textOf(segment.text ?? 'x'.repeat(bytes)),
       ...optional,
     });
     this.#engine.ingestCaptured(batchOf([packet]), this.#nowMs);
@@ -169,6 +177,18 @@ export class Drill {
     this.#collect();
   }
 
+  #changeSettings(rest: string): void {
+    const [name, value] = rest.split('=') as [string, string];
+    const letters = value === 'none' ? '' : value;
+    if (name === 'paused') this.#engine.setPaused(value === 'true', this.#nowMs);
+    else if (name === 'mapped') this.#engine.setMappings(value === 'true' ? CONFIG.mappings : [], this.#nowMs);
+    else if (name === 'endpoints') {
+      const endpoints = [...letters].map((letter) => ({ address: addressOf(letter) }));
+      this.#engine.setMappings([mappingTo(targetAt('target', ...endpoints))], this.#nowMs);
+    } else throw new Error(`no such setting: ${this.#where}`);
+    this.#collect();
+  }
+
   /** Reads what the engine has sent since the last call. */
   #collect(): void {
     const batch = this.#engine.outputs[0]!;
@@ -177,7 +197,7 @@ export class Drill {
       const bytes = readU16(batch.bytes, at + 4);
       const kind = batch.bytes[at + 6]!;
       const packetAt = at + REPLAY_RECORD_HEADER_BYTES;
-      if (kind === RECORD_RELEASE) this.#note('release', '', '', new Map());
+      if (kind === RECORD_RELEASE) this.#note('release', '', '', '', new Map());
       else this.#describe(id, batch.bytes.slice(packetAt, packetAt + bytes));
       at = packetAt + ((bytes + 3) & ~3);
     }
@@ -205,11 +225,11 @@ export class Drill {
     ]);
     const port = header.sourcePort === TEMPLATE.clientPort ? 'kept' : 'other';
     const text = new TextDecoder().decode(packet.subarray(header.payloadOffset));
-    this.#note(`${letters.join('')} ${first}:${first + bytes}(${bytes})${ack}`, text, port, fields);
+    this.#note(`${letters.join('')} ${first}:${first + bytes}(${bytes})${ack}`, text, port, letterOf(packet), fields);
   }
 
-  #note(description: string, text: string, port: string, fields: ReadonlyMap<string, number>): void {
-    this.#sent.push({ atMs: this.#nowMs, description, text, port, fields });
+  #note(description: string, text: string, port: string, endpoint: string, fields: ReadonlyMap<string, number>): void {
+    this.#sent.push({ atMs: this.#nowMs, description, text, port, endpoint, fields });
   }
 
   #expectSent(rest: string): void {
@@ -226,6 +246,7 @@ export class Drill {
     assert.equal(packet.description, wanted, this.#where);
     if (segment.text !== undefined) assert.equal(packet.text, segment.text, this.#where);
     if (segment.port !== undefined) assert.equal(packet.port, segment.port, this.#where);
+    if (segment.endpoint !== undefined) assert.equal(packet.endpoint, segment.endpoint, this.#where);
     for (const [key, value] of segment.fields) {
       if (key !== 'ack') assert.equal(packet.fields.get(key), value, `${key} in ${this.#where}`);
     }
@@ -258,13 +279,28 @@ function parseSegment(text: string, where: string): DrillSegment {
   const [, letters, first, end, bytes, pairs, quoted] = match as unknown as string[];
   const fields = new Map<string, number>();
   let port: string | undefined;
+  let endpoint: string | undefined;
+  let octets: Uint8Array | undefined;
   for (const pair of pairs!.split(/\s+/).filter((each) => each !== '')) {
     const [key, value] = pair.split('=') as [string, string];
     if (key === 'port') port = value;
+    else if (key === 'to') endpoint = value;
+    else if (key === 'hex') octets = Uint8Array.from(Buffer.from(value, 'hex'));
     else fields.set(key, Number(value));
   }
   assert.equal(Number(end) - Number(first), Number(bytes), where);
   if (quoted !== undefined) assert.equal(quoted.length, Number(bytes), where);
   const flags = FLAG_LETTERS.reduce((sum, [letter, bit]) => (letters!.includes(letter) ? sum | bit : sum), 0);
-  return { flags, first: Number(first), bytes: Number(bytes), fields, text: quoted, port };
+  return { flags, first: Number(first), bytes: Number(bytes), fields, text: quoted, octets, port, endpoint };
+}
+
+/** The endpoint `a` is that of the configuration; the next letters have the next addresses. */
+function addressOf(letter: string): Uint8Array {
+  const address = ENDPOINT.address.slice();
+  address[3]! += letter.charCodeAt(0) - 'a'.charCodeAt(0);
+  return address;
+}
+
+function letterOf(packet: Uint8Array): string {
+  return String.fromCharCode('a'.charCodeAt(0) + packet[19]! - ENDPOINT.address[3]!);
 }

@@ -60,7 +60,7 @@ export class Rig {
   constructor(config: Partial<EngineConfig> = {}, behaviour: TargetBehaviour = {}) {
     const whole = { ...CONFIG, ...config };
     this.engine = new Engine(whole, this.nowMs);
-    this.#sessionsForEach = whole.copies * whole.mappings[0]!.targets.length;
+    this.#sessionsForEach = whole.copies * (whole.mappings[0]?.targets.length ?? 0);
     this.#behaviour = behaviour;
     this.target = this.targetOf(0);
   }
@@ -128,13 +128,18 @@ export class Rig {
   /** Every connection has ended: what it took is free, and each of its sessions is in exactly one terminal state. */
   checkEnd(): void {
     const { counters } = this.engine;
-    assert.equal(this.engine.sessionsOpen, 0, 'no session is left');
-    assert.equal(this.engine.connectionsOpen, 0, 'no connection is left');
-    assert.equal(this.engine.heldBytes, 0, 'no octet is held');
-    assert.equal(counters.turnsPending, 0, 'no turn is pending');
+    this.checkRest();
     const sessions = this.#sessionsForEach * counters.connectionsSeen;
     const ended = TERMINAL_STATES.reduce((sum, state) => sum + counters.terminal[state], 0);
     assert.equal(ended, sessions, 'each session ends once');
+  }
+
+  /** Nothing is left of anything. */
+  checkRest(): void {
+    assert.equal(this.engine.sessionsOpen, 0, 'no session is left');
+    assert.equal(this.engine.connectionsOpen, 0, 'no connection is left');
+    assert.equal(this.engine.heldBytes, 0, 'no octet is held');
+    assert.equal(this.engine.counters.turnsPending, 0, 'no turn is pending');
     this.checkLedger();
   }
 

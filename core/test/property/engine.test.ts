@@ -1,6 +1,7 @@
 /** What holds for every traffic: seeds are printed; run again with TEST_SEED=<seed>. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import type { MappingConfig } from '../../src/engine-config.js';
 import { ACK, FIN, PSH, RST, SYN } from '../../src/wire/tcp.js';
 import type { TargetBehaviour, TargetConnection } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
@@ -220,6 +221,138 @@ describe('the ledger', () => {
     });
   });
 });
+
+describe('settings that change at any time', () => {
+  it('leave the ledger right, and nothing behind', (context) => {
+    forSeeds(context, (random) => {
+      const behaviour: TargetBehaviour = {
+        answer: () => (random.chance(0.8) ? random.below(500) : 0),
+        after: () => (random.chance(0.05) ? 'close' : random.chance(0.05) ? 'reset' : 'stay'),
+        refuse: random.chance(0.05),
+        window: random.pick([0, 60_000, 60_000]),
+        lose: () => random.chance(0.05),
+      };
+      const rig = new Rig(
+        {
+          lanes: random.below(3),
+          mappings: [],
+          copies: 1 + random.below(2),
+          wait: random.chance(0.7),
+          limits: {
+            ...CONFIG.limits,
+            connectionsMax: random.pick([4, 100]),
+            sessionsMax: random.pick([5, 200]),
+            heldBytesPerConnectionMax: random.pick([5000, 500_000]),
+            batchPacketsMax: random.pick([8, 4096]),
+            batchBytesMax: random.pick([8000, 1_000_000]),
+          },
+        },
+        behaviour,
+      );
+      const clients = Array.from({ length: 6 }, (_, index) => newClient(random, 41_000 + index));
+      for (let step = 0; step < 150; step += 1) {
+        const packet = clientStep(random, random.pick(clients));
+        if (packet !== undefined && random.chance(0.95)) rig.capture(packet);
+        if (random.chance(0.2)) rig.wait(random.pick([1, 15, 300, 2000]));
+        if (random.chance(0.1)) changeSettings(random, rig);
+        rig.settle();
+      }
+      if (random.chance(0.5)) {
+        for (const [lane, output] of rig.engine.outputs.entries()) {
+          if (output !== undefined) rig.engine.setLaneUp(lane, true, rig.nowMs);
+        }
+        for (const client of clients) rig.capture(random.chance(0.5) ? client.fin() : client.reset());
+        rig.wait(700_000);
+        rig.checkRest();
+        assert.equal(rig.engine.counters.terminal.interrupted, 0);
+      }
+      rig.engine.close(rig.nowMs);
+      rig.checkRest();
+      const { connectionsSeen, sessionsStarted, terminal } = rig.engine.counters;
+      const ended = Object.values(terminal).reduce((sum, count) => sum + count, 0);
+      assert.ok(ended >= connectionsSeen && ended >= sessionsStarted, `${ended}`);
+    });
+  });
+
+  it('send nothing twice: each octet of a client comes to one endpoint of a target, once', (context) => {
+    forSeeds(context, (random) => {
+      const rig = new Rig(
+        { lanes: 4, mappings: [randomMapping(random, [0, 1, 2, 3])], wait: random.chance(0.8) },
+        { answer: () => (random.chance(0.8) ? 1 + random.below(400) : 0), lose: () => random.chance(0.03) },
+      );
+      const client = newClient(random);
+      rig.capture(client.syn(), client.acknowledge());
+      const sizes = Array.from({ length: 30 }, () => 1 + random.below(random.chance(0.2) ? 9000 : 300));
+      for (const [index, size] of sizes.entries()) {
+        // Each turn has octets of its own.
+        rig.capture(client.send(new Uint8Array(size).fill(index + 32)));
+        if (random.chance(0.4)) rig.wait(random.below(50));
+        if (random.chance(0.2)) rig.engine.setMappings([randomMapping(random, [0, 1, 2, 3])], rig.nowMs);
+        client.hear(random.below(400));
+      }
+      rig.capture(client.fin());
+      rig.wait(20_000);
+      rig.checkRest();
+      const counts = new Map<number, number>();
+      for (const lane of [0, 1, 2, 3]) {
+        for (const { received } of rig.targetOf(lane).connections) {
+          for (const octet of received) counts.set(octet, (counts.get(octet) ?? 0) + 1);
+        }
+      }
+      for (const [index, size] of sizes.entries()) {
+        const count = counts.get(index + 32) ?? 0;
+        assert.ok(count <= size, `turn ${index}: ${count} octets of ${size}`);
+      }
+    });
+  });
+});
+
+/** One target, on some of the lanes. */
+function randomMapping(random: Random, lanes: readonly number[], name = 'target'): MappingConfig {
+  const endpoints = lanes.filter(() => random.chance(0.6)).map((lane) => ({ lane, port: 8000 + lane }));
+  return mappingTo(targetAt(name, ...endpoints));
+}
+
+function changeSettings(random: Random, rig: Rig): void {
+  const { engine, nowMs } = rig;
+  const lanes = engine.outputs.flatMap((output, lane) => (output === undefined ? [] : [lane]));
+  switch (random.below(9)) {
+    case 0:
+      engine.setCopies(1 + random.below(3));
+      return;
+    case 1:
+      engine.setPaused(random.chance(0.4), nowMs);
+      return;
+    case 2:
+      engine.setSample({ fraction: random.pick([1, 0.5]), by: 'connection', seed: random.below(9) });
+      return;
+    case 3:
+      engine.setClientAddresses(
+        random.chance(0.5) ? [] : [{ address: Uint8Array.of(198, 18, 0, 0), prefixBits: random.pick([15, 31]) }],
+      );
+      return;
+    case 4:
+      if (lanes.length < CONFIG.limits.lanesMax) engine.addLane();
+      return;
+    case 5:
+      if (lanes.length > 0) engine.setLaneUp(random.pick(lanes), random.chance(0.6), nowMs);
+      return;
+    case 6: {
+      if (lanes.length === 0) return;
+      const gone = random.pick(lanes);
+      const others = lanes.filter((lane) => lane !== gone);
+      engine.setMappings([randomMapping(random, others)], nowMs);
+      if (random.chance(0.5)) rig.settle();
+      engine.removeLane(gone, nowMs);
+      return;
+    }
+    default: {
+      const { targets } = randomMapping(random, lanes);
+      const more = randomMapping(random, lanes, 'other').targets;
+      engine.setMappings(random.chance(0.1) ? [] : [mappingTo(...targets, ...(random.chance(0.4) ? more : []))], nowMs);
+    }
+  }
+}
 
 function clientStep(random: Random, client: Client): Uint8Array | undefined {
   switch (random.below(12)) {

@@ -71,6 +71,54 @@ describe('a connection for which there is no room', () => {
   });
 });
 
+describe('a full table of sessions', () => {
+  const limits = { ...CONFIG.limits, sessionsMax: 2 };
+  const closeAll = { ...answerAll, after: () => 'close' as const };
+
+  function serveUnended(rig: Rig, clientPort: number): Client {
+    const client = open(rig, new Client({ clientPort }));
+    rig.capture(client.send('one'));
+    client.hear(100);
+    rig.capture(client.acknowledge());
+    return client;
+  }
+
+  it('has room for a new one in place of one whose target has closed and whose end was never captured', () => {
+    const rig = new Rig({ limits }, closeAll);
+    for (const clientPort of [41_000, 41_001]) serveUnended(rig, clientPort);
+    serveUnended(rig, 42_000);
+    assert.deepEqual(rig.terminals(), { shed: 1 }, 'they were heard of just now');
+    rig.wait(1000);
+    for (const clientPort of [43_000, 43_001]) serveUnended(rig, clientPort);
+    assert.deepEqual(rig.terminals(), { copied: 2, shed: 1 });
+    assert.equal(rig.engine.sessionsOpen, 2);
+    assert.deepEqual(rig.target.streams(), ['one', 'one', 'one', 'one']);
+  });
+
+  it('joins a connection again that it had taken for ended', () => {
+    const rig = new Rig({ limits }, closeAll);
+    const early = serveUnended(rig, 41_000);
+    serveUnended(rig, 41_001);
+    rig.wait(1000);
+    for (const clientPort of [43_000, 43_001]) serveUnended(rig, clientPort);
+    rig.wait(1000);
+    for (const text of ['two', 'three']) {
+      rig.capture(early.send(text));
+      early.hear(100);
+    }
+    assert.equal(rig.engine.counters.turnsBeforeJoin, 1);
+    assert.equal(rig.target.streams().at(-1), 'three');
+  });
+
+  it('leaves those alone whose target is still there', () => {
+    const rig = new Rig({ limits }, answerAll);
+    for (const clientPort of [41_000, 41_001]) serveUnended(rig, clientPort);
+    rig.wait(1000);
+    serveUnended(rig, 42_000);
+    assert.deepEqual(rig.terminals(), { shed: 1 });
+  });
+});
+
 describe('a full table of connections', () => {
   it('has room for a new one in place of one that was never joined', () => {
     const rig = new Rig({ limits: { ...CONFIG.limits, connectionsMax: 3 } }, answerAll);
