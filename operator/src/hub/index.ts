@@ -7,6 +7,8 @@
  * Invariants. A peer costs a bounded amount of memory and time, whatever it sends. Nothing here waits for a peer, and nothing that a peer
  * sends throws.
  */
+export { Hub, type HubCounters, type HubLinkEvent, type HubOptions } from './hub.js';
+export { LINK_RETENTION_MS } from './link.js';
 export * from './link-state.js';
 export * from './traffic.js';
 export * from './traffic-hub.js';

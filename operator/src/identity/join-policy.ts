@@ -64,6 +64,10 @@ export class JoinPolicy implements ChannelAuthority {
     return this.#trafficCopies.find(uid);
   }
 
+  trafficCopies(): Iterable<RegisteredTrafficCopy> {
+    return this.#trafficCopies.all();
+  }
+
   async join(request: JoinRequest, remote: string): Promise<CertificateGrant | GrantRefusal> {
     if (request.role === 'copy') return await this.#joinCopy(request, remote);
     if (request.role === 'intercept') return await this.#joinIntercept(request, remote);

@@ -33,6 +33,10 @@ export class TrafficCopyRegistry {
     this.#bySecretHash.delete(known.secretHash);
   }
 
+  *all(): IterableIterator<RegisteredTrafficCopy> {
+    for (const { trafficCopy } of this.#byUid.values()) yield trafficCopy;
+  }
+
   find(uid: string): RegisteredTrafficCopy | undefined {
     return this.#byUid.get(uid)?.trafficCopy;
   }
