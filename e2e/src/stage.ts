@@ -82,6 +82,20 @@ export class Stage {
     return this.#loads;
   }
 
+  /** Load again, by new pods, after `stopLoad`. */
+  async reload(rate: number): Promise<readonly LoadPod[]> {
+    await Promise.all(this.#loads.map((load) => load.remove()));
+    return this.load(rate);
+  }
+
+  /** Fresh connections only. */
+  async reloadFresh(rate: number): Promise<void> {
+    await Promise.all(this.#loads.map((load) => load.remove()));
+    const { port = 8080, tls = false } = this.#options;
+    const to = { host: await this.source.clusterIp(), port, tls, connections: 10, requests: 5, rate };
+    this.#loads = [await new LoadPod(this.cluster, this.namespace.name, 'load-fresh', to).start()];
+  }
+
   /** A TrafficCopy from source to target, with more of a spec. */
   async copy(spec: Readonly<Record<string, unknown>> = {}, name = 'shadow'): Promise<TrafficCopyResource> {
     const resource = new TrafficCopyResource(this.cluster, this.namespace.name, name);

@@ -89,6 +89,14 @@ export class TrafficCopyResource {
     });
   }
 
+  /** Waits until the operator has seen the last change, and every copy follows it. */
+  async untilObserved(timeoutMs: number): Promise<void> {
+    await until(`the last change of ${this.name} is in force`, timeoutMs, async () => {
+      const { metadata, status } = await this.read();
+      return status.observedGeneration === metadata['generation'];
+    });
+  }
+
   async traffic(): Promise<Traffic> {
     return (await this.read())['status'].traffic;
   }

@@ -134,6 +134,13 @@ export class LoadPod {
     });
   }
 
+  async remove(): Promise<void> {
+    await this.#cluster.remove(POD, this.namespace, this.name);
+    await until(`pod ${this.name} is gone`, READY_MS, async () => {
+      return (await this.#cluster.find(POD, this.namespace, this.name)) === undefined;
+    });
+  }
+
   /** Packets that no client should get, as text. */
   async strangePackets(): Promise<string[]> {
     const lines = (await this.#cluster.logs(this.namespace, this.name, 'sniffer')).split('\n');

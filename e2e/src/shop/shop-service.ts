@@ -132,14 +132,26 @@ export class ShopService {
     return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && pod['status'].phase === 'Running');
   }
 
+  /** Begins to count anew. */
+  async forget(): Promise<void> {
+    await Promise.all((await this.pods()).map((pod) => this.#ask(pod, 'forget')));
+  }
+
   async clusterIp(): Promise<string> {
     const service = await this.#cluster.read({ apiVersion: 'v1', kind: 'Service' }, this.namespace, this.name);
     return service['spec'].clusterIP;
   }
 
-  /** What each of its pods has counted. */
+  async totalsByPod(): Promise<(ShopTotals & { readonly pod: string })[]> {
+    const pods = await this.pods();
+    return Promise.all(
+      pods.map(async (pod) => ({ pod: pod.metadata.name, ...(await this.#ask<ShopTotals>(pod, 'totals')) })),
+    );
+  }
+
+  /** What all of its pods have counted. */
   async totals(): Promise<ShopTotals> {
-    const each = await Promise.all((await this.pods()).map((pod) => this.#ask<ShopTotals>(pod, 'totals')));
+    const each = await this.totalsByPod();
     const sum = (of: (totals: ShopTotals) => number): number => each.reduce((all, totals) => all + of(totals), 0);
     return { requests: sum((t) => t.requests), distinct: sum((t) => t.distinct), twice: sum((t) => t.twice) };
   }

@@ -2,7 +2,7 @@
  * A small shop's HTTP service in two versions, the one that runs and its successor: --port --version --work-us
  *   GET /products/ID, GET /search?q=, POST /cart; every request carries an `x-request-id` (a number) for exact accounting.
  * The second version answers with other fields and lengths, as a successor does.
- * Questions: totals -> {requests, distinct, twice}, ids -> base64 of one octet for each id (how often it arrived, 255 = more).
+ * Questions: totals -> {requests, distinct, twice}, forget (counts anew), ids -> base64 of one octet for each id (how often it arrived, 255 = more).
  */
 import { createServer, type IncomingMessage } from 'node:http';
 import { ProgramControl } from './program-control.js';
@@ -68,5 +68,9 @@ const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request
 server.on('connection', (socket) => socket.setNoDelay(true));
 
 control.on('totals', () => totals);
+control.on('forget', () => {
+  seen.fill(0);
+  Object.assign(totals, { requests: 0, distinct: 0, twice: 0, unnumbered: 0 });
+});
 control.on('ids', () => Buffer.from(seen.buffer).toString('base64'));
 server.listen({ port: control.number('port', 8080), host: '::', backlog: 4096 }, () => control.ready());
