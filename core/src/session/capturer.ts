@@ -76,9 +76,8 @@ export class Capturer {
   /** Octets of early segments of all connections, and how many there may be. */
   #earlyBytes = 0;
   readonly #earlyBytesMax: number;
-  /** The last slots that were looked at to make room for a connection, and for a session. */
+  /** The last slot that was looked at to make room. */
   #roomHand = 0;
-  #silentHand = 0;
   /** The sessions of the connection that is being made. */
   readonly #made: Session[] = [];
   /** Connections that carry TLS, by the port of online. */
@@ -293,21 +292,13 @@ export class Capturer {
 
   /**
    * Ends one connection, other than `newcomer`, whose sessions have nothing to deliver and no target connection any more: most
-   * likely its end was not captured. If it goes on all the same, it is joined again like a running one. Looks at a part of
-   * the table only.
+   * likely its end was not captured. If it goes on all the same, it is joined again like a running one.
    */
   #endSilent(newcomer: Captured, nowMs: number): void {
-    const connections = this.#connections;
-    for (let looked = 0; looked < ROOM_LOOKS_MAX; looked += 1) {
-      this.#silentHand = (this.#silentHand + 1) % connections.length;
-      const captured = connections[this.#silentHand];
-      if (captured === undefined || captured === newcomer || captured.sessions.length === 0) continue;
-      if (captured.state === CAPTURED_ENDED || nowMs - captured.lastSeenMs < ROOM_QUIET_MS) continue;
-      if (!captured.sessions.every((session) => this.#replayer.isResting(session))) continue;
-      this.#endStream(captured, END_RESET, nowMs);
-      for (const session of captured.sessions) this.#replayer.end(session, 'shed', nowMs);
-      return;
-    }
+    const silent = this.#replayer.findSilent(newcomer, nowMs - ROOM_QUIET_MS, ROOM_LOOKS_MAX);
+    if (silent === undefined) return;
+    this.#endStream(silent, END_RESET, nowMs);
+    for (const session of silent.sessions) this.#replayer.end(session, 'shed', nowMs);
   }
 
   /** The address as an array of its own, shared with other connections of the same client. */

@@ -113,6 +113,8 @@ export class Replayer {
   #unreleased: Flow[] = [];
   /** For lanes whose flows are being reopened: the slot at which that goes on. */
   readonly #reopenFrom = new Map<number, number>();
+  /** The last slot that was looked at for a silent connection. */
+  #silentHand = 0;
   /** Connections that may give up bytes and turns, each once. */
   readonly #trimDue: Captured[] = [];
   /** Called when a connection's last session is gone. */
@@ -152,9 +154,18 @@ export class Replayer {
     return this.#freeCount === 0;
   }
 
-  /** Whether the session has settled all its turns, and its target has closed. */
-  isResting(session: Session): boolean {
-    return session.replay.state === CLOSED && session.turnUna >= session.captured.turns.endIndex;
+  /**
+   * A connection, other than `newcomer`, that was not heard of since `sinceMs` and has not ended, all of whose sessions have settled
+   * their turns and have no target connection. Looks at the next `looksMax` sessions only.
+   */
+  findSilent(newcomer: Captured, sinceMs: number, looksMax: number): Captured | undefined {
+    for (let looked = 0; looked < looksMax; looked += 1) {
+      this.#silentHand = (this.#silentHand + 1) % this.#sessions.length;
+      const captured = this.#sessions[this.#silentHand]?.captured;
+      if (captured === undefined || captured === newcomer || captured.lastSeenMs > sinceMs) continue;
+      if (captured.end === END_NONE && captured.sessions.every(isResting)) return captured;
+    }
+    return undefined;
   }
 
   get hasBacklog(): boolean {
@@ -1128,4 +1139,9 @@ function neededOffset(session: Session): number {
   const { replay, captured, turnUna } = session;
   if (replay.state !== CLOSED) return replay.sndUnaOffset;
   return turnUna < captured.turns.endIndex ? captured.turns.offsetOf(turnUna) : captured.streamEnd;
+}
+
+/** Whether all turns are settled, and the target connection is gone. */
+function isResting({ replay, turnUna, captured }: Session): boolean {
+  return replay.state === CLOSED && turnUna >= captured.turns.endIndex;
 }
