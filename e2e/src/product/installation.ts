@@ -71,13 +71,8 @@ export class Installation {
 }
 
 function imageSettings(): Record<string, string> {
-  const settings: Record<string, string> = {};
-  for (const part of ['operator', 'copy', 'intercept']) {
-    const [repository = '', tag = ''] = imageOf(`trafficcopy-${part}`).split(/:(?=[^:/]*$)/);
-    settings[`${part}.image.repository`] = repository;
-    settings[`${part}.image.tag`] = tag;
-  }
-  return settings;
+  const [registry, tag] = imageOf('trafficcopy').split('/trafficcopy:');
+  return { 'image.registry': registry ?? '', 'image.tag': tag ?? '' };
 }
 
 function helm(args: readonly string[]): Promise<string> {
