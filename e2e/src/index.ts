@@ -11,6 +11,7 @@ export { Cluster, DEPLOYMENT, NODE, POD, TRAFFIC_COPY } from './cluster/cluster.
 export { ClusterError } from './cluster/cluster-error.js';
 export { Inspector } from './cluster/inspector.js';
 export type { KubeObject } from './cluster/kube-object.js';
+export { PodTunnel } from './cluster/pod-tunnel.js';
 export { TestNamespace } from './cluster/test-namespace.js';
 export { Installation, SYSTEM_NAMESPACE } from './product/installation.js';
 export { type Condition, type Traffic, TrafficCopyResource } from './product/traffic-copy-resource.js';

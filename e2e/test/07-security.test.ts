@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { expectCommand } from '@trafficcopy/lab';
+import {
+  CertificateAuthority,
+  ChannelClient,
+  type ChannelError,
+  type ClientCredentials,
+  createAuthority,
+  join,
+  MemoryCredentialStore,
+} from '@trafficcopy/runtime';
+import {
+  type KubeObject,
+  PodTunnel,
+  ShopService,
+  Stage,
+  SYSTEM_NAMESPACE,
+  type TrafficCopyResource,
+} from '../src/index.js';
+
+const SECRET = { apiVersion: 'v1', kind: 'Secret' };
+const CHANNEL_PORT = 36524;
+const ACCOUNTS = ['trafficcopy-operator', 'trafficcopy-intercept', 'trafficcopy-uninstall'];
+const DOCUMENT = fileURLToPath(new URL('../../../docs/kubernetes.md', import.meta.url));
+
+let stage: Stage;
+let basket: ShopService;
+let copy: TrafficCopyResource;
+let other: TrafficCopyResource;
+
+before(async () => {
+  stage = await Stage.set('security', { source: { replicas: 1 } });
+  const { cluster, namespace } = stage;
+  // Its pods have an API token, as pods have by default.
+  basket = new ShopService(cluster, namespace.name, 'basket', { podSpec: { automountServiceAccountToken: true } });
+  const basketCanary = new ShopService(cluster, namespace.name, 'basket-canary', { version: 2 });
+  await Promise.all([basket.deploy(), basketCanary.deploy()]);
+  copy = await stage.copy();
+  other = await stage.copy(
+    {
+      source: { selector: { matchLabels: basket.labels } },
+      targets: [{ name: 'canary', selector: { matchLabels: basketCanary.labels }, ports: [{ source: 8080 }] }],
+    },
+    'other',
+  );
+  await Promise.all([copy.untilCopying(1, 30_000), other.untilCopying(1, 30_000)]);
+});
+after(() => stage?.end());
+
+async function readSecret(namespace: string, name: string): Promise<string[]> {
+  const { data } = await stage.cluster.read(SECRET, namespace, name);
+  return Object.values(data as Record<string, string>).map((each) => Buffer.from(each, 'base64').toString('utf8'));
+}
+
+async function first(service: ShopService): Promise<KubeObject> {
+  const [pod] = await service.pods();
+  assert.ok(pod, `${service.name} has no pod`);
+  return pod;
+}
+
+/** JOIN to the operator that leads, from inside a pod. */
+async function joinFrom(pod: KubeObject, token: string): Promise<void> {
+  const leader = await stage.installation.leader();
+  const tunnel = await PodTunnel.open(pod, 'application', leader['status'].podIP, CHANNEL_PORT);
+  try {
+    const store = new MemoryCredentialStore();
+    await join({ host: '127.0.0.1', port: tunnel.port, token, name: 'thief', store, serverRoles: ['operator'] });
+  } finally {
+    tunnel.close();
+  }
+}
+
+test('a stolen token is refused from a pod that another TrafficCopy selects, from a target, and from its own after a change', async () => {
+  const [token = ''] = await readSecret(stage.namespace.name, `trafficcopy-token-${await copy.shortUid()}`);
+  assert.match(token, /^tc1\./);
+  await joinFrom(await first(stage.source), token);
+  for (const service of [basket, stage.target]) {
+    await assert.rejects(joinFrom(await first(service), token), (error: ChannelError) => {
+      assert.equal(error.refusal, 'forbidden', error.message);
+      assert.match(error.message, /the token is for the source pods of TrafficCopy e2e-security\/shadow/);
+      return true;
+    });
+  }
+  await assert.rejects(
+    joinFrom(
+      await first(stage.source),
+      token.replace(/\.(.)/, (_, c) => (c === 'A' ? '.B' : '.A')),
+    ),
+    {
+      code: 'ERR_CHANNEL_REFUSED',
+    },
+  );
+});
+
+async function authority(lifetimeMs?: number): Promise<CertificateAuthority> {
+  const texts = await readSecret(SYSTEM_NAMESPACE, 'trafficcopy-authority');
+  const key = texts.find((text) => text.includes('PRIVATE KEY')) ?? '';
+  const certificate = texts.find((text) => text.includes('BEGIN CERTIFICATE')) ?? '';
+  return new CertificateAuthority(
+    { key, certificate },
+    lifetimeMs === undefined ? {} : { certificateLifetimeMs: lifetimeMs },
+  );
+}
+
+/** A certificate in the name of a copy of the TrafficCopy, as only the operator could make it. */
+async function certificateOf(resource: TrafficCopyResource, from: CertificateAuthority): Promise<ClientCredentials> {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { uid } = (await resource.read()).metadata;
+  const name = `${resource.namespace}/${uid}/00000000-0000-4000-8000-000000000000`;
+  const holder = { role: 'copy', name, usages: ['client'] } as const;
+  return {
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    certificate: await from.issue(publicKey.export({ type: 'spki', format: 'der' }), holder),
+    authority: (await authority()).certificate,
+  };
+}
+
+/** What the intercept of the target's node answers to somebody who wants to inject into the target: 'let in', or the error. */
+async function knock(credentials: ClientCredentials | 'insecure', port = 8080): Promise<'let in' | ChannelError> {
+  const target = await first(stage.target);
+  const intercepts = await stage.installation.pods('intercept');
+  const intercept = intercepts.find((pod) => pod['spec'].nodeName === target['spec'].nodeName);
+  assert.ok(intercept);
+  const tunnel = await PodTunnel.open(await first(basket), 'application', intercept['status'].podIP, CHANNEL_PORT);
+  let client: ChannelClient | undefined;
+  try {
+    return await new Promise((resolve) => {
+      client = new ChannelClient({
+        ...{ host: '127.0.0.1', port: tunnel.port, credentials, renew: false },
+        hello: {
+          ...{ role: 'copy', name: 'thief', delivery: 'tunnel', capabilities: [] },
+          targets: [{ address: target['status'].podIP, port }],
+        },
+        onUp: () => resolve('let in'),
+        onFrame: () => {},
+        onDown: (reason) => resolve(reason),
+      });
+      client.start();
+    });
+  } finally {
+    await client?.close();
+    tunnel.close();
+  }
+}
+
+test('the certificate of a copy of the TrafficCopy that names the target is let in: what follows is refused for its own reason', async () => {
+  assert.equal(await knock(await certificateOf(copy, await authority())), 'let in');
+});
+
+test('the certificate of another TrafficCopy cannot inject into pods that its resource does not name', async () => {
+  const answer = await knock(await certificateOf(other, await authority()));
+  assert.ok(answer !== 'let in');
+  assert.equal(answer.code, 'ERR_CHANNEL_REFUSED', answer.message);
+});
+
+test('the right certificate cannot inject into a port that its resource does not name', async () => {
+  const answer = await knock(await certificateOf(copy, await authority()), 9900);
+  assert.ok(answer !== 'let in');
+  assert.equal(answer.code, 'ERR_CHANNEL_REFUSED', answer.message);
+});
+
+test('expired, foreign and missing certificates are refused', async () => {
+  const expired = await certificateOf(copy, await authority(-60_000));
+  const foreign = await certificateOf(copy, new CertificateAuthority(await createAuthority()));
+  for (const [what, credentials] of Object.entries({ expired, foreign, missing: 'insecure' as const })) {
+    const answer = await knock(credentials);
+    assert.ok(answer !== 'let in', `${what}: let in`);
+  }
+});
+
+interface Container {
+  readonly name: string;
+  readonly securityContext: Record<string, unknown>;
+}
+
+test('a copy has NET_RAW and nothing else, a read-only root, and no API token, in old and new pods', async () => {
+  await basket.restart();
+  await basket.ready();
+  await other.untilCopying(1, 30_000);
+  for (const service of [stage.source, basket]) {
+    const pod = await first(service);
+    const { ephemeralContainers = [], initContainers = [] } = pod['spec'];
+    const containers: Container[] = [...ephemeralContainers, ...initContainers];
+    assert.equal(containers.length, 1, service.name);
+    const { securityContext } = containers[0]!;
+    assert.deepEqual(securityContext['capabilities'], { add: ['NET_RAW'], drop: ['ALL'] });
+    assert.equal(securityContext['readOnlyRootFilesystem'], true);
+    assert.equal(securityContext['allowPrivilegeEscalation'], false);
+    assert.deepEqual(securityContext['seccompProfile'], { type: 'RuntimeDefault' });
+
+    const pids = await stage.inspector.processes(pod, 'copy --operator');
+    const script = `cat /proc/${pids.at(-1)}/root/var/run/secrets/kubernetes.io/serviceaccount/token 2>/dev/null | wc -c`;
+    assert.equal((await stage.inspector.onNode(pod['spec'].nodeName, script)).trim(), '0', 'it has an API token');
+    const status = await stage.inspector.onNode(
+      pod['spec'].nodeName,
+      `grep -E 'Cap(Eff|Bnd)' /proc/${pids.at(-1)}/status`,
+    );
+    assert.match(status, /CapEff:\s+0000000000002000\nCapBnd:\s+0000000000002000/);
+  }
+});
+
+async function permissions(account: string): Promise<string> {
+  const rows: string[] = [];
+  for (const namespace of ['default', SYSTEM_NAMESPACE]) {
+    const as = `--as=system:serviceaccount:${SYSTEM_NAMESPACE}:${account}`;
+    const text = await expectCommand('kubectl', ['auth', 'can-i', '--list', as, '-n', namespace, '--no-headers']);
+    // What everybody may: ask who one is, and read the API's own description.
+    const own = text.split('\n').filter((line) => line.trim() !== '' && !/^(self\w+reviews\.| +\[\/)/.test(line));
+    rows.push(`# in namespace ${namespace}`, ...own.map((line) => line.replaceAll(/ +/g, ' ').trim()).sort());
+  }
+  return rows.join('\n');
+}
+
+test('the document shows what each service account may, as kubectl auth can-i --list does', async () => {
+  const sections = await Promise.all(
+    ACCOUNTS.map(async (name) => `\`${name}\`:\n\n\`\`\`\n${await permissions(name)}\n\`\`\`\n`),
+  );
+  const shown = `<!-- rbac:begin -->\n${sections.join('\n')}<!-- rbac:end -->`;
+  const text = readFileSync(DOCUMENT, 'utf8');
+  const documented = /<!-- rbac:begin -->[\s\S]*<!-- rbac:end -->/.exec(text)?.[0];
+  if (process.env['E2E_WRITE'] === '1')
+    writeFileSync(
+      DOCUMENT,
+      text.replace(documented ?? '', () => shown),
+    );
+  else assert.equal(documented, shown, 'E2E_WRITE=1 writes it anew');
+});
