@@ -1,4 +1,5 @@
 /** What a container with the copy looks like, whichever way it comes into a pod. */
+import { copyContainerName, tokenSecretName } from '../api/index.js';
 
 /** What the operator knows about the copies that it starts for one TrafficCopy. */
 export interface CopyContainerSettings {
@@ -59,21 +60,6 @@ export const SECURITY_CONTEXT = {
   capabilities: { drop: ['ALL'], add: ['NET_RAW'] },
   seccompProfile: { type: 'RuntimeDefault' },
 } as const;
-
-/** Name of the n-th container that a TrafficCopy brought into a pod; n is 0 for the sidecar. */
-export function copyContainerName(uid: string, n: number): string {
-  return `trafficcopy-${shortUid(uid)}-${n}`;
-}
-
-/** Secret, in the namespace of the TrafficCopy, with the token that its copies join with (key `token`). */
-export function tokenSecretName(uid: string): string {
-  return `trafficcopy-token-${shortUid(uid)}`;
-}
-
-/** What names are made with: the first eight characters of a UID. */
-export function shortUid(uid: string): string {
-  return uid.slice(0, 8);
-}
 
 /** @param n as in copyContainerName(). */
 export function copyContainer(settings: CopyContainerSettings, n: number): CopyContainer {

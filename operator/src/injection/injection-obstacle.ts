@@ -1,15 +1,15 @@
+import { INJECT_LABEL } from '../api/index.js';
 import type { PodManifest } from './pod-manifest.js';
 
 /** Why a pod gets no copy, whatever a TrafficCopy selects. */
 export type InjectionObstacle = 'HostNetwork' | 'OptedOut' | 'Windows' | 'MirrorPod';
 
-export const OPT_OUT_LABEL = 'trafficcopy.dev/inject';
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
 export function injectionObstacle(
   pod: Pick<PodManifest, 'labels' | 'annotations' | 'isHostNetwork' | 'isWindows'>,
 ): InjectionObstacle | undefined {
-  if (pod.labels[OPT_OUT_LABEL] === 'false') return 'OptedOut';
+  if (pod.labels[INJECT_LABEL] === 'false') return 'OptedOut';
   // Its network is the node's: other pods' traffic would be seen as well.
   if (pod.isHostNetwork) return 'HostNetwork';
   if (pod.isWindows) return 'Windows';
