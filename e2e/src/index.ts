@@ -9,8 +9,10 @@
 
 export { Cluster, DEPLOYMENT, NODE, POD, TRAFFIC_COPY } from './cluster/cluster.js';
 export { ClusterError } from './cluster/cluster-error.js';
+export { inParallel } from './cluster/in-parallel.js';
 export { Inspector } from './cluster/inspector.js';
 export type { KubeObject } from './cluster/kube-object.js';
+export { createPaperPod } from './cluster/paper-pod.js';
 export { PodTunnel } from './cluster/pod-tunnel.js';
 export { TestNamespace } from './cluster/test-namespace.js';
 export { Installation, SYSTEM_NAMESPACE } from './product/installation.js';

@@ -2,17 +2,42 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { parse } from 'yaml';
-import { Cluster, ClusterError, Installation, type KubeObject, TestNamespace, TRAFFIC_COPY } from '../src/index.js';
+import {
+  Cluster,
+  ClusterError,
+  Installation,
+  type KubeObject,
+  ShopService,
+  TestNamespace,
+  TRAFFIC_COPY,
+  TrafficCopyResource,
+} from '../src/index.js';
 
 let cluster: Cluster;
 let namespace: TestNamespace;
+let guarded: TestNamespace;
 
 before(async () => {
   cluster = await Cluster.connect();
   await new Installation(cluster).ensure();
   namespace = await TestNamespace.create(cluster, 'bad-resources');
+  guarded = await TestNamespace.create(cluster, 'bad-resources-guarded', {
+    labels: { 'pod-security.kubernetes.io/enforce': 'baseline' },
+  });
+  const shop = (name: string, options = {}): ShopService => new ShopService(cluster, namespace.name, name, options);
+  await Promise.all([
+    shop('checkout').deploy(),
+    shop('checkout-canary').deploy(),
+    shop('opted-out', { podLabels: { 'trafficcopy.dev/inject': 'false' } }).deploy(),
+    shop('on-node', { podSpec: { hostNetwork: true } }).deploy(),
+    new ShopService(cluster, guarded.name, 'checkout').deploy(),
+    new ShopService(cluster, guarded.name, 'checkout-canary').deploy(),
+  ]);
 });
-after(() => namespace?.remove());
+after(async () => {
+  await namespace?.remove();
+  await guarded?.remove();
+});
 
 const SELECTOR = { matchLabels: { app: 'checkout' } };
 const TARGET = { name: 'canary', selector: { matchLabels: { app: 'checkout-canary' } }, ports: [{ source: 8080 }] };
@@ -127,3 +152,85 @@ for (const file of readdirSync(SAMPLES)) {
     await create({ ...sample, metadata: { ...sample.metadata, namespace: namespace.name } });
   });
 }
+
+interface Flawed {
+  readonly what: string;
+  readonly spec: Record<string, unknown>;
+  readonly condition: string;
+  readonly reason: string;
+  /** What the message tells to change, or to look at. */
+  readonly words: RegExp;
+  readonly isGuarded?: boolean;
+}
+
+/** What the API server cannot know: a condition says it. */
+const FLAWED: readonly Flawed[] = [
+  {
+    ...{ what: 'a source selector that selects nothing', condition: 'SourcesInjected', reason: 'NoSourcePods' },
+    spec: { source: { selector: { matchLabels: { app: 'nobody' } } } },
+    words: /selects no running pod/,
+  },
+  {
+    ...{ what: 'source pods that opted out', condition: 'SourcesInjected', reason: 'OptedOut' },
+    spec: { source: { selector: { matchLabels: { app: 'opted-out' } } } },
+    words: /trafficcopy\.dev\/inject=false/,
+  },
+  {
+    ...{ what: 'source pods in the network of their node', condition: 'SourcesInjected', reason: 'HostNetwork' },
+    spec: { source: { selector: { matchLabels: { app: 'on-node' } } } },
+    words: /without hostNetwork/,
+  },
+  {
+    ...{ what: 'a target that selects nothing', condition: 'TargetsReady', reason: 'NoTargetPods' },
+    spec: { targets: [{ ...TARGET, selector: { matchLabels: { app: 'nobody' } } }] },
+    words: /selects no running pod/,
+  },
+  {
+    ...{ what: 'target pods in the network of their node', condition: 'TargetsReady', reason: 'HostNetwork' },
+    spec: { targets: [{ ...TARGET, selector: { matchLabels: { app: 'on-node' } } }] },
+    words: /without hostNetwork/,
+  },
+  {
+    ...{ what: 'a target selector that selects source pods', condition: 'TargetsReady', reason: 'SourceIsTarget' },
+    spec: {
+      targets: [{ ...TARGET, selector: { matchExpressions: [{ key: 'app', operator: 'In', values: ['checkout'] }] } }],
+    },
+    words: /cannot be its own target/,
+  },
+  {
+    ...{ what: 'a namespace that does not exist', condition: 'TargetsReady', reason: 'NamespaceNotFound' },
+    spec: { targets: [{ ...TARGET, namespace: 'e2e-nowhere' }] },
+    words: /no namespace e2e-nowhere/,
+  },
+  {
+    ...{ what: 'a namespace whose Pod Security forbids NET_RAW', condition: 'SourcesInjected', reason: 'PodSecurity' },
+    spec: {},
+    isGuarded: true,
+    words: /pod-security\.kubernetes\.io\/enforce=privileged/,
+  },
+];
+
+for (const { what, spec, condition, reason, words, isGuarded = false } of FLAWED) {
+  test(`${what}: a condition says it, and what to change`, async () => {
+    const place = isGuarded ? guarded : namespace;
+    const copy = new TrafficCopyResource(cluster, place.name, 'flawed');
+    await copy.apply({ source: { selector: SELECTOR }, targets: [TARGET], ...spec });
+    try {
+      const { message } = await copy.untilCondition(condition, 'False', 20_000, reason);
+      assert.match(message, words);
+      assert.equal((await copy.condition('Ready'))?.status, 'False');
+    } finally {
+      await copy.remove();
+    }
+  });
+}
+
+test('where Pod Security forbids copies, pods start all the same', async () => {
+  const copy = new TrafficCopyResource(cluster, guarded.name, 'flawed');
+  await copy.apply({ source: { selector: SELECTOR }, targets: [TARGET], injection: 'Sidecar' });
+  await copy.untilCondition('SourcesInjected', 'False', 20_000, 'PodSecurity');
+  const shop = new ShopService(cluster, guarded.name, 'checkout');
+  await shop.restart();
+  await shop.ready();
+  await copy.remove();
+});
