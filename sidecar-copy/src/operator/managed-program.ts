@@ -38,15 +38,16 @@ export async function runManagedCopy(config: ManagedConfig): Promise<number> {
     process.exit(1);
   };
   process.once('uncaughtException', onFault);
-  let reason: string;
+  let isParked = false;
   try {
-    reason = await program.run();
+    isParked = (await program.run()) === STOP && config.onStop === 'park';
+    if (isParked) log.logger.info('parked');
   } finally {
     process.off('uncaughtException', onFault);
     statusLine.close();
     await log.close();
   }
-  if (reason === STOP && config.onStop === 'park') await park(config.parkProgram, untilSignal);
+  if (isParked) await park(config.parkProgram, untilSignal);
   return 0;
 }
 
@@ -72,13 +73,14 @@ class ManagedProgram {
     this.log = log;
     const { operator, token, basis, summaryFile } = config;
     const { logger } = log;
+    const seed = randomBytes(4).readUInt32LE();
     this.summaryFile = summaryFile === undefined ? undefined : new SummaryFile(summaryFile);
     this.stopRequest = new StopRequest({ durationMs: undefined, hasLogFile: config.logFile !== undefined });
     this.copy = new ManagedCopy({
       basis,
       edges,
       logger,
-      seed: randomBytes(4).readUInt32LE(),
+      seed,
       localNetwork,
       // Settings come over a channel that was opened with them.
       credentials: () => this.credentials!,
@@ -87,6 +89,7 @@ class ManagedProgram {
       operator,
       token,
       name: basis.name,
+      instance: seed,
       logger,
       nowMs: () => edges.nowMs(),
       onSettings: (settings) => {

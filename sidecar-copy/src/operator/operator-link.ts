@@ -23,6 +23,8 @@ export interface OperatorLinkOptions {
   readonly token: string;
   /** What the operator calls us in its log. */
   readonly name: string;
+  /** Tells this process, whose figures begin at 0, from an earlier one in the same pod. */
+  readonly instance: number;
   readonly logger: ProgramLog['logger'];
   /** A clock that never goes back, ms. */
   readonly nowMs: () => number;
@@ -87,13 +89,19 @@ export class OperatorLink {
 
   private connect(credentials: ClientCredentials): void {
     if (this.hasEnded) return;
-    const { operator, name, logger, onCredentials } = this.options;
+    const { operator, name, instance, logger, onCredentials } = this.options;
     onCredentials(credentials);
     this.client = new ChannelClient({
       host: operator.host,
       port: operator.port,
       credentials,
-      hello: { role: 'copy', name, delivery: 'tunnel', capabilities: [], targets: [] },
+      hello: {
+        role: 'copy',
+        name,
+        delivery: 'tunnel',
+        capabilities: [`instance:${instance.toString(16)}`],
+        targets: [],
+      },
       serverRoles: ['operator'],
       queueBytesMax: QUEUE_BYTES_MAX,
       onUp: (connection) => this.up(connection),
