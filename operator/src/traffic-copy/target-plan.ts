@@ -1,0 +1,173 @@
+import type { CopyEndpointSettings, InterceptGrantSettings, InterceptPodSettings } from '@trafficcopy/core';
+import { type CheckedSpec, type CheckedTarget, CONSENT_ANNOTATION } from '../api/index.js';
+import type { InterceptLinkState } from '../hub/index.js';
+import type { PodRecord } from '../kube/index.js';
+import type { Observation, ObservedTarget } from './observation.js';
+import type { Problem } from './problem.js';
+
+/** What is to be done about the targets, and how they are. */
+export interface TargetPlan {
+  readonly targets: readonly TargetState[];
+  /** What each node's intercept is asked for. */
+  readonly nodes: ReadonlyMap<string, readonly InterceptPodSettings[]>;
+  /**
+   * Whether the intercepts have said enough to tell copies where to send to. A new leader waits for them: it would take endpoints away
+   * from copies that work.
+   */
+  readonly isKnown: boolean;
+}
+
+export interface TargetState {
+  readonly target: CheckedTarget;
+  readonly selected: number;
+  /** Pods that are ready and served. */
+  readonly served: readonly ServedPod[];
+  /** Why there is none, or not every one. */
+  readonly problems: readonly Problem[];
+}
+
+export interface ServedPod {
+  readonly pod: PodRecord;
+  readonly interceptHost: string;
+  readonly interceptPort: number;
+}
+
+/** Intercepts come back to a new leader within this time. */
+export const RETURN_MS_MAX = 20_000;
+
+export function targetPlan(observation: Observation, spec: CheckedSpec): TargetPlan {
+  const sources = new Set(observation.pods.filter(({ isSelected }) => isSelected).map(({ pod }) => pod.uid));
+  const nodes = new Map<string, InterceptPodSettings[]>();
+  let isKnown = true;
+  const targets = observation.targets.map((observed): TargetState => {
+    const refusal = refusalOf(observation, observed);
+    if (refusal !== undefined) return { target: observed.target, selected: 0, served: [], problems: [refusal] };
+    const pods = observed.pods.filter((pod) => isUsable(pod) && !sources.has(pod.uid));
+    for (const pod of pods) grant(nodes, pod, grantOf(observation, spec, observed.target));
+    const ready = pods.filter((pod) => pod.isReady);
+    isKnown &&= ready.every((pod) => hasReported(observation, pod));
+    const served = ready.flatMap((pod) => servedPod(observation, pod) ?? []);
+    const problems = podProblems(observation, observed, sources, served);
+    return { target: observed.target, selected: pods.length, served, problems };
+  });
+  return { targets, nodes, isKnown: isKnown || observation.leadingMs > RETURN_MS_MAX };
+}
+
+/** Where copies send what was captured at `port` to, for one target. */
+export function endpointsOf({ target, served }: TargetState, port: number): CopyEndpointSettings[] {
+  const pair = target.ports.find(({ source }) => source === port);
+  if (pair === undefined) return [];
+  return served.flatMap(({ pod, interceptHost, interceptPort }) =>
+    pod.addresses.map((address) => ({ address, port: pair.target, interceptHost, interceptPort })),
+  );
+}
+
+function refusalOf(
+  { trafficCopy }: Observation,
+  { target, namespaceName, namespace }: ObservedTarget,
+): Problem | undefined {
+  if (target.place.kind === 'address') {
+    const message = `target ${target.name}: addresses outside the cluster are not supported by this version; run the target as pods, or use the command line`;
+    return { reason: 'NotSupported', message };
+  }
+  if (namespaceName === trafficCopy.namespace) return undefined;
+  if (namespace === undefined) {
+    return { reason: 'NamespaceNotFound', message: `target ${target.name}: there is no namespace ${namespaceName}` };
+  }
+  if (namespace.consent.includes('*') || namespace.consent.includes(trafficCopy.namespace)) return undefined;
+  const message =
+    `target ${target.name}: namespace ${namespaceName} has not consented to copies from ${trafficCopy.namespace}: ` +
+    `kubectl annotate namespace ${namespaceName} --overwrite ${CONSENT_ANNOTATION}=${[...namespace.consent, trafficCopy.namespace].join(',')}`;
+  return { reason: 'NoConsent', message };
+}
+
+function isUsable(pod: PodRecord): boolean {
+  const isRunning = pod.phase === 'Running' && !pod.isTerminating && pod.addresses.length > 0;
+  return isRunning && !pod.isHostNetwork && !pod.isWindows && pod.nodeName !== '';
+}
+
+function grantOf({ trafficCopy }: Observation, spec: CheckedSpec, target: CheckedTarget): InterceptGrantSettings {
+  return {
+    owner: `${trafficCopy.namespace}/${trafficCopy.uid}`,
+    ports: [...new Set(target.ports.map((pair) => pair.target))].sort((one, other) => one - other),
+    clientRanges: spec.clientRanges,
+  };
+}
+
+/** A pod that two targets select gets one grant for the ports of both. */
+function grant(nodes: Map<string, InterceptPodSettings[]>, pod: PodRecord, wanted: InterceptGrantSettings): void {
+  const pods = nodes.get(pod.nodeName) ?? [];
+  nodes.set(pod.nodeName, pods);
+  const index = pods.findIndex(({ uid }) => uid === pod.uid);
+  const known = pods[index]?.grants[0];
+  const ports = [...new Set([...(known?.ports ?? []), ...wanted.ports])].sort((one, other) => one - other);
+  const { uid, namespace, name, addresses } = pod;
+  const settings = { uid, name: `${namespace}/${name}`, addresses, grants: [{ ...wanted, ports }] };
+  if (index === -1) pods.push(settings);
+  else pods[index] = settings;
+}
+
+function hasReported({ intercepts }: Observation, pod: PodRecord): boolean {
+  return intercepts.get(pod.nodeName)?.report !== undefined;
+}
+
+function servedPod({ intercepts }: Observation, pod: PodRecord): ServedPod | undefined {
+  const intercept = intercepts.get(pod.nodeName);
+  if (intercept === undefined || stateIn(intercept, pod)?.state !== 'serving') return undefined;
+  return { pod, interceptHost: intercept.host, interceptPort: intercept.port };
+}
+
+function stateIn({ report }: InterceptLinkState, pod: PodRecord) {
+  return report?.pods.find(({ uid }) => uid === pod.uid);
+}
+
+function podProblems(
+  observation: Observation,
+  { target, pods, namespaceName }: ObservedTarget,
+  sources: ReadonlySet<string>,
+  served: readonly ServedPod[],
+): Problem[] {
+  const where = `target ${target.name}`;
+  const own = pods.find((pod) => sources.has(pod.uid));
+  if (own !== undefined) {
+    const message = `${where} selects the source pod ${own.name}, which cannot be its own target: give the target's selector a label that source pods do not have`;
+    return [{ reason: 'SourceIsTarget', message }];
+  }
+  const usable = pods.filter(isUsable);
+  if (usable.length === 0) return [emptyProblem(where, namespaceName, pods)];
+  const ready = usable.filter((pod) => pod.isReady);
+  if (ready.length === 0) {
+    return [{ reason: 'TargetPodsNotReady', message: `${where}: none of its ${usable.length} pods is ready` }];
+  }
+  const missing = ready.filter((pod) => !served.some((one) => one.pod.uid === pod.uid));
+  return missing.slice(0, 1).map((pod) => interceptProblem(observation, where, pod));
+}
+
+function emptyProblem(where: string, namespaceName: string, pods: readonly PodRecord[]): Problem {
+  const isHostNetwork = pods.some((pod) => pod.isHostNetwork && !pod.isTerminating);
+  if (!isHostNetwork) {
+    return {
+      reason: 'NoTargetPods',
+      message: `${where}: its selector selects no running pod of namespace ${namespaceName} (yet)`,
+    };
+  }
+  const message = `${where}: pods in the network of their node cannot be targets; run them without hostNetwork`;
+  return { reason: 'HostNetwork', message };
+}
+
+function interceptProblem({ intercepts }: Observation, where: string, pod: PodRecord): Problem {
+  const intercept = intercepts.get(pod.nodeName);
+  const state = intercept === undefined ? undefined : stateIn(intercept, pod);
+  if (state?.state === 'failed') {
+    const message = `${where}: the intercept on node ${pod.nodeName} cannot serve pod ${pod.name}: ${state.message}`;
+    return { reason: 'InterceptFailed', message };
+  }
+  if (intercept === undefined) {
+    const message =
+      `${where}: no intercept has come from node ${pod.nodeName} of pod ${pod.name} yet; if it stays so, look at the DaemonSet of the operator's namespace: ` +
+      'kubectl get pods -A -l app.kubernetes.io/component=intercept -o wide';
+    return { reason: 'InterceptMissing', message };
+  }
+  const waiting = state?.message ? `: ${state.message}` : '';
+  return { reason: 'InterceptPreparing', message: `${where}: the intercept prepares pod ${pod.name}${waiting}` };
+}
