@@ -11,6 +11,7 @@ import {
   UsageError,
 } from '@trafficcopy/runtime';
 import type { INTERCEPT_FLAGS } from './config/intercept-flags.js';
+import { type NodeConfig, nodeConfig } from './config/node-config.js';
 import type { ServedTarget } from './config/target-value.js';
 
 export { INTERCEPT_COMMAND } from './config/intercept-command.js';
@@ -40,7 +41,15 @@ export interface InterceptConfig extends ProgramConfig {
   readonly iptables: 'auto' | 'legacy' | 'nft';
   /** Stands in the owner comment of the rules. */
   readonly instance: string;
+  /** On a node of a cluster; undefined: one namespace, as the other values say. */
+  readonly node: NodeConfig | undefined;
 }
+
+const QUEUE_LENGTH_DEFAULT = 65_536;
+/** There are many of them on a node, and all may fill at the same time: up to 55 MiB of kernel memory each. */
+const NODE_QUEUE_LENGTH_DEFAULT = 16_384;
+/** Constant, so that the next intercept on the node finds what this one left. */
+const NODE_INSTANCE = 'node';
 
 /** A pass list of tcpcopy names genuine clients of the target; here those are answered without one. */
 const PASS_NOTE =
@@ -56,6 +65,7 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
       '--queue nfqueue does not work with --netns: the package opens its queue in the own namespace only; start intercept with "ip netns exec" or "nsenter", or use --queue native',
     );
   }
+  const node = nodeConfig(values);
   const {
     targets,
     pass,
@@ -68,7 +78,8 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
     newToken,
     insecure,
   } = values;
-  const { queueLengthMax, queue, queueNumber, iptables } = values;
+  const { queue, queueNumber, iptables } = values;
+  const queueLengthDefault = node === undefined ? QUEUE_LENGTH_DEFAULT : NODE_QUEUE_LENGTH_DEFAULT;
   return {
     ...programConfig(values, pass.length > 0 ? [PASS_NOTE] : []),
     targets,
@@ -81,10 +92,11 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
     tokenTtlMs,
     newToken,
     insecure,
-    queueLengthMax,
+    queueLengthMax: values.queueLengthMax ?? queueLengthDefault,
     queue,
     queueNumber,
     iptables,
-    instance: values.instance ?? String(port),
+    instance: values.instance ?? (node === undefined ? String(port) : NODE_INSTANCE),
+    node,
   };
 }

@@ -50,7 +50,7 @@ export class Intercept {
    */
   static async open(options: InterceptOptions): Promise<Intercept> {
     const { netnsPath } = options.config;
-    requireCapabilities(netnsPath);
+    requireCapabilities(netnsPath === undefined ? 'here' : 'netns');
     const intercept = new Intercept(options);
     try {
       await intercept.#listen();

@@ -19,6 +19,7 @@ import type { InterceptFigures } from './intercept-figures.js';
 import { interceptStatus, lossText } from './intercept-status.js';
 import { interceptSummaryJson, interceptSummaryTable } from './intercept-summary.js';
 import { interceptMetrics } from './metrics.js';
+import { NodeIntercept } from './node/node-intercept.js';
 
 const TICK_MS = 1000;
 /** Without a terminal, how often the log says how it goes. */
@@ -62,6 +63,9 @@ function printCommand(config: InterceptConfig, token: string | undefined): void 
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
+/** An intercept of either kind, as the program sees it. */
+type RunningIntercept = Pick<Intercept, 'figures' | 'close' | 'unreadyReason'>;
+
 /** The intercept with everything around it that a user sees. */
 class InterceptProgram {
   readonly #config: InterceptConfig;
@@ -88,10 +92,10 @@ class InterceptProgram {
       closers.push(() => pidFile?.remove());
       const recorder = this.#openRecorder();
       closers.push(() => recorder?.close());
-      let intercept: Intercept | undefined;
+      let intercept: RunningIntercept | undefined;
       const metricsServer = await this.#serveMetrics(() => intercept);
       closers.push(() => metricsServer?.close());
-      intercept = await Intercept.open({ config, logger, recorder });
+      intercept = await this.#open(recorder);
       try {
         recorder?.start();
       } catch (error) {
@@ -104,15 +108,35 @@ class InterceptProgram {
     }
   }
 
-  async #serve(intercept: Intercept, stopRequest: StopRequest, summaryFile: SummaryFile | undefined): Promise<number> {
+  async #open(recorder: PcapngRecorder | undefined): Promise<RunningIntercept> {
+    const config = this.#config;
+    const { logger } = this.#log;
+    return config.node === undefined
+      ? await Intercept.open({ config, logger, recorder })
+      : await NodeIntercept.open({ config, node: config.node, logger, recorder });
+  }
+
+  /** The command for a copy that is started by hand. */
+  async #printCommand(intercept: Intercept): Promise<void> {
+    const token = await intercept.issueToken();
+    printCommand(this.#config, token);
+    if (token === undefined) {
+      this.#log.logger.warn(
+        '--insecure: the channel is plain TCP, and anybody who reaches its port can inject packets here',
+      );
+    }
+  }
+
+  async #serve(
+    intercept: RunningIntercept,
+    stopRequest: StopRequest,
+    summaryFile: SummaryFile | undefined,
+  ): Promise<number> {
     const { logger } = this.#log;
     let timer: NodeJS.Timeout | undefined;
     let reason = 'failed';
     try {
-      const token = await intercept.issueToken();
-      printCommand(this.#config, token);
-      if (token === undefined)
-        logger.warn('--insecure: the channel is plain TCP, and anybody who reaches its port can inject packets here');
+      if (intercept instanceof Intercept) await this.#printCommand(intercept);
       let before = intercept.figures();
       timer = setInterval(() => {
         before = this.#tick(intercept, before);
@@ -134,7 +158,7 @@ class InterceptProgram {
     return new PcapngRecorder({ path, onStop: (message) => this.#log.logger.error(message) });
   }
 
-  async #serveMetrics(intercept: () => Intercept | undefined): Promise<MetricsServer | undefined> {
+  async #serveMetrics(intercept: () => RunningIntercept | undefined): Promise<MetricsServer | undefined> {
     const address = this.#config.metrics;
     if (address === undefined) return undefined;
     const { registry } = interceptMetrics(() => intercept()?.figures() ?? NO_FIGURES);
@@ -144,7 +168,7 @@ class InterceptProgram {
     return server;
   }
 
-  #tick(intercept: Intercept, before: InterceptFigures): InterceptFigures {
+  #tick(intercept: RunningIntercept, before: InterceptFigures): InterceptFigures {
     this.#ticks += 1;
     const isLogged = !this.#statusLine.isTerminal && this.#ticks % PROGRESS_LOG_TICKS === 0;
     if (!this.#statusLine.isTerminal && !isLogged) return before;

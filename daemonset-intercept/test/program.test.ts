@@ -27,12 +27,17 @@ const FIGURES: InterceptFigures = {
 };
 
 it('missing capabilities are named before anything is touched', () => {
-  assert.doesNotThrow(() => requireCapabilities(undefined, 'CapEff:\t0000000000003000\n'));
-  assert.throws(() => requireCapabilities(undefined, 'CapEff:\t0000000000002000\n'), {
+  assert.doesNotThrow(() => requireCapabilities('here', 'CapEff:\t0000000000003000\n'));
+  assert.throws(() => requireCapabilities('here', 'CapEff:\t0000000000002000\n'), {
     code: 'ERR_START_CAPABILITIES',
     message: /CAP_NET_ADMIN \(/,
   });
-  assert.throws(() => requireCapabilities('/run/netns/x', 'CapEff:\t0000000000003000\n'), /CAP_SYS_ADMIN/);
+  assert.throws(() => requireCapabilities('netns', 'CapEff:\t0000000000003000\n'), /CAP_SYS_ADMIN/);
+  assert.throws(
+    () => requireCapabilities('node', 'CapEff:\t0000000000203000\n'),
+    /CAP_SYS_PTRACE \(.*securityContext: .*add: \[NET_ADMIN, NET_RAW, SYS_ADMIN, SYS_PTRACE\]/,
+  );
+  assert.doesNotThrow(() => requireCapabilities('node', 'CapEff:\t0000000000283000\n'));
 });
 
 it('the printed command is ready-made where a target is given, and says what to put in where none is', () => {

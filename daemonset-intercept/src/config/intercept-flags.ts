@@ -10,6 +10,7 @@ import {
   PROGRAM_GROUP,
   pathValue,
   type RefusedFlag,
+  socketAddressValue,
   textValue,
 } from '@trafficcopy/runtime';
 import { targetValue } from './target-value.js';
@@ -17,8 +18,9 @@ import { targetValue } from './target-value.js';
 const SERVE = 'What is served';
 const CHANNEL = 'Channel to the copies';
 const KERNEL = 'Kernel';
+const CLUSTER = 'On a node of a cluster';
 
-export const INTERCEPT_GROUPS = [SERVE, CHANNEL, KERNEL, PROGRAM_FLAGS.metrics.group, PROGRAM_GROUP] as const;
+export const INTERCEPT_GROUPS = [SERVE, CHANNEL, KERNEL, CLUSTER, PROGRAM_FLAGS.metrics.group, PROGRAM_GROUP] as const;
 
 export const INTERCEPT_FLAGS = {
   targets: {
@@ -117,7 +119,7 @@ export const INTERCEPT_FLAGS = {
     argument: 'N',
     group: KERNEL,
     help: 'Responses that may wait in the NFQUEUE, about 2 KiB of kernel memory each while they wait; more when the summary names queue drops',
-    default: '65536',
+    defaultNote: '65536; with --operator 16384 for each pod',
     value: integerValue(64, 1_048_576),
   },
   queue: {
@@ -153,8 +155,58 @@ export const INTERCEPT_FLAGS = {
     argument: 'NAME',
     group: KERNEL,
     help: 'Marks the rules as "trafficcopy:NAME", so that only their owner removes them',
-    defaultNote: 'the number of -p',
+    defaultNote: 'the number of -p; with --operator "node"',
     value: textValue('1 to 32 letters, digits, dots, dashes and underscores', /^[A-Za-z0-9_.-]{1,32}$/),
+  },
+  operator: {
+    kind: 'value',
+    long: 'operator',
+    argument: 'HOST[:PORT]',
+    group: CLUSTER,
+    help: 'Serve the pods of this node that the operator there names, each in its own network namespace',
+    value: socketAddressValue('HOST[:PORT], like 10.96.0.20 or trafficcopy-operator:36524', { defaultPort: 36524 }),
+  },
+  joinFile: {
+    kind: 'value',
+    long: 'join-file',
+    argument: 'FILE',
+    group: CLUSTER,
+    help: 'The service account token that the operator checks, read anew each time that it is needed',
+    value: pathValue,
+  },
+  authorityFile: {
+    kind: 'value',
+    long: 'authority-file',
+    argument: 'FILE',
+    group: CLUSTER,
+    help: "The certificate of the cluster's authority (PEM): the token is shown to nobody else",
+    value: pathValue,
+  },
+  procPath: {
+    kind: 'value',
+    long: 'host-proc',
+    argument: 'DIR',
+    group: CLUSTER,
+    help: "Where the node's /proc is mounted",
+    value: pathValue,
+  },
+  nodeName: {
+    kind: 'value',
+    long: 'node-name',
+    argument: 'NAME',
+    group: CLUSTER,
+    help: 'The name of this node',
+    env: 'NODE_NAME',
+    value: textValue('the name of a node', /^[A-Za-z0-9._-]{1,253}$/),
+  },
+  advertisedAddress: {
+    kind: 'value',
+    long: 'advertise',
+    argument: 'IP',
+    group: CLUSTER,
+    help: 'The address that copies connect to; also the one that is listened on, unless -b says another',
+    env: 'POD_IP',
+    value: ipAddressValue,
   },
   ...PROGRAM_FLAGS,
 } as const satisfies FlagTable;

@@ -107,6 +107,37 @@ export class RulesInstallation {
   }
 
   /**
+   * Undoes what a killed intercept left, without taking it over. Returns notes for the log; undefined while it lives after all.
+   *
+   * @throws RulesError: it can be tried again.
+   */
+  static async undo(
+    options: Pick<RulesInstallationOptions, 'access' | 'stateDirectory' | 'instance' | 'processes'>,
+  ): Promise<string[] | undefined> {
+    const { access, stateDirectory, instance } = options;
+    const processes = options.processes ?? new ProcessTable();
+    const journal = new Journal(stateDirectory, await access.identify(), await bootId(), processes);
+    return journal.locked(async () => {
+      const content = await journal.load();
+      const variants = await wantedVariants({ access, iptables: 'auto' }, await namespaceHasIpv6(access));
+      const survey = await surveyNamespace(access, variants);
+      const entries = Object.values(content?.instances ?? {});
+      if (entries.some(({ queueNumber }) => survey.boundQueues.has(queueNumber))) return undefined;
+      const own = content?.instances[instance] ?? entries[0];
+      if (content !== undefined && own !== undefined && queuesByInstance(survey).size > 0) {
+        return leave(options, journal, workerSlot(own.slotIndex, own.queueNumber));
+      }
+      // Rules go last but for routes; without any the settings are no longer ours, and the inode may be another namespace's.
+      for (const { routes, slotIndex, queueNumber } of entries) {
+        const slot = workerSlot(slotIndex, queueNumber);
+        for (const family of routes) await new FallbackRoute(access, family).remove(slot);
+      }
+      await journal.remove();
+      return [];
+    });
+  }
+
+  /**
    * Looks whether rules and settings are as they were put, and puts back what somebody else has removed, changed, or put a rule
    * before: without them answers would reach clients. Returns what was wrong, for the log.
    *
@@ -284,12 +315,16 @@ class Installer {
   }
 }
 
-async function leave(options: RulesInstallationOptions, journal: Journal, slot: WorkerSlot): Promise<string[]> {
+async function leave(
+  options: Pick<RulesInstallationOptions, 'access' | 'instance'>,
+  journal: Journal,
+  slot: WorkerSlot,
+): Promise<string[]> {
   const { access, instance } = options;
   const content = await journal.load();
   if (content === undefined) return [];
   const hasIpv6 = await namespaceHasIpv6(access);
-  const variants = await wantedVariants({ ...options, iptables: 'auto' }, hasIpv6);
+  const variants = await wantedVariants({ access, iptables: 'auto' }, hasIpv6);
   const survey = await surveyNamespace(access, variants);
   const isAlive = (name: string, queues: Iterable<number>): boolean =>
     name !== instance && [...queues].some((queue) => survey.boundQueues.has(queue) && queue !== slot.queueNumber);
@@ -322,7 +357,10 @@ async function leave(options: RulesInstallationOptions, journal: Journal, slot: 
   return notes;
 }
 
-async function wantedVariants(options: RulesInstallationOptions, hasIpv6: boolean): Promise<IptablesVariant[]> {
+async function wantedVariants(
+  options: Pick<RulesInstallationOptions, 'access' | 'iptables'>,
+  hasIpv6: boolean,
+): Promise<IptablesVariant[]> {
   const all = await iptablesVariants(options.access, hasIpv6);
   const { iptables } = options;
   const wanted = iptables === 'auto' ? all : all.filter(({ kind }) => kind === iptables);

@@ -78,6 +78,7 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
       queueNumber: undefined,
       iptables: 'auto',
       instance: String(port),
+      node: undefined,
       logFile: undefined,
       logLevel: 'silent',
       metrics: undefined,
