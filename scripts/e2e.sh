@@ -38,6 +38,7 @@ cluster() {
     kubectl wait --for=condition=Ready node --all --timeout=120s
   fi
 }
+# shellcheck disable=SC2317 # called by trap
 finish() {
   local status=$?
   trap - EXIT INT TERM

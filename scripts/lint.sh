@@ -6,5 +6,4 @@ cd "$(dirname "$0")/.."
 node_modules/.bin/biome ci --error-on-warnings --colors=off .
 mapfile -t native < <(find native/src native/test -name '*.cc' -o -name '*.h' 2>/dev/null)
 [ ${#native[@]} -eq 0 ] || clang-format --dry-run -Werror "${native[@]}"
-for script in scripts/*.sh e2e/*/*.sh .ci/run; do bash -n "$script"; done
-sh -n bin/trafficcopy
+shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh e2e/*/*.sh native/test/*.sh .ci/run bin/*
