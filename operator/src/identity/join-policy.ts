@@ -193,7 +193,8 @@ export class JoinPolicy implements ChannelAuthority {
 const USAGES = { copy: ['client'], intercept: ['server', 'client'], operator: ['client'] } as const;
 
 function unknownAddress(remote: string): GrantRefusal {
-  return { code: 'unavailable', message: `no pod with the address ${addressOf(remote)} is known (yet)` };
+  const message = `no pod with the address ${addressOf(remote)} is known (yet); if it is a node's, pods' traffic to Services is masqueraded, and copies cannot be told apart`;
+  return { code: 'unavailable', message };
 }
 
 /** `10.1.2.3` of `10.1.2.3:40000`, `fd00::1` of `[fd00::1]:40000`. */
