@@ -18,14 +18,16 @@ import { TimerWheel } from './flow/timer-wheel.js';
 import { ByteStore } from './session/byte-store.js';
 import { Capturer } from './session/capturer.js';
 import { Lanes } from './session/lanes.js';
-import { Replayer, SESSIONS_MAX } from './session/replayer.js';
+import { Replayer } from './session/replayer.js';
 import { SegmentWriter } from './session/segment-writer.js';
+import { SESSIONS_MAX, SessionTable } from './session/session-table.js';
 
 export class Engine {
   readonly counters: EngineCounters = createEngineCounters();
   readonly #lanes: Lanes;
   readonly #config: EngineConfig;
   readonly #store: ByteStore;
+  readonly #sessions: SessionTable;
   readonly #writer: SegmentWriter;
   readonly #capturer: Capturer;
   readonly #replayer: Replayer;
@@ -42,16 +44,12 @@ export class Engine {
     for (let lane = 0; lane < config.lanes; lane += 1) this.#lanes.add();
     this.#store = new ByteStore(limits.heldBytesMax);
     this.#wheel = new TimerWheel(limits.sessionsMax + limits.connectionsMax, nowMs);
+    this.#sessions = new SessionTable(limits.sessionsMax);
     this.#writer = new SegmentWriter(this.#lanes, this.#store, this.counters, config);
-    this.#capturer = new Capturer(config, this.counters, this.#store, this.#wheel, limits.sessionsMax);
-    this.#replayer = new Replayer(
-      config,
-      this.counters,
-      this.#store,
-      this.#lanes,
-      this.#writer,
-      this.#wheel,
-      (captured) => this.#capturer.onIdle(captured),
+    this.#capturer = new Capturer(config, this.counters, this.#store, this.#sessions, this.#wheel, limits.sessionsMax);
+    const parts = { config, counters: this.counters, store: this.#store, lanes: this.#lanes, sessions: this.#sessions };
+    this.#replayer = new Replayer({ ...parts, writer: this.#writer, wheel: this.#wheel }, (captured) =>
+      this.#capturer.onIdle(captured),
     );
     this.#capturer.attach(this.#replayer);
     this.#timestampBase = flowHash(config.seed, new Uint8Array(4), 0, 4, 0x7473);
@@ -72,7 +70,7 @@ export class Engine {
 
   /** Sessions that are open now. */
   get sessionsOpen(): number {
-    return this.#replayer.openCount;
+    return this.#sessions.openCount;
   }
 
   /** Connections that are followed now. */

@@ -126,6 +126,14 @@ export class Captured {
     return this.stream.endOffset;
   }
 
+  /** Stream offset where turn `index` ends so far. */
+  endOfTurn(index: number): number {
+    const { turns, streamEnd } = this;
+    const next = index + 1;
+    if (next >= turns.endIndex) return streamEnd;
+    return next < turns.firstIndex ? turns.offsetOf(turns.firstIndex) : turns.offsetOf(next);
+  }
+
   /** Takes note of an acknowledgement; the client's only go forward. */
   noteAck(ack: Seq): void {
     if (!this.hasClientAck) {

@@ -11,12 +11,9 @@ import {
 } from '../batch/packet-batch.js';
 import type { EngineCounters, TerminalState } from '../counters.js';
 import type { EngineConfig, MappingConfig, SampleConfig } from '../engine-config.js';
-import { AddressPool, type AddressRange } from '../flow/address-pool.js';
-import { flowHash } from '../flow/flow-hash.js';
-import { FlowTable } from '../flow/flow-table.js';
+import type { AddressRange } from '../flow/address-pool.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
 import { add, type Seq, sizeBetween } from '../seq.js';
-import { type IpAddress, ipAddressesEqual } from '../wire/ip-address.js';
 import { PacketHeader, parsePacket } from '../wire/packet-header.js';
 import { ACK, FIN, RST, SYN } from '../wire/tcp.js';
 import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.js';
@@ -34,11 +31,16 @@ import {
   NEVER_JOINED,
   OUT_OF_ORDER_BYTES_MAX,
 } from './captured.js';
+import { ClientAddresses } from './client-addresses.js';
+import { ConnectionSample } from './connection-sample.js';
+import { ConnectionTable } from './connection-table.js';
+import { Gap } from './gap.js';
 import type { MappingState } from './mapping-state.js';
 import { MappingTable } from './mapping-table.js';
 import { OnlineTable } from './online-table.js';
 import type { Replayer } from './replayer.js';
 import type { Session } from './session.js';
+import type { SessionTable } from './session-table.js';
 import { StreamOpening } from './stream-opening.js';
 import type { TargetState } from './target-state.js';
 import { TURN_CONTINUES, TURNS_MAX } from './turns.js';
@@ -48,8 +50,6 @@ const AHEAD_BYTES_MAX = 0x3fffffff;
 /** Connections that are looked at to make room for one, and how long they must have been quiet. */
 const ROOM_LOOKS_MAX = 64;
 const ROOM_QUIET_MS = 1000;
-/** Client addresses that are remembered for sharing; a power of two. */
-const ADDRESSES_MAX = 1024;
 
 export class Capturer {
   readonly #config: EngineConfig;
@@ -58,49 +58,43 @@ export class Capturer {
   readonly #wheel: TimerWheel;
   /** Wheel ids of connections begin here, behind those of sessions. */
   readonly #wheelBase: number;
-  readonly #flows: FlowTable;
-  readonly #connections: (Captured | undefined)[];
-  readonly #freeSlots: Int32Array;
-  #freeCount: number;
+  readonly #connections: ConnectionTable;
+  readonly #sessions: SessionTable;
   readonly #mappings = new MappingTable();
   readonly #onlines = new OnlineTable();
-  /** Stand in for the addresses of clients: IPv4, IPv6. */
-  #pools!: readonly [AddressPool, AddressPool];
+  readonly #addresses: ClientAddresses;
   readonly #header = new PacketHeader();
   readonly #options = new TcpOptions();
-  #sample: SampleConfig;
-  #sampleLimit: number;
+  #sample: ConnectionSample;
   #copies: number;
   #isPaused = false;
   #replayer!: Replayer;
   /** Octets of early segments of all connections, and how many there may be. */
   #earlyBytes = 0;
   readonly #earlyBytesMax: number;
-  /** The last slot that was looked at to make room. */
-  #roomHand = 0;
   /** The sessions of the connection that is being made. */
   readonly #made: Session[] = [];
   /** Connections that carry TLS, by the port of online. */
   readonly encryptedByPort = new Map<number, number>();
-  /** Client addresses of late, by hash: connections of one client share their bytes. */
-  readonly #addresses = new Array<IpAddress | undefined>(ADDRESSES_MAX).fill(undefined);
 
-  constructor(config: EngineConfig, counters: EngineCounters, store: ByteStore, wheel: TimerWheel, wheelBase: number) {
+  constructor(
+    config: EngineConfig,
+    counters: EngineCounters,
+    store: ByteStore,
+    sessions: SessionTable,
+    wheel: TimerWheel,
+    wheelBase: number,
+  ) {
     this.#config = config;
     this.#counters = counters;
     this.#store = store;
+    this.#sessions = sessions;
     this.#wheel = wheel;
     this.#wheelBase = wheelBase;
-    const max = config.limits.connectionsMax;
-    this.#flows = new FlowTable(max, config.seed);
-    this.#connections = new Array<Captured | undefined>(max).fill(undefined);
-    this.#freeSlots = new Int32Array(max);
-    for (let index = 0; index < max; index += 1) this.#freeSlots[index] = max - 1 - index;
-    this.#freeCount = max;
-    this.#sample = config.sample;
-    this.#sampleLimit = sampleLimitOf(config.sample.fraction);
+    this.#connections = new ConnectionTable(config.limits.connectionsMax, config.seed);
+    this.#addresses = new ClientAddresses(config.clientAddresses, config.seed);
+    this.#sample = new ConnectionSample(config.sample);
     this.#copies = config.copies;
-    this.setClientAddresses(config.clientAddresses);
     this.setMappings(config.mappings);
     this.#earlyBytesMax = Math.max(OUT_OF_ORDER_BYTES_MAX, config.limits.heldBytesMax >>> 2);
   }
@@ -110,7 +104,7 @@ export class Capturer {
   }
 
   get openCount(): number {
-    return this.#config.limits.connectionsMax - this.#freeCount;
+    return this.#connections.openCount;
   }
 
   /** Puts other mappings in force; {@link dropUnmapped} follows when their sessions have ended. */
@@ -128,7 +122,7 @@ export class Capturer {
 
   /** Forgets the connections whose mapping is gone. */
   dropUnmapped(): void {
-    for (const captured of this.#connections) {
+    for (const captured of this.#connections.all) {
       if (captured === undefined || !captured.mapping.isGone) continue;
       this.#countUnjoined(captured, 'withdrawn');
       this.#remove(captured);
@@ -140,16 +134,15 @@ export class Capturer {
   }
 
   setSample(sample: SampleConfig): void {
-    this.#sample = sample;
-    this.#sampleLimit = sampleLimitOf(sample.fraction);
+    this.#sample = new ConnectionSample(sample);
   }
 
   setSampleFraction(fraction: number): void {
-    this.setSample({ ...this.#sample, fraction });
+    this.setSample({ ...this.#sample.config, fraction });
   }
 
   setClientAddresses(ranges: readonly AddressRange[]): void {
-    this.#pools = [new AddressPool(ranges, 4), new AddressPool(ranges, 16)];
+    this.#addresses.replaceBy(ranges);
   }
 
   /** While paused, connections that are known are followed, and none is joined. */
@@ -175,15 +168,14 @@ export class Capturer {
       counters.packetsMalformed += 1;
       return;
     }
-    const { addressOffset, addressBytes, sourcePort, destinationPort, flags } = header;
+    const { addressOffset, addressBytes, destinationPort, flags } = header;
     const online = this.#onlines.find(bytes, addressOffset + addressBytes, addressBytes, destinationPort);
     if (online < 0) {
       counters.packetsUnmapped += 1;
       return;
     }
     counters.bytesCaptured += header.payloadBytes;
-    const slot = this.#flows.get(bytes, addressOffset, addressBytes, sourcePort, online);
-    const known = slot < 0 ? undefined : this.#connections[slot]!;
+    const known = this.#connections.find(bytes, header, online);
     // A client never sends SYN and ACK together, unless it is the answering side of a simultaneous open.
     if ((flags & (SYN | ACK | RST)) === SYN) {
       this.#onSyn(bytes, known, online, nowMs);
@@ -200,13 +192,6 @@ export class Capturer {
     this.#onUnknown(bytes, online, nowMs);
   }
 
-  #isSampled(bytes: Uint8Array): boolean {
-    if (this.#sampleLimit > 0xffffffff) return true;
-    const { addressOffset, addressBytes, sourcePort, destinationPort } = this.#header;
-    const word = this.#sample.by === 'connection' ? (sourcePort << 16) | destinationPort : 0;
-    return flowHash(this.#sample.seed, bytes, addressOffset, addressBytes, word) < this.#sampleLimit;
-  }
-
   #onSyn(bytes: Uint8Array, known: Captured | undefined, online: number, nowMs: number): void {
     const header = this.#header;
     if (known !== undefined) {
@@ -216,7 +201,7 @@ export class Capturer {
         return;
       }
       // The client uses its port again: the old connection has ended, whether or not its FIN was captured.
-      this.#forget(known, bytes);
+      this.#connections.forget(known);
       if (known.state !== CAPTURED_ENDED) this.#endStream(known, END_RESET, nowMs);
       else if (known.sessions.length === 0) this.#remove(known);
     }
@@ -224,7 +209,7 @@ export class Capturer {
     if (this.#isPaused) return;
     this.#counters.connectionsSeen += 1;
     const mapping = this.#onlines.mappingOf(online)!;
-    if (!this.#isSampled(bytes)) {
+    if (!this.#sample.has(bytes, this.#header)) {
       this.#countUnreplayed(mapping, 'sampledOut');
       return;
     }
@@ -246,7 +231,7 @@ export class Capturer {
   }
 
   #onUnknown(bytes: Uint8Array, online: number, nowMs: number): void {
-    if (this.#isPaused || this.#config.fullSessionsOnly || !this.#isSampled(bytes)) return;
+    if (this.#isPaused || this.#config.fullSessionsOnly || !this.#sample.has(bytes, this.#header)) return;
     const captured = this.#createConnection(bytes, online, undefined, nowMs);
     if (captured === undefined) return;
     this.#counters.connectionsSeen += 1;
@@ -259,35 +244,27 @@ export class Capturer {
   #createConnection(bytes: Uint8Array, online: number, iss: Seq | undefined, nowMs: number): Captured | undefined {
     const { addressOffset, addressBytes, sourcePort } = this.#header;
     // A connection from its start is worth more than one that waits for its turn to be joined.
-    if (this.#freeCount === 0 && (iss === undefined || !this.#makeRoom(nowMs))) return undefined;
-    const slot = this.#freeSlots[this.#freeCount - 1]!;
-    if (!this.#flows.set(bytes, addressOffset, addressBytes, sourcePort, online, slot)) return undefined;
-    this.#freeCount -= 1;
-    const address = this.#addressAt(bytes, addressOffset, addressBytes);
+    if (this.#connections.isFull && iss !== undefined) this.#makeRoom(nowMs);
+    const slot = this.#connections.takeSlot(bytes, this.#header, online);
+    if (slot < 0) return undefined;
+    const address = this.#addresses.shared(bytes, addressOffset, addressBytes);
     const mapping = this.#onlines.mappingOf(online)!;
     const looksForTls = this.#config.recogniseTls !== false;
     const captured = new Captured(slot, mapping, online, address, sourcePort, iss, looksForTls, nowMs);
-    this.#connections[slot] = captured;
+    this.#connections.add(captured);
     this.#wheel.arm(this.#wheelBase + slot, nowMs + this.#config.idleTimeoutMs);
     return captured;
   }
 
   /**
    * Forgets one connection that has no session and was not heard of for a while. What is left of connections that ended
-   * unseen, and forged packets, must not keep the table full. Looks at a part of the table only.
+   * unseen, and forged packets, must not keep the table full.
    */
-  #makeRoom(nowMs: number): boolean {
-    const connections = this.#connections;
-    for (let looked = 0; looked < ROOM_LOOKS_MAX; looked += 1) {
-      this.#roomHand = (this.#roomHand + 1) % connections.length;
-      const captured = connections[this.#roomHand];
-      if (captured === undefined || captured.sessions.length > 0 || nowMs - captured.lastSeenMs < ROOM_QUIET_MS)
-        continue;
-      if (captured.state === CAPTURED_ENDED) this.#remove(captured);
-      else this.#endStream(captured, END_RESET, nowMs);
-      return true;
-    }
-    return false;
+  #makeRoom(nowMs: number): void {
+    const idle = this.#connections.findIdle(nowMs - ROOM_QUIET_MS, ROOM_LOOKS_MAX);
+    if (idle === undefined) return;
+    if (idle.state === CAPTURED_ENDED) this.#remove(idle);
+    else this.#endStream(idle, END_RESET, nowMs);
   }
 
   /**
@@ -295,21 +272,10 @@ export class Capturer {
    * likely its end was not captured. If it goes on all the same, it is joined again like a running one.
    */
   #endSilent(newcomer: Captured, nowMs: number): void {
-    const silent = this.#replayer.findSilent(newcomer, nowMs - ROOM_QUIET_MS, ROOM_LOOKS_MAX);
+    const silent = this.#sessions.findSilent(newcomer, nowMs - ROOM_QUIET_MS, ROOM_LOOKS_MAX);
     if (silent === undefined) return;
     this.#endStream(silent, END_RESET, nowMs);
     for (const session of silent.sessions) this.#replayer.end(session, 'shed', nowMs);
-  }
-
-  /** The address as an array of its own, shared with other connections of the same client. */
-  #addressAt(bytes: Uint8Array, offset: number, length: number): IpAddress {
-    const place = flowHash(0, bytes, offset, length, 0) & (ADDRESSES_MAX - 1);
-    const known = this.#addresses[place];
-    if (known !== undefined && known.length === length && ipAddressesEqual(known, 0, bytes, offset, length))
-      return known;
-    const address = bytes.slice(offset, offset + length);
-    this.#addresses[place] = address;
-    return address;
   }
 
   /**
@@ -337,24 +303,11 @@ export class Capturer {
   }
 
   #addSession(captured: Captured, target: TargetState, copy: number, nowMs: number): void {
-    if (this.#replayer.isFull) this.#endSilent(captured, nowMs);
-    const address = this.#addressFor(captured, copy);
+    if (this.#sessions.isFull) this.#endSilent(captured, nowMs);
+    const address = this.#addresses.towardsTarget(captured.clientAddress, captured.clientPort, copy);
     const session = this.#replayer.create(captured, target, copy, address, captured.turns.endIndex, nowMs);
     if (session === undefined) this.#counters.terminal.shed += 1;
     else this.#made.push(session);
-  }
-
-  /**
-   * The source address towards the target: the client's own, or one of -c that is always the same for a client. Clients of
-   * this host are told apart by nothing but their ports: each connection gets an address of its own.
-   */
-  #addressFor(captured: Captured, copy: number): IpAddress {
-    const { clientAddress, clientPort } = captured;
-    const pool = this.#pools[clientAddress.length === 16 ? 1 : 0];
-    if (pool.size === 0) return clientAddress;
-    const word = isLoopback(clientAddress) ? (clientPort << 16) | copy : copy;
-    const address = pool.choose(flowHash(this.#config.seed, clientAddress, 0, clientAddress.length, word));
-    return this.#addressAt(address, 0, address.length);
   }
 
   #countUnreplayed({ targets }: MappingState, terminal: TerminalState): void {
@@ -626,38 +579,16 @@ export class Capturer {
    */
   #onGap(captured: Captured, nowMs: number): void {
     this.#counters.captureGaps += 1;
-    const early = captured.outOfOrder ?? [];
-    const held = captured.turns.endIndex;
+    const { goesOnWith, end, last } = new Gap(captured);
     this.#dropEarly(captured);
-    // What the target answered so far tells whether an answer lies between the last turn and the segment.
-    const answered = captured.sessions[0]?.replay.receivedBytes ?? 0;
-    const base = captured.sessions[0]?.answeredAtGate ?? 0;
-    let previousAck = captured.turnAck;
-    let expected = held > 0 ? answered - base : 0;
-    let from = -1;
-    for (let index = 0; index < early.length; index += 1) {
-      const segment = early[index]!;
-      const advance = sizeBetween(previousAck, segment.clientAck);
-      // The first segment behind the gap begins a turn only if the client had more answers than to the turn before it.
-      if (index === 0 ? expected > 0 && advance > expected + (expected >> 3) : advance > 0) {
-        from = index;
-        break;
-      }
-      previousAck = segment.clientAck;
-      expected = 0;
-    }
-    const missing = early.at(-1);
-    const end =
-      from >= 0 ? early[from]!.seq : missing === undefined ? captured.rcvNxt : add(missing.seq, missing.bytes.length);
-    const hasFin = from < 0 && missing?.hasFin === true;
     this.#breakTurn(captured, end, nowMs);
-    if (from >= 0) {
+    if (goesOnWith.length > 0) {
       captured.state = CAPTURED_OPEN;
-      this.#goOnWith(captured, early.slice(from), nowMs);
-    } else if (hasFin) {
+      this.#goOnWith(captured, [...goesOnWith], nowMs);
+    } else if (last?.hasFin === true) {
       this.#endStream(captured, END_FIN, nowMs);
-    } else if (missing !== undefined) {
-      captured.noteAck(missing.clientAck);
+    } else if (last !== undefined) {
+      captured.noteAck(last.clientAck);
       captured.turnAck = captured.clientAck;
     }
   }
@@ -701,7 +632,7 @@ export class Capturer {
 
   /** The wheel's wake-up of a connection. */
   onTimer(slot: number, nowMs: number): void {
-    const captured = this.#connections[slot];
+    const captured = this.#connections.at(slot);
     if (captured === undefined) return;
     const isRemembered = captured.state === CAPTURED_ENDED && captured.sessions.length === 0;
     if (captured.outOfOrder !== undefined && nowMs >= captured.gapSinceMs + GAP_TIMEOUT_MS) {
@@ -734,37 +665,19 @@ export class Capturer {
   }
 
   endAll(): void {
-    for (const captured of this.#connections) {
+    for (const captured of this.#connections.all) {
       if (captured === undefined || captured.sessions.length > 0) continue;
       if (captured.state === CAPTURED_JOINING) this.#countUnjoined(captured, 'midStreamSkipped');
       this.#remove(captured);
     }
   }
 
-  /** The client's address and port mean another connection from now on. */
-  #forget(captured: Captured, bytes: Uint8Array): void {
-    const { addressOffset, addressBytes, sourcePort } = this.#header;
-    this.#flows.delete(bytes, addressOffset, addressBytes, sourcePort, captured.online);
-  }
-
   #remove(captured: Captured): void {
-    if (this.#connections[captured.slot] !== captured) return;
-    const { clientAddress, clientPort, online, slot } = captured;
-    if (this.#flows.get(clientAddress, 0, clientAddress.length, clientPort, online) === slot) {
-      this.#flows.delete(clientAddress, 0, clientAddress.length, clientPort, online);
-    }
+    if (!this.#connections.remove(captured)) return;
     captured.stream.restartAt(this.#store, captured.streamEnd);
     this.#dropEarly(captured);
-    this.#wheel.cancel(this.#wheelBase + slot);
-    this.#connections[slot] = undefined;
-    this.#freeSlots[this.#freeCount] = slot;
-    this.#freeCount += 1;
+    this.#wheel.cancel(this.#wheelBase + captured.slot);
   }
-}
-
-/** Hashes below it are chosen; above 2^32 - 1 all are. */
-function sampleLimitOf(fraction: number): number {
-  return fraction >= 1 ? 0x100000000 : Math.floor(fraction * 0x100000000);
 }
 
 /** Whether some session has delivered the last turn: what comes now is not part of it any more. */
@@ -775,10 +688,4 @@ function isLastTurnDelivered(captured: Captured): boolean {
     if (session.turnUna >= turns.endIndex && !session.isLastLost) return true;
   }
   return false;
-}
-
-/** RFC 1122 3.2.1.3 (g), RFC 4291 2.5.3. */
-function isLoopback(address: IpAddress): boolean {
-  if (address.length === 4) return address[0] === 127;
-  return address[15] === 1 && address.every((octet, index) => octet === 0 || index === 15);
 }

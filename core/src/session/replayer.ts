@@ -33,7 +33,9 @@ import { ACK, FIN, PSH, RST } from '../wire/tcp.js';
 import type { ByteStore } from './byte-store.js';
 import { CAPTURED_ENDED, type Captured, END_NONE, END_RESET, NO_SESSIONS } from './captured.js';
 import type { EndpointState } from './endpoint-state.js';
+import { FlowNotices } from './flow-notices.js';
 import type { Lanes } from './lanes.js';
+import { Ledger } from './ledger.js';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -53,22 +55,15 @@ import {
   SYN_SENT,
   TIME_WAIT,
 } from './replay.js';
+import { Retention } from './retention.js';
 import type { SegmentWriter } from './segment-writer.js';
 import { Session } from './session.js';
+import type { SessionTable } from './session-table.js';
 import type { TargetState } from './target-state.js';
+import { TurnGate } from './turn-gate.js';
 
 /** RFC 9293 3.8.6.3 allows 500 ms; Linux uses 40. A turn that follows carries the acknowledgement for free. */
 const DELAYED_ACK_MS = 40;
-/** A FIN comes this soon behind the answer of a server that closes after it, also on a busy host. */
-const QUIET_BEFORE_CLOSE_MS = 20;
-/** An answer whose last octets had PSH, and that is much shorter than online's, is over after so long. */
-const QUIET_AFTER_PUSH_MS = 10;
-/** A turn whose answer may have come before it is taken for answered after so long. */
-const QUIET_AFTER_SURPLUS_MS = 40;
-/** The same without PSH: longer than a delayed acknowledgement and a retransmission at the target. */
-const QUIET_MS = 300;
-/** How far an answer may fall short of online's and count as whole when it ends with PSH: a date, a version, a length. */
-const ANSWER_SLACK_BYTES = 512;
 /** The target has this long to close its side once we have closed ours and it has nothing more to say; then it is reset. */
 const FIN_WAIT_2_MS = 10_000;
 /** Long enough to answer a repeated FIN; not 2 MSL (RFC 9293 3.6.1), as our sequence numbers never go back. */
@@ -81,95 +76,65 @@ const RETRY_AFTER_FAILURE_MS = 1000;
 const ISS_PER_MS = 15_625;
 /** A fresh connection with the same ports starts so far beyond the one before that no old segment fits its window. */
 const ISS_STEP = 16 * 1024 * 1024;
-/** Session ids: 20 bits of slot, 12 of generation. */
-const SLOT_BITS = 20;
-const SLOT_MASK = (1 << SLOT_BITS) - 1;
-export const SESSIONS_MAX = 1 << SLOT_BITS;
 
-/** A flow that an intercept knows. */
-interface Flow {
-  readonly sessionId: number;
-  readonly lane: number;
+export interface ReplayerParts {
+  readonly config: EngineConfig;
+  readonly counters: EngineCounters;
+  readonly store: ByteStore;
+  readonly lanes: Lanes;
+  readonly sessions: SessionTable;
+  readonly writer: SegmentWriter;
+  readonly wheel: TimerWheel;
 }
 
 export class Replayer {
   readonly #config: EngineConfig;
   readonly #counters: EngineCounters;
-  readonly #store: ByteStore;
+  readonly #lanes: Lanes;
+  readonly #table: SessionTable;
   readonly #writer: SegmentWriter;
   readonly #wheel: TimerWheel;
+  readonly #retention: Retention;
+  readonly #ledger: Ledger;
+  readonly #gate: TurnGate;
+  readonly #notices: FlowNotices;
   readonly #ports: PortAllocator;
-  readonly #sessions: (Session | undefined)[];
-  readonly #generations: Uint16Array;
-  readonly #freeSlots: Int32Array;
-  #freeCount: number;
-  readonly #lanes: Lanes;
   /** Sessions that have something to send or settle, each once. */
   #dirty: Session[] = [];
   #spare: Session[] = [];
   /** Sessions whose output had no room: they go on when the caller has drained the batches. */
   #blocked: Session[] = [];
-  /** Flows whose RELEASE had no room. */
-  #unreleased: Flow[] = [];
-  /** For lanes whose flows are being reopened: the slot at which that goes on. */
-  readonly #reopenFrom = new Map<number, number>();
-  /** The last slot that was looked at for a silent connection. */
-  #silentHand = 0;
-  /** Connections that may give up bytes and turns, each once. */
-  readonly #trimDue: Captured[] = [];
   /** Called when a connection's last session is gone. */
   readonly #onIdle: (captured: Captured) => void;
 
-  constructor(
-    config: EngineConfig,
-    counters: EngineCounters,
-    store: ByteStore,
-    lanes: Lanes,
-    writer: SegmentWriter,
-    wheel: TimerWheel,
-    onIdle: (captured: Captured) => void,
-  ) {
+  constructor(parts: ReplayerParts, onIdle: (captured: Captured) => void) {
+    const { config, counters, store, lanes, sessions, writer, wheel } = parts;
     this.#config = config;
     this.#counters = counters;
-    this.#store = store;
     this.#lanes = lanes;
+    this.#table = sessions;
     this.#writer = writer;
     this.#wheel = wheel;
     this.#onIdle = onIdle;
-    const max = config.limits.sessionsMax;
-    this.#ports = new PortAllocator(max, config.seed);
-    this.#sessions = new Array<Session | undefined>(max).fill(undefined);
-    this.#generations = new Uint16Array(max);
-    this.#freeSlots = new Int32Array(max);
-    for (let index = 0; index < max; index += 1) this.#freeSlots[index] = max - 1 - index;
-    this.#freeCount = max;
+    this.#retention = new Retention(store);
+    this.#ledger = new Ledger(counters, this.#retention);
+    this.#gate = new TurnGate(config.wait);
+    this.#notices = new FlowNotices(sessions, lanes, writer);
+    this.#ports = new PortAllocator(config.limits.sessionsMax, config.seed);
   }
 
-  get openCount(): number {
-    return this.#config.limits.sessionsMax - this.#freeCount;
+  /** A turn of the connection has begun. */
+  noteTurn(session: Session, nowMs: number): void {
+    this.#ledger.noteTurn(session, nowMs);
   }
 
-  /** Whether there is no room for another session. */
-  get isFull(): boolean {
-    return this.#freeCount === 0;
-  }
-
-  /**
-   * A connection, other than `newcomer`, that was not heard of since `sinceMs` and has not ended, all of whose sessions have settled
-   * their turns and have no target connection. Looks at the next `looksMax` sessions only.
-   */
-  findSilent(newcomer: Captured, sinceMs: number, looksMax: number): Captured | undefined {
-    for (let looked = 0; looked < looksMax; looked += 1) {
-      this.#silentHand = (this.#silentHand + 1) % this.#sessions.length;
-      const captured = this.#sessions[this.#silentHand]?.captured;
-      if (captured === undefined || captured === newcomer || captured.lastSeenMs > sinceMs) continue;
-      if (captured.end === END_NONE && captured.sessions.every(isResting)) return captured;
-    }
-    return undefined;
+  /** Tells a fresh intercept of the lane which flows are open. */
+  reopenFlows(lane: number): void {
+    this.#notices.reopen(lane);
   }
 
   get hasBacklog(): boolean {
-    return this.#blocked.length > 0 || this.#dirty.length > 0 || this.#unreleased.length > 0 || this.#isReopening;
+    return this.#blocked.length > 0 || this.#dirty.length > 0 || this.#notices.hasBacklog;
   }
 
   /** Whether there is a way to the session's endpoint just now. */
@@ -187,10 +152,9 @@ export class Replayer {
     nowMs: number,
   ): Session | undefined {
     const endpoint = this.#endpointFor(captured, target, copy);
-    if (this.#freeCount === 0 || (endpoint !== undefined && this.#lanes.isCongested(endpoint.lane))) return undefined;
-    this.#freeCount -= 1;
-    const slot = this.#freeSlots[this.#freeCount]!;
-    const id = this.#nextId(slot);
+    if (this.#table.isFull || (endpoint !== undefined && this.#lanes.isCongested(endpoint.lane))) return undefined;
+    const slot = this.#table.nextSlot;
+    const id = this.#table.nextId(slot);
     const session = new Session(
       slot,
       id,
@@ -206,7 +170,7 @@ export class Replayer {
     session.replay.offersTimestamps = captured.offersTimestamps;
     session.replay.markBytes = this.#writer.markBytes;
     session.replay.offersWindowScale = captured.offersWindowScale;
-    this.#sessions[slot] = session;
+    this.#table.add(session);
     this.#counters.sessionsStarted += 1;
     return session;
   }
@@ -216,12 +180,6 @@ export class Replayer {
     const word = (clientPort << 16) | copy;
     const hash = flowHash(this.#config.seed, clientAddress, 0, clientAddress.length, word);
     return target.endpointFor(hash, this.#lanes);
-  }
-
-  #nextId(slot: number): number {
-    const generation = (this.#generations[slot]! + 1) & 0xfff;
-    this.#generations[slot] = generation;
-    return ((generation << SLOT_BITS) | slot) >>> 0;
   }
 
   touch(session: Session): void {
@@ -235,13 +193,6 @@ export class Replayer {
     this.#blocked.push(session);
   }
 
-  /** A turn of the connection has begun: it is pending until it is settled. */
-  noteTurn(session: Session, nowMs: number): void {
-    this.#counters.turnsCaptured += 1;
-    this.#counters.turnsPending += 1;
-    if (session.turnUna === session.captured.turns.endIndex - 1) session.progressMs = nowMs;
-  }
-
   /** target --response headers--> sessions. */
   receive(lane: number, batch: ResponseBatch, nowMs: number): void {
     const { bytes, strideBytes, count } = batch;
@@ -249,8 +200,8 @@ export class Replayer {
     const tsNow = this.#writer.tsNow;
     for (let index = 0, at = batch.offset; index < count; index += 1, at += strideBytes) {
       const id = readU32(bytes, at + RESPONSE_SESSION_ID);
-      const session = this.#sessions[id & SLOT_MASK];
-      if (session === undefined || session.id !== id || session.endpoint?.lane !== lane) {
+      const session = this.#table.withId(id);
+      if (session === undefined || session.endpoint?.lane !== lane) {
         counters.responsesUnknown += 1;
         continue;
       }
@@ -282,7 +233,7 @@ export class Replayer {
       return;
     }
     if (events & EVENT_RESET) {
-      this.#settle(session);
+      this.#ledger.settle(session);
       this.#onReset(session, (events & EVENT_NEVER_OPEN) !== 0, nowMs);
       return;
     }
@@ -398,10 +349,7 @@ export class Replayer {
   flush(nowMs: number): void {
     for (const session of this.#blocked) this.touch(session);
     this.#blocked.length = 0;
-    if (this.#unreleased.length > 0) this.#releaseLate();
-    for (const lane of this.#reopenFrom.keys()) {
-      if (this.#lanes.isUp(lane)) this.#reopen(lane);
-    }
+    this.#notices.flush();
     while (this.#dirty.length > 0) {
       const work = this.#dirty;
       this.#dirty = this.#spare;
@@ -412,26 +360,22 @@ export class Replayer {
       }
       work.length = 0;
     }
-    for (const captured of this.#trimDue) {
-      captured.isTrimDue = false;
-      this.#trimNow(captured);
-    }
-    this.#trimDue.length = 0;
+    this.#retention.flush();
   }
 
   /** Brings one session up to date: settles, opens gates, sends, arms its timer. */
   #run(session: Session, nowMs: number): void {
     const { replay, captured } = session;
-    this.#settle(session);
+    this.#ledger.settle(session);
     if (captured.turns.brokenCount > 0) this.#loseBroken(session, nowMs);
     if (replay.state === CLOSED) {
       this.#runParked(session, nowMs);
       return;
     }
     if (replay.state !== SYN_SENT) {
-      this.#openGates(session, nowMs);
+      this.#gate.open(session, nowMs);
       this.#send(session, nowMs);
-      this.#settle(session);
+      this.#ledger.settle(session);
       const hasPending = session.turnUna < captured.turns.endIndex;
       if (captured.end !== END_NONE && !hasPending) this.#sendEnd(session, nowMs);
       else if (replay.state === CLOSE_WAIT) this.#leaveClosedTarget(session, nowMs);
@@ -451,13 +395,13 @@ export class Replayer {
     }
     if (!this.#isReachable(session)) this.#relocate(session);
     if (session.endpoint === undefined) {
-      this.#lose(session, captured.turns.endIndex, 'targetUnavailable');
+      this.#ledger.lose(session, captured.turns.endIndex, 'targetUnavailable');
       this.#noteFailure(session, 'targetUnavailable', nowMs);
       this.#runParked(session, nowMs);
       return;
     }
     if (session.failure !== undefined && nowMs - session.failedAtMs < RETRY_AFTER_FAILURE_MS) {
-      this.#lose(session, captured.turns.endIndex, session.failure);
+      this.#ledger.lose(session, captured.turns.endIndex, session.failure);
       this.#runParked(session, nowMs);
       return;
     }
@@ -477,7 +421,7 @@ export class Replayer {
     this.#releasePort(session);
     session.endpoint = endpoint;
     // A late answer of the old endpoint, maybe on the same lane, must not be taken for one of the new.
-    session.id = this.#nextId(session.slot);
+    session.id = this.#table.nextId(session.slot);
   }
 
   /**
@@ -487,10 +431,14 @@ export class Replayer {
   #leaveEndpoint(session: Session, nowMs: number): void {
     const { replay, captured } = session;
     const { turns } = captured;
-    this.#settle(session);
+    this.#ledger.settle(session);
     const isUnderWay = session.turnUna < session.turnNxt;
-    if (isUnderWay && !this.#settleAcknowledged(session) && replay.sndMaxOffset > turns.offsetOf(session.turnUna)) {
-      this.#lose(session, this.#turnAfter(session, replay.sndMaxOffset), 'targetUnavailable');
+    if (
+      isUnderWay &&
+      !this.#ledger.settleAcknowledged(session) &&
+      replay.sndMaxOffset > turns.offsetOf(session.turnUna)
+    ) {
+      this.#ledger.lose(session, this.#ledger.turnAfter(session, replay.sndMaxOffset), 'targetUnavailable');
     }
     this.#abandon(session, nowMs);
     session.partingReason = 'targetUnavailable';
@@ -500,7 +448,7 @@ export class Replayer {
 
   /** Other settings are in force: lets go of what is gone. */
   applySettings(nowMs: number): void {
-    for (const session of this.#sessions) {
+    for (const session of this.#table.all) {
       if (session === undefined) continue;
       if (session.target.isGone) this.end(session, 'withdrawn', nowMs);
       else if (session.endpoint?.isGone === true) this.#leaveEndpoint(session, nowMs);
@@ -510,19 +458,10 @@ export class Replayer {
   /** The lane is not there any more: nothing goes there. */
   forgetLane(lane: number): void {
     assert(
-      this.#sessions.every((session) => session?.endpoint?.lane !== lane),
+      this.#table.all.every((session) => session?.endpoint?.lane !== lane),
       'a lane is removed when no endpoint is left on it',
     );
-    this.#reopenFrom.delete(lane);
-    this.#unreleased = this.#unreleased.filter((flow) => flow.lane !== lane);
-  }
-
-  /** Stream offset where turn `index` ends so far. */
-  #endOfTurn(session: Session, index: number): number {
-    const { turns, streamEnd } = session.captured;
-    const next = index + 1;
-    if (next >= turns.endIndex) return streamEnd;
-    return next < turns.firstIndex ? turns.offsetOf(turns.firstIndex) : turns.offsetOf(next);
+    this.#notices.forgetLane(lane);
   }
 
   /**
@@ -534,8 +473,8 @@ export class Replayer {
     const { turns } = captured;
     while (session.turnUna < turns.endIndex && turns.isBroken(session.turnUna)) {
       const start = turns.offsetOf(session.turnUna);
-      const end = this.#endOfTurn(session, session.turnUna);
-      this.#lose(session, session.turnUna + 1, 'captureGap');
+      const end = session.captured.endOfTurn(session.turnUna);
+      this.#ledger.lose(session, session.turnUna + 1, 'captureGap');
       if (replay.state === CLOSED) continue;
       if (replay.sndMaxOffset > start) this.#abandon(session, nowMs);
       else if (end > start) replay.skipTo(end);
@@ -549,67 +488,8 @@ export class Replayer {
   #loseContinuations(session: Session): void {
     const { turns } = session.captured;
     while (session.turnUna < turns.endIndex && turns.isContinuation(session.turnUna)) {
-      this.#lose(session, session.turnUna + 1, session.failure ?? session.partingReason);
+      this.#ledger.lose(session, session.turnUna + 1, session.failure ?? session.partingReason);
     }
-  }
-
-  /** Counts the turns that the target has taken whole. */
-  #settle(session: Session): void {
-    const { replay, captured } = session;
-    const { turns } = captured;
-    while (session.turnUna < session.turnNxt) {
-      const end = this.#endOfTurn(session, session.turnUna);
-      if (replay.sndUnaOffset < end || turns.isBroken(session.turnUna)) break;
-      // The last turn may still grow; once the target answers it is whole (what comes later is counted as another).
-      const isLast = session.turnUna + 1 === turns.endIndex;
-      const isAnswered = replay.receivedBytes > session.answeredAtGate || replay.hasPeerFin;
-      if (isLast && captured.end === END_NONE && !isAnswered) break;
-      session.resumes = 0;
-      this.#deliver(session);
-    }
-    this.#trim(captured);
-  }
-
-  #deliver(session: Session): void {
-    session.turnUna += 1;
-    session.isLastLost = false;
-    this.#counters.turnsDelivered += 1;
-    this.#counters.turnsPending -= 1;
-  }
-
-  /** Counts a last turn as delivered that is acknowledged whole, answered or not. Returns whether it was. */
-  #settleAcknowledged(session: Session): boolean {
-    const { replay, captured } = session;
-    if (!replay.isSynchronized || session.turnUna >= session.turnNxt) return false;
-    if (replay.sndUnaOffset < this.#endOfTurn(session, session.turnUna)) return false;
-    if (captured.turns.isBroken(session.turnUna)) return false;
-    this.#deliver(session);
-    this.#trim(captured);
-    return true;
-  }
-
-  /**
-   * Gives up the bytes and turns of the connection that no session needs any more. With several sessions once for all of
-   * them, when all have been worked through.
-   */
-  #trim(captured: Captured): void {
-    if (captured.sessions.length <= 1) this.#trimNow(captured);
-    else if (!captured.isTrimDue) {
-      captured.isTrimDue = true;
-      this.#trimDue.push(captured);
-    }
-  }
-
-  #trimNow(captured: Captured): void {
-    let offset = captured.streamEnd;
-    let turn = captured.turns.endIndex;
-    for (const session of captured.sessions) {
-      const needed = neededOffset(session);
-      if (needed < offset) offset = needed;
-      if (session.turnUna < turn) turn = session.turnUna;
-    }
-    captured.stream.trimTo(this.#store, offset);
-    captured.turns.trimTo(turn);
   }
 
   /**
@@ -617,97 +497,18 @@ export class Replayer {
    * cut, when that is all of them.
    */
   cutLaggards(captured: Captured, nowMs: number): boolean {
-    const { stream, turns, sessions } = captured;
-    const middle = stream.startOffset + stream.heldBytes / 2;
-    const middleTurn = turns.firstIndex + turns.count / 2;
-    const laggards = sessions.filter((session) => neededOffset(session) < middle || session.turnUna < middleTurn);
-    if (laggards.length === sessions.length || laggards.length === 0) return false;
-    for (const session of laggards) this.cut(session, turns.endIndex, 'shed', nowMs);
-    this.#trimNow(captured);
+    const laggards = this.#retention.laggards(captured);
+    if (laggards.length === captured.sessions.length || laggards.length === 0) return false;
+    for (const session of laggards) this.cut(session, captured.turns.endIndex, 'shed', nowMs);
+    this.#retention.trimNow(captured);
     return true;
-  }
-
-  /** Lets turns go that are due. */
-  #openGates(session: Session, nowMs: number): void {
-    const { turns } = session.captured;
-    session.gateAtMs = 0;
-    if (session.captured.opening !== undefined) return;
-    // A target that has closed gets nothing new on this connection, unless it closed its side before it was sent anything:
-    // such a one means to go on reading.
-    const { replay } = session;
-    if (replay.hasPeerFin && replay.sndMaxOffset > replay.baseOffset) return;
-    while (session.turnNxt < turns.endIndex && !turns.isBroken(session.turnNxt)) {
-      const expected = this.#expectedBefore(session, session.turnNxt);
-      if (!this.#isAnswered(session, expected, nowMs)) return;
-      if (expected > 0) {
-        const answered = session.replay.receivedBytes - session.answeredAtGate;
-        // What was not used is for one turn more; a target whose answers are a little longer must not save them up.
-        session.surplusBytes = Math.max(0, answered > 0 ? answered - expected : session.surplusBytes - expected);
-        session.answeredAtGate = session.replay.receivedBytes;
-        session.answerCounted = false;
-      } else if (session.turnNxt === session.turnUna) {
-        session.answerCounted = false;
-      }
-      session.turnNxt += 1;
-    }
-  }
-
-  /** Octets of online that the client had before it sent turn `index`. On a fresh connection that is the greeting. */
-  #expectedBefore(session: Session, index: number): number {
-    const { captured, replay } = session;
-    const isFirst = captured.turns.offsetOf(index) === replay.baseOffset;
-    return isFirst ? captured.greetingBytes : captured.turns.answerBefore(index);
-  }
-
-  /** Whether the target has answered what was sent, as online had when the client went on. */
-  #isAnswered(session: Session, expected: number, nowMs: number): boolean {
-    if (expected <= 0 || !this.#config.wait) return true;
-    const { replay, target } = session;
-    // All turns that were let go must be out before their answer can be.
-    if (replay.sndNxtOffset < this.#endOfTurn(session, session.turnNxt - 1)) return false;
-    const answered = replay.receivedBytes - session.answeredAtGate;
-    if (answered <= 0) return this.#isAnsweredBefore(session, expected, nowMs);
-    if (replay.hasPeerFin) return true;
-    const isNearEnd = expected - answered <= Math.max(ANSWER_SLACK_BYTES, expected >> 3);
-    if (answered >= expected || (replay.answerPushed && isNearEnd)) {
-      if (!target.mayCloseAfterAnswer) return true;
-      const closedAtMs = replay.lastAnswerMs + QUIET_BEFORE_CLOSE_MS;
-      if (nowMs >= closedAtMs) return true;
-      session.gateAtMs = closedAtMs;
-      return false;
-    }
-    if (replay.answerPushed && target.isPushTrusted && !target.mayCloseAfterAnswer) {
-      session.trustedAtOffset = this.#endOfTurn(session, session.turnNxt - 1);
-      return true;
-    }
-    const quietAtMs = replay.lastAnswerMs + (replay.answerPushed ? QUIET_AFTER_PUSH_MS : QUIET_MS);
-    if (nowMs >= quietAtMs) {
-      if (replay.answerPushed) target.confirmPush();
-      return true;
-    }
-    session.gateAtMs = quietAtMs;
-    return false;
-  }
-
-  /**
-   * Nothing has come since the last gate, but before it more than that asked for: on a connection that speaks in both
-   * directions at once (HTTP/2, WebSocket) a turn may need no answer of its own, like a window update after text that the
-   * target has sent already. It holds up the next one for a short quiet time only.
-   */
-  #isAnsweredBefore(session: Session, expected: number, nowMs: number): boolean {
-    const { replay } = session;
-    if (session.surplusBytes < expected || replay.sndUnaOffset < replay.sndMaxOffset) return false;
-    const quietAtMs = Math.max(replay.lastAnswerMs, session.progressMs) + QUIET_AFTER_SURPLUS_MS;
-    if (nowMs >= quietAtMs) return true;
-    session.gateAtMs = quietAtMs;
-    return false;
   }
 
   /** Sends what turns and windows allow (RFC 9293 3.8.6.2.1: no silly segments while data is in flight). */
   #send(session: Session, nowMs: number): void {
     const { replay, captured } = session;
     if (!this.#isReachable(session) || replay.hasSentFin) return;
-    const limit = this.#endOfTurn(session, session.turnNxt - 1);
+    const limit = session.captured.endOfTurn(session.turnNxt - 1);
     if (replay.mustRetransmit && replay.sndUnaOffset < replay.sndMaxOffset) {
       const bytes = Math.min(replay.mss, replay.sndMaxOffset - replay.sndUnaOffset);
       if (this.#sendData(session, replay.sndUnaOffset, bytes, limit, nowMs)) this.#counters.segmentsRetransmitted += 1;
@@ -752,7 +553,7 @@ export class Replayer {
     // Half-close: a client that ends before the answer came does the same here. Otherwise the answer comes first, as
     // servers may drop what they were about to send to a client that has gone.
     const expected = captured.endAnswerBytes;
-    if (expected > 1 && !this.#isAnswered(session, expected, nowMs)) return;
+    if (expected > 1 && !this.#gate.isAnswered(session, expected, nowMs)) return;
     if (!this.#isReachable(session)) return;
     if (captured.end === END_RESET) {
       this.#reset(session);
@@ -796,7 +597,7 @@ export class Replayer {
    */
   #leaveUnreadTurn(session: Session, nowMs: number): boolean {
     const { replay, captured } = session;
-    this.#settle(session);
+    this.#ledger.settle(session);
     if (session.turnUna >= session.turnNxt) return false;
     const start = captured.turns.offsetOf(session.turnUna);
     if (replay.sndUnaOffset > start || replay.baseOffset === start) return false;
@@ -856,23 +657,15 @@ export class Replayer {
       const isUntouched = replay.sndUnaOffset <= start && replay.sndMaxOffset <= start;
       // After the target's FIN nothing that it has not acknowledged was read (see leaveClosedTarget).
       const isUnread = wasNeverOpen || (replay.hasPeerFin && replay.sndUnaOffset <= start);
-      if (this.#settleAcknowledged(session)) {
+      if (this.#ledger.settleAcknowledged(session)) {
         // Acknowledged whole and then reset instead of answered.
         this.#noteFailure(session, 'targetReset', nowMs);
       } else if (!isUntouched && !isUnread) {
-        this.#lose(session, this.#turnAfter(session, replay.sndMaxOffset), 'targetReset');
+        this.#ledger.lose(session, this.#ledger.turnAfter(session, replay.sndMaxOffset), 'targetReset');
         this.#noteFailure(session, 'targetReset', nowMs);
       }
     }
     this.#disconnect(session, nowMs);
-  }
-
-  /** The first turn that begins at or after `offset`. */
-  #turnAfter(session: Session, offset: number): number {
-    const { turns } = session.captured;
-    let index = Math.max(session.turnUna, turns.firstIndex);
-    while (index < turns.endIndex && turns.offsetOf(index) < offset) index += 1;
-    return index;
   }
 
   #noteFailure(session: Session, reason: LossReason, nowMs: number): void {
@@ -880,24 +673,11 @@ export class Replayer {
     session.failedAtMs = nowMs - RETRY_AFTER_FAILURE_MS;
   }
 
-  /** Counts the turns before `turn` that are not settled as lost. */
-  #lose(session: Session, turn: number, reason: LossReason): void {
-    const count = turn - session.turnUna;
-    if (count <= 0) return;
-    session.failure = reason;
-    session.turnUna = turn;
-    session.isLastLost = true;
-    if (session.turnNxt < turn) session.turnNxt = turn;
-    this.#counters.turnsLost[reason] += count;
-    this.#counters.turnsPending -= count;
-    this.#trim(session.captured);
-  }
-
   /** Gives up what is pending; a later turn may try again. */
   #fail(session: Session, reason: LossReason, nowMs: number): void {
     const { captured } = session;
     this.#closeTarget(session);
-    this.#lose(session, captured.turns.endIndex, reason);
+    this.#ledger.lose(session, captured.turns.endIndex, reason);
     session.turnNxt = session.turnUna;
     session.failure = reason;
     session.failedAtMs = nowMs;
@@ -910,7 +690,7 @@ export class Replayer {
   cut(session: Session, turn: number, reason: LossReason, nowMs: number): void {
     const { replay, captured } = session;
     const wasBegun = session.turnUna < turn && session.turnNxt > session.turnUna;
-    this.#lose(session, turn, reason);
+    this.#ledger.lose(session, turn, reason);
     if (replay.state !== CLOSED && (wasBegun || replay.sndNxtOffset < captured.streamEnd))
       this.#abandon(session, nowMs);
     this.touch(session);
@@ -937,12 +717,12 @@ export class Replayer {
   /** Ends the session whatever it is doing. */
   end(session: Session, reason: LossReason, nowMs: number): void {
     if (session.isFinished) return;
-    this.#settleAcknowledged(session);
+    this.#ledger.settleAcknowledged(session);
     const hasPending = session.turnUna < session.captured.turns.endIndex;
     const { state, hasSentFin } = session.replay;
     const isRunning = session.captured.end === END_NONE || (state !== CLOSED && !hasSentFin);
     const terminal: TerminalState = hasPending || isRunning ? reason : (session.failure ?? 'copied');
-    if (hasPending) this.#lose(session, session.captured.turns.endIndex, reason);
+    if (hasPending) this.#ledger.lose(session, session.captured.turns.endIndex, reason);
     this.#reset(session);
     session.progressMs = nowMs;
     this.#finish(session, session.failure ?? terminal);
@@ -957,15 +737,13 @@ export class Replayer {
     this.#counters.terminal[terminal] += 1;
     this.#releasePort(session);
     this.#wheel.cancel(session.slot);
-    this.#sessions[session.slot] = undefined;
-    this.#freeSlots[this.#freeCount] = session.slot;
-    this.#freeCount += 1;
+    this.#table.remove(session);
     if (captured.sessions.length === 1) {
       captured.sessions = NO_SESSIONS;
       this.#onIdle(captured);
     } else {
       captured.sessions = captured.sessions.filter((other) => other !== session);
-      this.#trim(captured);
+      this.#retention.trim(captured);
     }
   }
 
@@ -975,17 +753,7 @@ export class Replayer {
     const { id, clientAddress, clientPort } = session;
     const { portKey, lane } = session.endpoint!;
     this.#ports.release(clientAddress, clientPort, portKey);
-    if (this.#lanes.isUp(lane) && !this.#writer.release(id, lane)) this.#unreleased.push({ sessionId: id, lane });
-  }
-
-  /** Says what there was no room for when the sessions finished. What there is no room for now either waits on. */
-  #releaseLate(): void {
-    const waiting = this.#unreleased;
-    this.#unreleased = [];
-    for (const flow of waiting) {
-      if (!this.#lanes.isUp(flow.lane)) continue;
-      if (!this.#writer.release(flow.sessionId, flow.lane)) this.#unreleased.push(flow);
-    }
+    this.#notices.release(id, lane);
   }
 
   /** Sends the acknowledgement that is due, or sees that it will be. */
@@ -1010,7 +778,7 @@ export class Replayer {
 
   /** The wheel's wake-up of a session. */
   onTimer(slot: number, nowMs: number): void {
-    const session = this.#sessions[slot];
+    const session = this.#table.at(slot);
     if (session === undefined) return;
     const { replay } = session;
     if (session.lingerAtMs !== 0 && nowMs >= session.lingerAtMs) {
@@ -1036,7 +804,7 @@ export class Replayer {
     } else if (replay.hasSentFin && replay.sndUnaOffset === replay.sndMaxOffset) {
       this.#counters.segmentsRetransmitted += 1;
       this.#writer.segment(session, FIN | ACK, replay.sndMaxOffset, 0);
-    } else if (replay.sndWnd === 0 && replay.sndUnaOffset < this.#endOfTurn(session, session.turnNxt - 1)) {
+    } else if (replay.sndWnd === 0 && replay.sndUnaOffset < session.captured.endOfTurn(session.turnNxt - 1)) {
       // One octet beyond the closed window, which the target answers with its window (RFC 9293 3.8.6.1).
       if (this.#writer.segment(session, ACK, replay.sndUnaOffset, 1)) {
         replay.noteSent(replay.sndUnaOffset, 1, nowMs);
@@ -1060,7 +828,7 @@ export class Replayer {
     const { captured, replay } = session;
     const isLaneDown = !this.#isReachable(session);
     // A last turn that the target has taken and never answered, on a connection that stays open: nothing waits for it.
-    if (captured.end === END_NONE && replay.state !== SYN_SENT && this.#settleAcknowledged(session)) {
+    if (captured.end === END_NONE && replay.state !== SYN_SENT && this.#ledger.settleAcknowledged(session)) {
       if (session.turnUna >= captured.turns.endIndex) {
         this.touch(session);
         return;
@@ -1087,7 +855,7 @@ export class Replayer {
     if (this.#lanes.isUp(lane) === isUp) return;
     this.#lanes.setUp(lane, isUp);
     if (!isUp) return;
-    for (const session of this.#sessions) {
+    for (const session of this.#table.all) {
       if (session?.endpoint?.lane !== lane) continue;
       // What was sent into the void goes out again now, not when the backed-off timer says so.
       if (session.replay.rtoAtMs !== 0) session.replay.rtoAtMs = nowMs;
@@ -1096,52 +864,13 @@ export class Replayer {
     }
   }
 
-  /** Tells a fresh intercept of the lane which flows are open. */
-  reopenFlows(lane: number): void {
-    this.#reopenFrom.set(lane, 0);
-    this.#reopen(lane);
-  }
-
-  /** Goes on where the batch was full. A SYN that is injected late finds its connection and is challenged, no more. */
-  #reopen(lane: number): void {
-    const sessions = this.#sessions;
-    for (let slot = this.#reopenFrom.get(lane)!; slot < sessions.length; slot += 1) {
-      const session = sessions[slot];
-      if (session?.endpoint?.lane !== lane || !session.holdsPort) continue;
-      if (!this.#writer.syn(session)) {
-        this.#reopenFrom.set(lane, slot);
-        return;
-      }
-    }
-    this.#reopenFrom.delete(lane);
-  }
-
-  get #isReopening(): boolean {
-    for (const lane of this.#reopenFrom.keys()) {
-      if (this.#lanes.isUp(lane)) return true;
-    }
-    return false;
-  }
-
   endSessions({ sessions }: Captured, reason: LossReason, nowMs: number): void {
     for (const session of sessions) this.end(session, reason, nowMs);
   }
 
   endAll(reason: LossReason, nowMs: number): void {
-    for (const session of this.#sessions) {
+    for (const session of this.#table.all) {
       if (session !== undefined) this.end(session, reason, nowMs);
     }
   }
-}
-
-/** Stream offset of the first octet that the session may still have to send. */
-function neededOffset(session: Session): number {
-  const { replay, captured, turnUna } = session;
-  if (replay.state !== CLOSED) return replay.sndUnaOffset;
-  return turnUna < captured.turns.endIndex ? captured.turns.offsetOf(turnUna) : captured.streamEnd;
-}
-
-/** Whether all turns are settled, and the target connection is gone. */
-function isResting({ replay, turnUna, captured }: Session): boolean {
-  return replay.state === CLOSED && turnUna >= captured.turns.endIndex;
 }

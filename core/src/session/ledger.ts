@@ -1,0 +1,78 @@
+/** Settles turns: each is delivered or lost once, in order, and counted. What is settled need not be held any longer. */
+import type { EngineCounters, LossReason } from '../counters.js';
+import { END_NONE } from './captured.js';
+import type { Retention } from './retention.js';
+import type { Session } from './session.js';
+
+export class Ledger {
+  readonly #counters: EngineCounters;
+  readonly #retention: Retention;
+
+  constructor(counters: EngineCounters, retention: Retention) {
+    this.#counters = counters;
+    this.#retention = retention;
+  }
+
+  /** A turn of the connection has begun: it is pending until it is settled. */
+  noteTurn(session: Session, nowMs: number): void {
+    this.#counters.turnsCaptured += 1;
+    this.#counters.turnsPending += 1;
+    if (session.turnUna === session.captured.turns.endIndex - 1) session.progressMs = nowMs;
+  }
+
+  /** Counts the turns that the target has taken whole. */
+  settle(session: Session): void {
+    const { replay, captured } = session;
+    const { turns } = captured;
+    while (session.turnUna < session.turnNxt) {
+      const end = captured.endOfTurn(session.turnUna);
+      if (replay.sndUnaOffset < end || turns.isBroken(session.turnUna)) break;
+      // The last turn may still grow; once the target answers it is whole (what comes later is counted as another).
+      const isLast = session.turnUna + 1 === turns.endIndex;
+      const isAnswered = replay.receivedBytes > session.answeredAtGate || replay.hasPeerFin;
+      if (isLast && captured.end === END_NONE && !isAnswered) break;
+      session.resumes = 0;
+      this.#deliver(session);
+    }
+    this.#retention.trim(captured);
+  }
+
+  #deliver(session: Session): void {
+    session.turnUna += 1;
+    session.isLastLost = false;
+    this.#counters.turnsDelivered += 1;
+    this.#counters.turnsPending -= 1;
+  }
+
+  /** Counts a last turn as delivered that is acknowledged whole, answered or not. Returns whether it was. */
+  settleAcknowledged(session: Session): boolean {
+    const { replay, captured } = session;
+    if (!replay.isSynchronized || session.turnUna >= session.turnNxt) return false;
+    if (replay.sndUnaOffset < captured.endOfTurn(session.turnUna)) return false;
+    if (captured.turns.isBroken(session.turnUna)) return false;
+    this.#deliver(session);
+    this.#retention.trim(captured);
+    return true;
+  }
+
+  /** The first turn that begins at or after `offset`. */
+  turnAfter(session: Session, offset: number): number {
+    const { turns } = session.captured;
+    let index = Math.max(session.turnUna, turns.firstIndex);
+    while (index < turns.endIndex && turns.offsetOf(index) < offset) index += 1;
+    return index;
+  }
+
+  /** Counts the turns before `turn` that are not settled as lost. */
+  lose(session: Session, turn: number, reason: LossReason): void {
+    const count = turn - session.turnUna;
+    if (count <= 0) return;
+    session.failure = reason;
+    session.turnUna = turn;
+    session.isLastLost = true;
+    if (session.turnNxt < turn) session.turnNxt = turn;
+    this.#counters.turnsLost[reason] += count;
+    this.#counters.turnsPending -= count;
+    this.#retention.trim(session.captured);
+  }
+}

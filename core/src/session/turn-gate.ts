@@ -1,0 +1,101 @@
+/**
+ * Holds each turn until the target has answered the one before as far as online had, as the client waited too. docs/session.md
+ * has the table of what counts as an answer.
+ */
+import type { Session } from './session.js';
+
+/** A FIN comes this soon behind the answer of a server that closes after it, also on a busy host. */
+const QUIET_BEFORE_CLOSE_MS = 20;
+/** An answer whose last octets had PSH, and that is much shorter than online's, is over after so long. */
+const QUIET_AFTER_PUSH_MS = 10;
+/** A turn whose answer may have come before it is taken for answered after so long. */
+const QUIET_AFTER_SURPLUS_MS = 40;
+/** The same without PSH: longer than a delayed acknowledgement and a retransmission at the target. */
+const QUIET_MS = 300;
+/** How far an answer may fall short of online's and count as whole when it ends with PSH: a date, a version, a length. */
+const ANSWER_SLACK_BYTES = 512;
+
+export class TurnGate {
+  readonly #wait: boolean;
+
+  /** `wait` false: every gate is open (-W). */
+  constructor(wait: boolean) {
+    this.#wait = wait;
+  }
+
+  /** Lets turns go that are due. */
+  open(session: Session, nowMs: number): void {
+    const { turns } = session.captured;
+    session.gateAtMs = 0;
+    if (session.captured.opening !== undefined) return;
+    // A target that has closed gets nothing new on this connection, unless it closed its side before it was sent anything:
+    // such a one means to go on reading.
+    const { replay } = session;
+    if (replay.hasPeerFin && replay.sndMaxOffset > replay.baseOffset) return;
+    while (session.turnNxt < turns.endIndex && !turns.isBroken(session.turnNxt)) {
+      const expected = this.#expectedBefore(session, session.turnNxt);
+      if (!this.isAnswered(session, expected, nowMs)) return;
+      if (expected > 0) {
+        const answered = session.replay.receivedBytes - session.answeredAtGate;
+        // What was not used is for one turn more; a target whose answers are a little longer must not save them up.
+        session.surplusBytes = Math.max(0, answered > 0 ? answered - expected : session.surplusBytes - expected);
+        session.answeredAtGate = session.replay.receivedBytes;
+        session.answerCounted = false;
+      } else if (session.turnNxt === session.turnUna) {
+        session.answerCounted = false;
+      }
+      session.turnNxt += 1;
+    }
+  }
+
+  /** Octets of online that the client had before it sent turn `index`. On a fresh connection that is the greeting. */
+  #expectedBefore(session: Session, index: number): number {
+    const { captured, replay } = session;
+    const isFirst = captured.turns.offsetOf(index) === replay.baseOffset;
+    return isFirst ? captured.greetingBytes : captured.turns.answerBefore(index);
+  }
+
+  /** Whether the target has answered what was sent, as online had when the client went on. */
+  isAnswered(session: Session, expected: number, nowMs: number): boolean {
+    if (expected <= 0 || !this.#wait) return true;
+    const { replay, target } = session;
+    // All turns that were let go must be out before their answer can be.
+    if (replay.sndNxtOffset < session.captured.endOfTurn(session.turnNxt - 1)) return false;
+    const answered = replay.receivedBytes - session.answeredAtGate;
+    if (answered <= 0) return this.#isAnsweredBefore(session, expected, nowMs);
+    if (replay.hasPeerFin) return true;
+    const isNearEnd = expected - answered <= Math.max(ANSWER_SLACK_BYTES, expected >> 3);
+    if (answered >= expected || (replay.answerPushed && isNearEnd)) {
+      if (!target.mayCloseAfterAnswer) return true;
+      const closedAtMs = replay.lastAnswerMs + QUIET_BEFORE_CLOSE_MS;
+      if (nowMs >= closedAtMs) return true;
+      session.gateAtMs = closedAtMs;
+      return false;
+    }
+    if (replay.answerPushed && target.isPushTrusted && !target.mayCloseAfterAnswer) {
+      session.trustedAtOffset = session.captured.endOfTurn(session.turnNxt - 1);
+      return true;
+    }
+    const quietAtMs = replay.lastAnswerMs + (replay.answerPushed ? QUIET_AFTER_PUSH_MS : QUIET_MS);
+    if (nowMs >= quietAtMs) {
+      if (replay.answerPushed) target.confirmPush();
+      return true;
+    }
+    session.gateAtMs = quietAtMs;
+    return false;
+  }
+
+  /**
+   * Nothing has come since the last gate, but before it more than that asked for: on a connection that speaks in both
+   * directions at once (HTTP/2, WebSocket) a turn may need no answer of its own, like a window update after text that the
+   * target has sent already. It holds up the next one for a short quiet time only.
+   */
+  #isAnsweredBefore(session: Session, expected: number, nowMs: number): boolean {
+    const { replay } = session;
+    if (session.surplusBytes < expected || replay.sndUnaOffset < replay.sndMaxOffset) return false;
+    const quietAtMs = Math.max(replay.lastAnswerMs, session.progressMs) + QUIET_AFTER_SURPLUS_MS;
+    if (nowMs >= quietAtMs) return true;
+    session.gateAtMs = quietAtMs;
+    return false;
+  }
+}
