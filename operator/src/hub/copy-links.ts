@@ -51,16 +51,25 @@ export class CopyLinks {
     return count;
   }
 
+  /** Copies that are remembered: connected, or asked for something, or gone not long ago. */
+  get size(): number {
+    let size = 0;
+    for (const { links } of this.#groups.values()) size += links.size;
+    return size;
+  }
+
   /** False: the settings are beyond the limits, and nothing has changed. */
   setSettings(podUid: string, uid: string, settings: CopySettings | undefined): boolean {
-    const payload = settings === undefined ? undefined : this.#encode(settings);
+    if (settings === undefined) {
+      this.#forgetPod(podUid, uid);
+      return true;
+    }
+    const payload = this.#encode(settings);
     if (payload === null) return false;
     const link = this.#link(uid, podUid);
     const wasStopped = stopOf(link) !== undefined;
-    if (payload !== undefined) {
-      link.stop = undefined;
-      link.group.stop = undefined;
-    }
+    link.stop = undefined;
+    link.group.stop = undefined;
     if (!wasStopped && isSamePayload(payload, link.settings)) return true;
     link.settings = payload;
     tell(link);
@@ -160,16 +169,27 @@ export class CopyLinks {
     return (this.#groups.get(uid)?.sum ?? new TrafficSum()).read(this.#now());
   }
 
-  /** Forgets links that nobody needs, so that pods which come and go leave nothing behind. */
-  sweep(): void {
+  /**
+   * Forgets links that nobody needs, so that pods which come and go leave nothing behind.
+   * @param exists whether there is a TrafficCopy of this UID.
+   */
+  sweep(exists: (uid: string) => boolean): void {
     const nowMs = this.#now();
-    for (const { links, sum } of this.#groups.values()) {
+    for (const { uid, links, sum } of this.#groups.values()) {
       sum.sweep(nowMs);
       for (const [podUid, link] of links) {
-        const isAsked = link.settings !== undefined || link.stop !== undefined;
+        const isAsked = exists(uid) && (link.settings !== undefined || link.stop !== undefined);
         if (!isAsked && !isPresent(link, nowMs)) links.delete(podUid);
       }
+      if (links.size === 0 && !exists(uid)) this.#groups.delete(uid);
     }
+  }
+
+  #forgetPod(podUid: string, uid: string): void {
+    const link = this.#groups.get(uid)?.links.get(podUid);
+    if (link === undefined) return;
+    link.settings = undefined;
+    link.stop = undefined;
   }
 
   #encode(settings: CopySettings): Uint8Array | null {
@@ -215,8 +235,8 @@ function tell(link: CopyLink): void {
   else if (settings !== undefined) link.isOwed = !connection.send(FRAME.CONFIG, settings);
 }
 
-function isSamePayload(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+function isSamePayload(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return a === b || (b !== undefined && Buffer.compare(a, b) === 0);
 }
 
 /** `instance:…` among the capabilities names the process. */

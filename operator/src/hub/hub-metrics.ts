@@ -72,6 +72,7 @@ function addOwnMetrics(registry: Registry, hub: Hub): void {
     new Counter({ name, help, registers: [registry], collect });
   };
   gauge('trafficcopy_hub_copies_connected', 'Copies with a channel', () => hub.copiesConnected);
+  gauge('trafficcopy_hub_copies_known', 'Copies that are remembered, connected or not', () => hub.copiesKnown);
   gauge('trafficcopy_hub_intercepts_connected', 'Intercepts with a channel', () => hub.interceptsConnected);
   gauge('trafficcopy_hub_leading', '1 on the replica that leads', () => (hub.leadingMs > 0 ? 1 : 0));
   counter('trafficcopy_hub_joins_total', 'Certificates given to newcomers', () => hub.counters.joins);

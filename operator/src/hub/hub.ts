@@ -139,6 +139,11 @@ export class Hub implements TrafficHub {
     return this.#copies.connectedCount;
   }
 
+  /** Copies that are remembered, connected or not. */
+  get copiesKnown(): number {
+    return this.#copies.size;
+  }
+
   get interceptsConnected(): number {
     return this.#intercepts.connectedCount;
   }
@@ -296,7 +301,7 @@ export class Hub implements TrafficHub {
   }
 
   #sweep(): void {
-    this.#copies.sweep();
+    this.#copies.sweep((uid) => this.#options.policy.findTrafficCopy(uid) !== undefined);
     this.#intercepts.sweep();
   }
 }

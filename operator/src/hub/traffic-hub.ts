@@ -18,14 +18,14 @@ export interface TrafficHub {
   readonly leadingMs: number;
 
   /**
-   * What the copy of this TrafficCopy in this pod should do; undefined: nothing is known, it is told nothing. Sends only what differs from
-   * what was sent; give the same object for all pods with the same settings. False: beyond the limits of a frame
+   * What the copy of this TrafficCopy in this pod should do; undefined: the pod is gone, forget what was said. Sends only what differs from
+   * what was sent, and takes back a stop; give the same object for all pods with the same settings. False: beyond the limits of a frame
    * (COPY_SETTINGS_LIMITS), and what was said before stays.
    */
   setCopySettings(podUid: string, trafficCopyUid: string, settings: CopySettings | undefined): boolean;
-  /** STOP to all copies of it, and to each that connects from now on. */
+  /** STOP to all copies of it, and to each that connects from now on, until one of them gets settings. */
   stopCopies(trafficCopyUid: string, message: string): void;
-  /** STOP to one; `setCopySettings` for it takes that back for a copy that comes later. */
+  /** STOP to one, and whenever it connects, until it gets settings. */
   stopCopy(podUid: string, trafficCopyUid: string, message: string): void;
   /** The TrafficCopy is gone: settings, sums and stops are forgotten. Copies that connect later are told to stop. */
   forgetCopies(trafficCopyUid: string): void;
