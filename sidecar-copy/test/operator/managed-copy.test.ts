@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CopySettings } from '@trafficcopy/core';
+import { ManagedCopy } from '../../src/operator/managed-copy.js';
+import { copySettings } from '../kit/copy-settings.js';
+import { COPY_CONFIG, CopySurroundings } from '../kit/copy-surroundings.js';
+
+const CREDENTIALS = { key: 'k', certificate: 'c', authority: 'a' };
+
+class ManagedSurroundings extends CopySurroundings {
+  readonly copy = new ManagedCopy({
+    basis: COPY_CONFIG,
+    edges: this,
+    logger: this.logger,
+    seed: 1,
+    localNetwork: () => ({ addresses: this.addresses, wires: ['eth0'] }),
+    credentials: () => CREDENTIALS,
+  });
+
+  /** The calls that this brings, filters aside. */
+  apply(settings: CopySettings): string[] {
+    this.calls.length = 0;
+    this.copy.apply(settings);
+    return this.calls.filter((call) => !call.startsWith('check') && !call.startsWith('filter'));
+  }
+
+  second(): void {
+    this.clockMs += 1000;
+    this.copy.tick();
+  }
+}
+
+const limits = { sessionsMax: 32, heldBytesMax: 1 << 20, bytesPerSecondMax: 0 };
+
+test('before the first settings: waiting, and nothing is opened', () => {
+  const around = new ManagedSurroundings();
+  around.second();
+  const { state, generation, endpoints, problems } = around.copy.report();
+  assert.deepEqual([state, generation, endpoints, problems], ['waiting', 0, [], []]);
+  assert.deepEqual(around.calls, []);
+});
+
+test('the first settings open the copy; it copies from the first lane that is up', () => {
+  const around = new ManagedSurroundings();
+  assert.deepEqual(around.apply(copySettings(['10.0.0.2', '10.0.0.3'])), [
+    'open source',
+    'start channel',
+    'start channel',
+  ]);
+  assert.deepEqual(around.interfaceNames, ['eth0']);
+  assert.deepEqual(
+    around.channels.map(({ hello }) => hello.targets),
+    [[{ address: '10.0.0.2', port: 8080 }], [{ address: '10.0.0.3', port: 8080 }]],
+  );
+  assert.deepEqual([around.copy.report().state, around.copy.report().generation], ['waiting', 1]);
+  around.channels[1]!.onUp(around.connection());
+  const { state, endpoints } = around.copy.report();
+  assert.equal(state, 'copying');
+  assert.deepEqual(endpoints, [
+    { endpoint: '10.0.0.2:8080', isUp: false },
+    { endpoint: '10.0.0.3:8080', isUp: true },
+  ]);
+});
+
+test('endpoints come and go: only their channels are opened and closed', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2', '10.0.0.3']));
+  for (const channel of around.channels) channel.onUp(around.connection());
+  const calls = around.apply(copySettings(['10.0.0.3', '10.0.0.4'], { generation: 2 }));
+  assert.deepEqual(calls, ['start channel', 'close channel']);
+  assert.deepEqual(
+    around.copy.report().endpoints.map(({ endpoint, isUp }) => `${endpoint} ${isUp}`),
+    ['10.0.0.3:8080 true', '10.0.0.4:8080 false'],
+  );
+  assert.deepEqual(around.apply(copySettings(['10.0.0.3', '10.0.0.4'], { generation: 3 })), []);
+  assert.equal(around.copy.report().generation, 3);
+});
+
+test('a pod that moves to another intercept is reached there', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2@10.9.9.1']));
+  assert.deepEqual(around.apply(copySettings(['10.0.0.2@10.9.9.2'])), ['start channel', 'close channel']);
+  assert.equal(around.channels[1]!.host, '10.9.9.2');
+});
+
+test('ports come and go: the capture follows', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2']));
+  const { mappings } = copySettings(['10.0.0.2']);
+  around.apply(copySettings([], { mappings: [{ ...mappings[0]!, onlinePort: 8443 }] }));
+  assert.match(around.calls.find((call) => call.startsWith('filter'))!, /tcp dst port 8443/);
+});
+
+test('the other leg is captured on another device', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2']));
+  assert.deepEqual(around.apply(copySettings(['10.0.0.2'], { capture: 'loopback' })), ['open source', 'close source']);
+  assert.deepEqual(around.interfaceNames, ['eth0', 'lo']);
+});
+
+test('suspended: it says so', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2']));
+  around.channels[0]!.onUp(around.connection());
+  around.apply(copySettings(['10.0.0.2'], { state: 'suspended' }));
+  assert.equal(around.copy.report().state, 'suspended');
+  around.apply(copySettings(['10.0.0.2']));
+  assert.equal(around.copy.report().state, 'copying');
+});
+
+test('what cannot be opened is told and tried again, and the copy goes on living', () => {
+  const around = new ManagedSurroundings();
+  around.sourceError = new Error('needs CAP_NET_RAW');
+  around.apply(copySettings(['10.0.0.2'], { generation: 7 }));
+  assert.deepEqual([around.copy.report().generation, around.copy.report().problems], [0, ['needs CAP_NET_RAW']]);
+  around.sourceError = undefined;
+  for (let seconds = 0; seconds < 4; seconds += 1) around.second();
+  assert.equal(around.copy.report().generation, 0);
+  around.second();
+  assert.deepEqual([around.copy.report().generation, around.copy.report().problems], [7, []]);
+});
+
+test('a change that fails leaves what is copied as it is', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2']));
+  around.channels[0]!.onUp(around.connection());
+  around.sourceError = new Error('no memory for a capture buffer');
+  const calls = around.apply(copySettings(['10.0.0.3'], { capture: 'loopback', generation: 2 }));
+  assert.deepEqual(calls, ['start channel', 'close channel']);
+  const { state, generation, endpoints, problems } = around.copy.report();
+  assert.deepEqual([state, generation], ['copying', 1]);
+  assert.deepEqual(endpoints, [{ endpoint: '10.0.0.2:8080', isUp: true }]);
+  assert.deepEqual(problems, ['no memory for a capture buffer']);
+});
+
+test('a channel that does not come up is told with its reason', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2']));
+  assert.deepEqual(around.copy.report().problems, []);
+  around.channels[0]!.onDown(new Error('is a firewall between?'), true);
+  assert.deepEqual(around.copy.report().problems, ['no way to target 10.0.0.2:8080: is a firewall between?']);
+  around.channels[0]!.onUp(around.connection());
+  assert.deepEqual(around.copy.report().problems, []);
+});
+
+test('what an intercept refuses for good is tried again', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2']));
+  assert.equal(around.channels[0]!.retriesRefusals, true);
+  assert.equal(around.channels[0]!.isRenewedElsewhere, true);
+});
+
+test('limits and delivery of a running copy stay, which is told until they are as before', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2']));
+  around.apply(copySettings(['10.0.0.2'], { delivery: 'direct', limits: { ...limits, sessionsMax: 64 } }));
+  assert.deepEqual(around.copy.report().problems, [
+    'the change of delivery applies to copies started from now on',
+    'the change of limits.sessions applies to copies started from now on',
+  ]);
+  around.apply(copySettings(['10.0.0.2']));
+  assert.deepEqual(around.copy.report().problems, []);
+});
+
+test('renewed credentials are shown to the intercepts from then on', async () => {
+  const around = new ManagedSurroundings();
+  around.copy.setCredentials(CREDENTIALS);
+  around.apply(copySettings(['10.0.0.2', '10.0.0.3']));
+  assert.equal(await around.channels[0]!.credentials(), CREDENTIALS);
+  around.calls.length = 0;
+  around.copy.setCredentials(CREDENTIALS);
+  assert.deepEqual(around.calls, ['new credentials', 'new credentials']);
+});
+
+test('the end closes everything; the last report has the last figures', async () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2']));
+  around.channels[0]!.onUp(around.connection());
+  around.clockMs += 500;
+  around.calls.length = 0;
+  const report = await around.copy.close();
+  assert.deepEqual([report.state, report.elapsedMs, report.turnsPending], ['waiting', 500, 0]);
+  assert.deepEqual(around.calls, ['stop', 'close source', 'close channel']);
+});

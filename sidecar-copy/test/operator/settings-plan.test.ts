@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type CopySettings, formatIpAddress, parseIpAddress } from '@trafficcopy/core';
+import type { CopyPlan } from '../../src/copy-plan.js';
+import { settingsPlan } from '../../src/operator/settings-plan.js';
+import { copySettings, endpointSettings } from '../kit/copy-settings.js';
+
+const OWN = ['127.0.0.1', '10.0.0.1', 'fd00::1'].map((text) => parseIpAddress(text)!);
+
+function plan(settings: CopySettings): CopyPlan {
+  const { plan: made, problems } = settingsPlan(settings, OWN);
+  assert.deepEqual(problems, []);
+  return made;
+}
+
+/** "4 80 candidate 10.0.0.2:8080@0", a line for each endpoint. */
+function endpointsOf({ mappings }: CopyPlan): string[] {
+  return mappings.flatMap(({ ipVersion, onlinePort, targets }) =>
+    targets.flatMap(({ name, endpoints }) =>
+      endpoints.map(
+        ({ address, port, lane }) => `${ipVersion} ${onlinePort} ${name} ${formatIpAddress(address)}:${port}@${lane}`,
+      ),
+    ),
+  );
+}
+
+test('each endpoint has a lane of its own that names it alone, also behind one intercept', () => {
+  const made = plan(copySettings(['10.0.0.2', '10.0.0.3']));
+  assert.deepEqual(endpointsOf(made), ['4 80 candidate 10.0.0.2:8080@0', '4 80 candidate 10.0.0.3:8080@1']);
+  assert.deepEqual(made.lanes, [
+    { host: '10.9.9.9', port: 36524, targets: [{ address: '10.0.0.2', port: 8080 }] },
+    { host: '10.9.9.9', port: 36524, targets: [{ address: '10.0.0.3', port: 8080 }] },
+  ]);
+});
+
+test('one endpoint for two ports or targets is one lane', () => {
+  const targets = [{ name: 'candidate', endpoints: [endpointSettings('10.0.0.2')] }];
+  const made = plan(copySettings([], { mappings: [80, 81].map((onlinePort) => ({ onlinePort, targets })) }));
+  assert.deepEqual(endpointsOf(made), ['4 80 candidate 10.0.0.2:8080@0', '4 81 candidate 10.0.0.2:8080@0']);
+  assert.equal(made.lanes.length, 1);
+});
+
+test('a mapping for each IP version of the endpoints; a target without any stays, for IPv4', () => {
+  const made = plan(copySettings(['10.0.0.2', 'fd00::2']));
+  assert.deepEqual(endpointsOf(made), ['4 80 candidate 10.0.0.2:8080@0', '6 80 candidate fd00::2:8080@1']);
+  assert.deepEqual(
+    plan(copySettings(['fd00::2'])).mappings.map(({ ipVersion }) => ipVersion),
+    [6],
+  );
+  const [empty] = plan(copySettings([])).mappings;
+  assert.deepEqual([empty?.ipVersion, empty?.targets], [4, [{ name: 'candidate', endpoints: [] }]]);
+});
+
+test('a pod that is its own target is left out, and told', () => {
+  const { plan: made, problems } = settingsPlan(copySettings(['10.0.0.1', '10.0.0.2']), OWN);
+  assert.deepEqual(endpointsOf(made), ['4 80 candidate 10.0.0.2:8080@0']);
+  assert.match(problems[0]!, /target of itself \(10\.0\.0\.1\)/);
+});
+
+test('more endpoints than lanes: the first are used, and it is told', () => {
+  const targets = [0, 1].map((target) => ({
+    name: `t${target}`,
+    endpoints: Array.from({ length: 200 }, (_, index) => endpointSettings(`10.1.${target}.${index}`)),
+  }));
+  const { plan: made, problems } = settingsPlan(copySettings([], { mappings: [{ onlinePort: 80, targets }] }), OWN);
+  assert.equal(made.lanes.length, 256);
+  assert.equal(endpointsOf(made).length, 256);
+  assert.match(problems[0]!, /^144 target pods are beyond the 256/);
+});
+
+test('client ranges: as given, with bits beyond the prefix cleared; on the loopback leg there are always some', () => {
+  const rangesOf = (settings: CopySettings): string[] =>
+    plan(settings).clientAddresses.map(({ address, prefixBits }) => `${formatIpAddress(address)}/${prefixBits}`);
+  assert.deepEqual(rangesOf(copySettings([])), []);
+  assert.deepEqual(rangesOf(copySettings([], { clientRanges: ['10.7.255.1/13'] })), ['10.0.0.0/13']);
+  assert.deepEqual(rangesOf(copySettings([], { capture: 'loopback' })), ['198.18.0.0/15', '2001:2::/48']);
+  assert.deepEqual(rangesOf(copySettings([], { capture: 'loopback', clientRanges: ['10.0.0.0/8'] })), [
+    '10.0.0.0/8',
+    '2001:2::/48',
+  ]);
+});
+
+test('the rest is taken over', () => {
+  const limits = { sessionsMax: 1, heldBytesMax: 2, bytesPerSecondMax: 3 };
+  const sample = { fraction: 0.25, by: 'client', seed: 7 } as const;
+  const made = plan(copySettings([], { state: 'suspended', copies: 3, sample, limits, capture: 'loopback' }));
+  const { isSuspended, copies, bytesPerSecondMax, leg, interfaces, filter } = made;
+  assert.deepEqual([isSuspended, copies, bytesPerSecondMax, leg], [true, 3, 3, 'loopback']);
+  assert.deepEqual([made.sample, interfaces, filter], [sample, [], undefined]);
+});
