@@ -10,30 +10,40 @@ import {
   SYN,
 } from '@trafficcopy/core';
 import { eventually } from '@trafficcopy/lab';
-import { ChannelClient, type ChannelConnection } from '@trafficcopy/runtime';
+import { ChannelClient, type ChannelConnection, type ChannelError, type ClientCredentials } from '@trafficcopy/runtime';
 import { craftPacket, type PacketTemplate } from './crafted-packet.js';
 import { type ResponseView, responseViews } from './response-view.js';
 
 const DEADLINE_MS = 5000;
 
-/** A copy of a few hand-made packets: connects to an intercept over plain TCP and keeps what comes back. */
+export interface TestCopyIdentity {
+  /** Default: plain TCP. */
+  readonly credentials?: ClientCredentials | undefined;
+  /** What HELLO names. */
+  readonly targets?: readonly { readonly address: string; readonly port: number }[] | undefined;
+}
+
+/** A copy of a few hand-made packets: connects to an intercept and keeps what comes back. */
 export class TestCopy {
   readonly responses: ResponseView[] = [];
+  /** Why connections ended or were refused, the last one last. */
+  readonly failures: ChannelError[] = [];
   #connection: ChannelConnection | undefined;
   readonly #client: ChannelClient;
 
-  constructor(port: number, name = 'test-copy') {
+  constructor(port: number, name = 'test-copy', { credentials, targets = [] }: TestCopyIdentity = {}) {
     const headers = new HeadersPayload();
     this.#client = new ChannelClient({
       host: '127.0.0.1',
       port,
-      credentials: 'insecure',
-      hello: { role: 'copy', name, delivery: 'tunnel', capabilities: [], targets: [] },
+      credentials: credentials ?? 'insecure',
+      hello: { role: 'copy', name, delivery: 'tunnel', capabilities: [], targets },
       onUp: (connection) => {
         this.#connection = connection;
       },
-      onDown: () => {
+      onDown: (reason) => {
         this.#connection = undefined;
+        this.failures.push(reason);
       },
       onFrame: (_connection, type, bytes, offset, length) => {
         if (type === FRAME.HEADERS && headers.read(bytes, offset, length))
@@ -50,6 +60,19 @@ export class TestCopy {
 
   async connected(): Promise<void> {
     await eventually('the test copy is connected', DEADLINE_MS * 6, () => this.#connection !== undefined);
+  }
+
+  /** Begins without waiting: it may be refused. */
+  begin(): this {
+    this.#client.start();
+    return this;
+  }
+
+  /** Waits until it has been refused with the code. */
+  async refused(code: string): Promise<void> {
+    await eventually(`the test copy is refused: ${code}`, DEADLINE_MS * 6, () =>
+      this.failures.some(({ refusal }) => refusal === code),
+    );
   }
 
   get isConnected(): boolean {
