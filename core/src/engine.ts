@@ -131,7 +131,10 @@ export class Engine {
     this.#lanes.setCongested(lane, isCongested);
   }
 
-  /** Makes another lane, which is up, and returns its number: the smallest that is free. There are limits.lanesMax at most. */
+  /**
+   * Makes another lane, which is up, and returns its number: the smallest that is free. There are limits.lanesMax at most, twice
+   * as many while those of new settings take the place of others.
+   */
   addLane(): number {
     return this.#lanes.add();
   }

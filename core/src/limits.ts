@@ -8,7 +8,7 @@ export interface EngineLimits {
   readonly heldBytesMax: number;
   /** Bytes held for one connection. */
   readonly heldBytesPerConnectionMax: number;
-  /** Lanes at one time. */
+  /** Lanes at one time; while settings take the place of others, twice as many. */
   readonly lanesMax: number;
   /** Octets and packets of the first lane's output batch (its output between two drains); further lanes have less. */
   readonly batchBytesMax: number;
@@ -20,7 +20,7 @@ export const ENGINE_LIMITS_DEFAULT: EngineLimits = {
   sessionsMax: 131_072,
   heldBytesMax: 256 * 1024 * 1024,
   heldBytesPerConnectionMax: 32 * 1024 * 1024,
-  lanesMax: 256,
+  lanesMax: 1024,
   batchBytesMax: 4 * 1024 * 1024,
   batchPacketsMax: 16_384,
 };

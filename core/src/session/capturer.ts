@@ -548,7 +548,9 @@ export class Capturer {
     if (payloadBytes > 0 && isNew) {
       captured.noteAck(header.ack);
       const hasAnswer = sizeBetween(captured.turnAck, header.ack) > 0;
-      if (header.seq === captured.rcvNxt && hasAnswer && !this.#isPaused) {
+      // Sessions may have ended before the client said anything: what comes first begins a turn, too.
+      const isFirst = captured.hasSyn && captured.rcvNxt === add(captured.iss, 1);
+      if (header.seq === captured.rcvNxt && (hasAnswer || isFirst) && !this.#isPaused) {
         this.#join(captured, bytes, nowMs);
         return;
       }

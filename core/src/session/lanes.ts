@@ -30,7 +30,10 @@ export class Lanes {
 
   /** Makes a lane, which is up. */
   add(): number {
-    assert(this.#count < this.#limits.lanesMax, 'a copy has lanesMax lanes at most');
+    assert(
+      this.#count < 2 * this.#limits.lanesMax,
+      'there are lanesMax lanes at most, and as many that take their place',
+    );
     const free = this.outputs.indexOf(undefined);
     const lane = free < 0 ? this.outputs.length : free;
     this.#count += 1;

@@ -277,6 +277,26 @@ describe('copies, client addresses and suspension', () => {
   });
 });
 
+describe('a connection that has not said anything yet', () => {
+  it('begins with its first turn after it was suspended', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    rig.engine.setPaused(true, rig.nowMs);
+    rig.engine.setPaused(false, rig.nowMs);
+    turn(rig, client, 'one');
+    assert.deepEqual(rig.target.streams(), ['', 'one']);
+    assert.deepEqual(rig.terminals(), { suspended: 1 });
+  });
+
+  it('begins with its first turn when its only target is replaced', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    rig.engine.setMappings([mappingTo(targetAt('other', { port: 81 }))], rig.nowMs);
+    turn(rig, client, 'one');
+    assert.deepEqual(rig.target.streams(), ['', 'one']);
+  });
+});
+
 describe('lanes', () => {
   it('are added and removed while copying goes on; numbers are used again', () => {
     const rig = new Rig({}, answerAll);
