@@ -58,11 +58,14 @@ export async function runProgram(
     const { runIntercept } = await import('@trafficcopy/daemonset-intercept');
     exitCode = await runIntercept(config);
   });
+  const operator = await operatorCommand(env, (code) => {
+    exitCode = code;
+  });
   const version = new Command('version').summary('Print the version').action(() => {
     stdout.write(`${VERSION}\n`);
   });
   const help = new Command('help')
-    .summary('Print the help of a command: help copy, help intercept')
+    .summary('Print the help of a command: help copy, help intercept, help operator')
     .argument('[command]')
     .action(async (name: string | undefined) => {
       const isKnown = root.commands.some((command) => command.name() === name);
@@ -73,19 +76,38 @@ export async function runProgram(
     configureCommand(command);
     addHelpFlags(command);
   }
-  for (const command of [copy, intercept, version, help]) root.addCommand(command);
+  for (const command of [copy, intercept, ...operator, version, help]) root.addCommand(command);
   for (const command of [root, ...root.commands]) {
     command.configureOutput({ writeOut: (text) => stdout.write(text) });
   }
   root.addHelpText('after', `\n"${NAME} COMMAND --help" lists the flags of a command.`);
 
   try {
-    if (words.length === 0) throw new UsageError('a command is missing: expected copy or intercept');
+    if (words.length === 0) throw new UsageError('a command is missing: expected copy, intercept or operator');
     await root.parseAsync([...words], { from: 'user' });
     return exitCode;
   } catch (error) {
     return report(error, commandNamed(root, words[0]), stderr);
   }
+}
+
+/** The command `operator`, where it is there: the images of copy and intercept do without it and all that it needs. */
+async function operatorCommand(
+  env: Readonly<Record<string, string | undefined>>,
+  onEnd: (exitCode: number) => void,
+): Promise<Command[]> {
+  let config: typeof import('@trafficcopy/operator/config');
+  try {
+    config = await import('@trafficcopy/operator/config');
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ERR_MODULE_NOT_FOUND') return [];
+    throw error;
+  }
+  const command = buildCommand(config.OPERATOR_COMMAND, env, async (values) => {
+    const { runOperator } = await import('@trafficcopy/operator');
+    onEnd(await runOperator(config.operatorConfig(values)));
+  });
+  return [command];
 }
 
 /** Writes what went wrong, in one form for all errors, and returns the exit code. */

@@ -17,6 +17,7 @@ export class ControllerMetrics {
   readonly #errors: Counter;
   readonly #calls: Counter;
   readonly #writes: Counter;
+  readonly #reviews: Counter;
 
   constructor(registry: Registry, read: () => ControllerFigures) {
     const registers = [registry];
@@ -45,6 +46,12 @@ export class ControllerMetrics {
       labelNames: ['resource'],
       registers,
     });
+    this.#reviews = new Counter({
+      name: 'trafficcopy_operator_webhook_reviews_total',
+      help: 'Pods that the API server asked about, by what became of them',
+      labelNames: ['outcome'],
+      registers,
+    });
     gauge(registry, 'trafficcopy_operator_queue_depth', 'Things that wait to be looked at', () => read().queueDepth);
     gauge(registry, 'trafficcopy_operator_trafficcopies', 'TrafficCopies that are known', () => read().trafficCopies);
     gauge(registry, 'trafficcopy_operator_pods', 'Pods that are known', () => read().podsKnown);
@@ -57,6 +64,10 @@ export class ControllerMetrics {
 
   failed(kind: string): void {
     this.#errors.inc({ kind });
+  }
+
+  reviewed(outcome: string): void {
+    this.#reviews.inc({ outcome });
   }
 
   called({ verb, resource }: KubeCall): void {

@@ -32,8 +32,8 @@ export interface ControllerOptions {
   readonly policy: TrafficCopyPolicy;
   /** What copies look like. */
   readonly container: Omit<CopyContainerSettings, 'uid'>;
-  /** The MutatingWebhookConfiguration for at least one wish. */
-  readonly buildWebhook: (wishes: readonly WebhookWish[]) => object;
+  /** The MutatingWebhookConfiguration; undefined: none is needed. */
+  readonly buildWebhook: (wishes: readonly WebhookWish[]) => object | undefined;
   readonly onFailure: (key: string, error: Error) => void;
   readonly now?: (() => number) | undefined;
 }
@@ -94,11 +94,6 @@ export class Controller {
 
   get queueDepth(): number {
     return this.#queue.depth;
-  }
-
-  /** What new pods get: for the webhook's server. */
-  webhookWishes(): readonly WebhookWish[] {
-    return this.#contributions.webhooks();
   }
 
   /** For every change of the cache, on every replica. */

@@ -8,12 +8,16 @@ export const WEBHOOK_NAME = 'trafficcopy';
 export class WebhookKeeper {
   readonly #client: KubeClient;
   readonly #contributions: Contributions;
-  readonly #build: (wishes: readonly WebhookWish[]) => object;
+  readonly #build: (wishes: readonly WebhookWish[]) => object | undefined;
   /** What stands there; undefined: not known. */
   #applied: string | undefined;
 
   /** @param build the object for at least one wish */
-  constructor(client: KubeClient, contributions: Contributions, build: (wishes: readonly WebhookWish[]) => object) {
+  constructor(
+    client: KubeClient,
+    contributions: Contributions,
+    build: (wishes: readonly WebhookWish[]) => object | undefined,
+  ) {
     this.#client = client;
     this.#contributions = contributions;
     this.#build = build;

@@ -1,0 +1,168 @@
+import {
+  choiceValue,
+  durationValue,
+  type FlagTable,
+  integerValue,
+  PROGRAM_FLAGS,
+  PROGRAM_GROUP,
+  REPORTS_GROUP,
+  socketAddressValue,
+  textValue,
+} from '@trafficcopy/runtime';
+import { copyResourcesValue } from './copy-resources-value.js';
+
+export const CLUSTER_GROUP = 'The cluster';
+export const COPIES_GROUP = 'The copies';
+
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'] as const;
+const COPY_LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+const HOUR_MS = 3_600_000;
+
+const nameValue = textValue('a name of Kubernetes', /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
+const imageValue = textValue('an image: REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST', /^[^\s]{1,512}$/);
+
+export const OPERATOR_FLAGS = {
+  logFile: PROGRAM_FLAGS.logFile,
+  logLevel: PROGRAM_FLAGS.logLevel,
+  namespace: {
+    kind: 'value',
+    long: 'namespace',
+    argument: 'NAME',
+    group: CLUSTER_GROUP,
+    help: 'Namespace of the operator, its Secrets, Lease and intercepts',
+    env: 'POD_NAMESPACE',
+    defaultNote: 'trafficcopy-system',
+    value: nameValue,
+  },
+  instance: {
+    kind: 'value',
+    long: 'instance',
+    argument: 'NAME',
+    group: CLUSTER_GROUP,
+    help: 'What this replica is called in the Lease',
+    env: 'POD_NAME',
+    defaultNote: 'the name of the host',
+    value: nameValue,
+  },
+  advertise: {
+    kind: 'value',
+    long: 'advertise',
+    argument: 'ADDRESS',
+    group: CLUSTER_GROUP,
+    help: 'Address at which the other replicas’ clients find this one when it leads',
+    env: 'POD_IP',
+    defaultNote: '127.0.0.1',
+    value: textValue('an IP address', /^[0-9A-Fa-f:.]{2,45}$/),
+  },
+  noLeaderElection: {
+    kind: 'switch',
+    long: 'no-leader-election',
+    group: CLUSTER_GROUP,
+    help: 'Lead at once, without a Lease: for a single replica only',
+  },
+  interceptServiceAccount: {
+    kind: 'value',
+    long: 'intercept-service-account',
+    argument: 'NAME',
+    group: CLUSTER_GROUP,
+    help: 'Service account of the intercepts',
+    default: 'trafficcopy-intercept',
+    value: nameValue,
+  },
+  webhookService: {
+    kind: 'value',
+    long: 'webhook-service',
+    argument: 'NAME',
+    group: CLUSTER_GROUP,
+    help: 'Service through which the API server reaches the webhook',
+    default: 'trafficcopy-webhook',
+    value: nameValue,
+  },
+  channelPort: {
+    kind: 'value',
+    long: 'channel-port',
+    argument: 'PORT',
+    group: CLUSTER_GROUP,
+    help: 'Port for copies and intercepts',
+    default: '36524',
+    value: integerValue(1, 65_535),
+  },
+  webhookPort: {
+    kind: 'value',
+    long: 'webhook-port',
+    argument: 'PORT',
+    group: CLUSTER_GROUP,
+    help: 'Port for the API server’s questions about new pods',
+    default: '9443',
+    value: integerValue(1, 65_535),
+  },
+  metrics: {
+    kind: 'value',
+    long: 'metrics',
+    argument: '[HOST:]PORT',
+    group: REPORTS_GROUP,
+    help: 'Serve /metrics (Prometheus), /healthz and /readyz; without HOST on all addresses',
+    default: '8080',
+    value: socketAddressValue('[HOST:]PORT, like 8080 or 127.0.0.1:8080', { defaultHost: '0.0.0.0' }),
+  },
+  operatorAddress: {
+    kind: 'value',
+    long: 'operator-address',
+    argument: 'HOST:PORT',
+    group: COPIES_GROUP,
+    help: 'Where copies find the operator: the address of its Service',
+    defaultNote: 'this replica',
+    value: textValue('HOST:PORT', /^[^\s]{1,255}:[0-9]{1,5}$/),
+  },
+  copyImage: {
+    kind: 'value',
+    long: 'copy-image',
+    argument: 'IMAGE',
+    group: COPIES_GROUP,
+    help: 'Image of the copies',
+    default: 'trafficcopy-copy',
+    value: imageValue,
+  },
+  copyPullPolicy: {
+    kind: 'value',
+    long: 'copy-pull-policy',
+    argument: 'POLICY',
+    group: COPIES_GROUP,
+    help: `When the image is pulled: ${PULL_POLICIES.join(', ')}`,
+    default: 'IfNotPresent',
+    value: choiceValue(PULL_POLICIES),
+  },
+  copyLogLevel: {
+    kind: 'value',
+    long: 'copy-log-level',
+    argument: 'LEVEL',
+    group: COPIES_GROUP,
+    help: `What copies log: ${COPY_LOG_LEVELS.join(', ')}`,
+    default: 'info',
+    value: choiceValue(COPY_LOG_LEVELS),
+  },
+  copyResources: {
+    kind: 'value',
+    long: 'copy-resources',
+    argument: 'JSON',
+    group: COPIES_GROUP,
+    help: 'Resources of copies that are sidecars, as in a pod: {"requests":{"cpu":"10m"},"limits":{"memory":"256Mi"}}',
+    default: '{}',
+    value: copyResourcesValue,
+  },
+  uninstall: {
+    kind: 'switch',
+    long: 'uninstall',
+    group: PROGRAM_GROUP,
+    help: 'Delete every TrafficCopy, wait until all that they caused is gone, and end',
+  },
+  uninstallTimeoutMs: {
+    kind: 'value',
+    long: 'uninstall-timeout',
+    argument: 'TIME',
+    group: PROGRAM_GROUP,
+    help: 'With --uninstall: how long to wait',
+    default: '2m',
+    value: durationValue(1000, HOUR_MS),
+  },
+} as const satisfies FlagTable;
