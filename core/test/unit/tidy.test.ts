@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   operator: ['core', 'runtime'],
   cli: ['core', 'runtime', 'sidecar-copy', 'daemonset-intercept', 'operator'],
   kubectl: ['core', 'runtime'],
+  charts: ['operator'],
   bench: ['core', 'lab', 'runtime'],
   e2e: ['core', 'runtime', 'operator', 'lab'],
 };
