@@ -1,5 +1,5 @@
 import type { CopyContainerSettings, SidecarOrder } from './injection/index.js';
-import type { ClusterCache } from './traffic-copy/index.js';
+import { type ClusterCache, ownTargets } from './traffic-copy/index.js';
 
 const FORBIDDING_LEVELS: ReadonlySet<string> = new Set(['baseline', 'restricted']);
 
@@ -21,5 +21,11 @@ export function sidecarOrderOf(
     ...cache.limitsOf(namespace),
   ];
   const refusal = refusals.length === 0 ? undefined : refusals.join(', ');
-  return { namespace, selector: spec.sourceSelector, settings: { ...container, uid }, refusal };
+  return {
+    namespace,
+    selector: spec.sourceSelector,
+    except: ownTargets(trafficCopy),
+    settings: { ...container, uid },
+    refusal,
+  };
 }

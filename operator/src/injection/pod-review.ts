@@ -35,9 +35,9 @@ export interface PodVerdict {
 export function judgePod(review: PodReview, order: SidecarOrder | undefined): PodVerdict {
   if (order === undefined) return { outcome: 'NotWanted' };
   if (review.pod === undefined) return { outcome: 'NotUnderstood' };
-  if (review.namespace !== order.namespace || !selects(order.selector, review.pod.labels)) {
-    return { outcome: 'NotSelected' };
-  }
+  const { labels } = review.pod;
+  const isSelected = selects(order.selector, labels) && !order.except.some((selector) => selects(selector, labels));
+  if (review.namespace !== order.namespace || !isSelected) return { outcome: 'NotSelected' };
   if (order.refusal !== undefined) return { outcome: 'NamespaceRefuses' };
   const obstacle = injectionObstacle(review.pod);
   if (obstacle !== undefined) return { outcome: obstacle };

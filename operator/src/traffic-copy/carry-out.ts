@@ -70,6 +70,7 @@ export class CarryOut {
       if (error instanceof KubeNotFoundError) return undefined;
       throw error;
     });
+    if (!isPresent) knowledge.ended(trafficCopy.uid);
     knowledge.wrote(written);
     return written;
   }

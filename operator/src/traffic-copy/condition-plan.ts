@@ -78,7 +78,7 @@ function sourcesFinding(phase: LifePhase, sources: SourcePlan | undefined): Find
   if (idle !== undefined || sources === undefined) return idle ?? unknownFinding();
   const { selected, injected, problems } = sources;
   const counts = `${injected} of ${selected.length} source pods hold a copy`;
-  if (problems.length > 0) return { ...worst(problems), message: `${counts}. ${sentences(problems)}` };
+  if (problems.length > 0) return { ...worst(problems), message: `${counts}; ${sentences(problems)}` };
   if (injected < selected.length) {
     const why =
       phase.kind === 'suspended' ? 'the others get one when spec.suspend is false again' : 'the others get one now';
@@ -94,7 +94,7 @@ function targetsFinding(phase: LifePhase, targets: TargetPlan | undefined): Find
   const empty = targets.targets.filter((target) => target.served.length === 0).flatMap((target) => target.problems);
   if (empty.length > 0) return { ...worst(empty), message: sentences(empty) };
   const missing = targets.targets.flatMap((target) => target.problems);
-  const hint = missing.length === 0 ? '' : `. ${sentences(missing)}`;
+  const hint = missing.length === 0 ? '' : `; ${sentences(missing)}`;
   return {
     isTrue: true,
     reason: 'Serving',
@@ -151,5 +151,5 @@ function worst(problems: readonly Problem[]): { readonly isTrue: false; readonly
 }
 
 function sentences(problems: readonly Problem[]): string {
-  return problems.map(({ message }) => message).join('. ');
+  return problems.map(({ message }) => message).join('; ');
 }

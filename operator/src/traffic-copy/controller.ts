@@ -223,7 +223,7 @@ export class Controller {
     const [namespace = '', name = ''] = fullName.split('/');
     const { cache, hub } = this.#options;
     const cached = cache.trafficCopy(namespace, name);
-    if (cached === undefined || !this.#isLeading) return;
+    if (cached === undefined || !this.#isLeading || this.#knowledge.hasEnded(cached.uid)) return;
     const trafficCopy = this.#knowledge.latest(cached);
     const { uid } = trafficCopy;
     const memory = this.#memoryFor(trafficCopy);

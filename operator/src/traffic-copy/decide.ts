@@ -163,11 +163,14 @@ function transitions({ trafficCopy }: Observation, conditions: readonly Conditio
     if (now.type !== 'Ready' && now.type !== 'Degraded') return [];
     if (before?.status === now.status && before.reason === now.reason) return [];
     if (before === undefined && now.reason === 'AsExpected') return [];
-    const isGood = now.type === 'Ready' ? !BAD.test(now.reason) : now.status === 'False';
-    return [{ type: isGood ? 'Normal' : 'Warning', reason: now.reason, message: now.message }];
+    const isBad = now.type === 'Ready' ? BAD.test(now.reason) : now.status === 'True';
+    // What passes by itself within seconds is no event.
+    const isNews = isBad || now.type === 'Degraded' || GOOD.test(now.reason);
+    return isNews ? [{ type: isBad ? 'Warning' : 'Normal', reason: now.reason, message: now.message }] : [];
   });
 }
 
+const GOOD = /^(Copying|Completed|Suspended|Scheduled)$/;
 /** Reasons that somebody has to do something about; others pass by themselves or were wanted. */
 const BAD =
   /Invalid|PodSecurity|Image|Refused|Fails|Failed|Consent|NotFound|NotSupported|HostNetwork|SourceIsTarget|Encrypted|TooLarge/;

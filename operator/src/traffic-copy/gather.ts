@@ -1,7 +1,8 @@
-import { type CheckedSpec, copyContainerGeneration, selects } from '../api/index.js';
+import { type CheckedSpec, selects } from '../api/index.js';
 import type { CopyLinkState, TrafficHub } from '../hub/index.js';
-import type { PodRecord, TrafficCopyRecord } from '../kube/index.js';
+import type { TrafficCopyRecord } from '../kube/index.js';
 import type { ClusterCache } from './cluster-cache.js';
+import { holdsCopy, selectsSource } from './concerned.js';
 import type { Observation, ObservedPod, ObservedTarget, TrafficCopyMemory } from './observation.js';
 
 /** Brings together what a decision needs, from caches alone. */
@@ -21,7 +22,7 @@ export function gather(
     leadingMs: hub.leadingMs,
     namespace: cache.namespace(namespace),
     limits: cache.limitsOf(namespace),
-    pods: observedPods(cache, trafficCopy, spec),
+    pods: observedPods(cache, trafficCopy),
     targets: spec === undefined ? [] : observedTargets(cache, namespace, spec),
     intercepts: new Map(hub.intercepts().map((intercept) => [intercept.node, intercept])),
     copies,
@@ -30,22 +31,14 @@ export function gather(
   };
 }
 
-function observedPods(
-  cache: ClusterCache,
-  { namespace, uid }: TrafficCopyRecord,
-  spec: CheckedSpec | undefined,
-): ObservedPod[] {
+function observedPods(cache: ClusterCache, trafficCopy: TrafficCopyRecord): ObservedPod[] {
+  const { namespace, uid } = trafficCopy;
   const pods: ObservedPod[] = [];
   for (const pod of cache.podsIn(namespace)) {
-    const isSelected = spec !== undefined && selects(spec.sourceSelector, pod.labels);
+    const isSelected = selectsSource(trafficCopy, namespace, pod.labels);
     if (isSelected || holdsCopy(pod, uid)) pods.push({ pod, isSelected });
   }
   return pods;
-}
-
-/** Whether a container of this TrafficCopy is or was in the pod. */
-export function holdsCopy(pod: PodRecord, uid: string): boolean {
-  return pod.copies.some((copy) => copyContainerGeneration(copy.name, uid) !== undefined);
 }
 
 function observedTargets(cache: ClusterCache, ownNamespace: string, spec: CheckedSpec): ObservedTarget[] {

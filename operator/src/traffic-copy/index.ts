@@ -9,7 +9,7 @@
  * copy that works.
  */
 export { ClusterCache, type ClusterChange } from './cluster-cache.js';
-export { selectsSource } from './concerned.js';
+export { ownTargets, selectsSource } from './concerned.js';
 export type { WebhookWish } from './contributions.js';
 export { Controller, type ControllerOptions } from './controller.js';
 export { ControllerMetrics } from './controller-metrics.js';

@@ -9,8 +9,18 @@ export class Knowledge {
   readonly #memories = new Map<string, TrafficCopyMemory>();
   /** As the last write left them. */
   readonly #written = new Map<string, TrafficCopyRecord>();
+  readonly #ended = new Set<string>();
   /** Secrets with tokens. */
   readonly #secrets = new Map<string, number | 'absent'>();
+
+  /** Its finalizer was removed: there is nothing left to do about it, though the cache may show it for a moment. */
+  hasEnded(uid: string): boolean {
+    return this.#ended.has(uid);
+  }
+
+  ended(uid: string): void {
+    this.#ended.add(uid);
+  }
 
   memoryOf(uid: string): TrafficCopyMemory {
     return this.#memories.get(uid) ?? EMPTY_MEMORY;
@@ -43,12 +53,14 @@ export class Knowledge {
   }
 
   forget(uid: string): void {
+    this.#ended.delete(uid);
     this.#memories.delete(uid);
     this.#written.delete(uid);
     this.#secrets.delete(uid);
   }
 
   clear(): void {
+    this.#ended.clear();
     this.#memories.clear();
     this.#written.clear();
     this.#secrets.clear();

@@ -1,4 +1,4 @@
-import { type CheckedSpec, copyContainerGeneration } from '../api/index.js';
+import { type CheckedSpec, copyContainerGeneration, selects } from '../api/index.js';
 import { type InjectionObstacle, injectionObstacle } from '../injection/injection-obstacle.js';
 import type { CopyContainerRecord, PodRecord } from '../kube/index.js';
 import type { LifePhase } from './life-phase.js';
@@ -60,7 +60,11 @@ export function sourcePlan(observation: Observation, spec: CheckedSpec, phase: L
     injections: states.flatMap((state) => state.injection ?? []),
     strays: strays(observation),
     hasWebhook,
-    problems: [...namespaceProblems(observation), ...emptyProblem(selected, obstacles), ...podProblems(states)],
+    problems: [
+      ...namespaceProblems(observation),
+      ...emptyProblem(observation, selected, obstacles),
+      ...podProblems(states),
+    ],
     notes: [...obstacleNotes(selected, obstacles), ...webhookNotes(observation, spec, phase)],
     retryAtMs: retries.length === 0 ? undefined : Math.min(...retries),
   };
@@ -182,7 +186,11 @@ function namespaceProblems(observation: Observation): Problem[] {
   return [{ reason: 'PodSecurity', message }];
 }
 
-function emptyProblem(selected: readonly PodRecord[], obstacles: ReadonlyMap<InjectionObstacle, unknown>): Problem[] {
+function emptyProblem(
+  observation: Observation,
+  selected: readonly PodRecord[],
+  obstacles: ReadonlyMap<InjectionObstacle, unknown>,
+): Problem[] {
   if (selected.length > 0) return [];
   const [obstacle] = obstacles.keys();
   if (obstacle !== undefined) {
@@ -190,7 +198,20 @@ function emptyProblem(selected: readonly PodRecord[], obstacles: ReadonlyMap<Inj
       { reason: obstacle, message: `no pod that spec.source.selector selects can be copied: ${OBSTACLES[obstacle]}` },
     ];
   }
+  if (
+    observation.pods.length === 0 &&
+    observation.targets.some(({ pods }) => pods.some((pod) => isOwnSource(observation, pod)))
+  ) {
+    const message =
+      'every pod that spec.source.selector selects is a target too, and targets are not copied: give the targets a label that the source pods do not have';
+    return [{ reason: 'SourceIsTarget', message }];
+  }
   return [{ reason: 'NoSourcePods', message: 'spec.source.selector selects no running pod of the namespace (yet)' }];
+}
+
+function isOwnSource({ trafficCopy }: Observation, pod: PodRecord): boolean {
+  const { namespace, spec } = trafficCopy;
+  return pod.namespace === namespace && !('problems' in spec) && selects(spec.sourceSelector, pod.labels);
 }
 
 const OBSTACLES: Readonly<Record<InjectionObstacle, string>> = {

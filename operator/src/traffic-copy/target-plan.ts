@@ -36,18 +36,17 @@ export interface ServedPod {
 export const RETURN_MS_MAX = 20_000;
 
 export function targetPlan(observation: Observation, spec: CheckedSpec): TargetPlan {
-  const sources = new Set(observation.pods.filter(({ isSelected }) => isSelected).map(({ pod }) => pod.uid));
   const nodes = new Map<string, InterceptPodSettings[]>();
   let isKnown = true;
   const targets = observation.targets.map((observed): TargetState => {
     const refusal = refusalOf(observation, observed);
     if (refusal !== undefined) return { target: observed.target, selected: 0, served: [], problems: [refusal] };
-    const pods = observed.pods.filter((pod) => isUsable(pod) && !sources.has(pod.uid));
+    const pods = observed.pods.filter(isUsable);
     for (const pod of pods) grant(nodes, pod, grantOf(observation, spec, observed.target));
     const ready = pods.filter((pod) => pod.isReady);
     isKnown &&= ready.every((pod) => hasReported(observation, pod));
     const served = ready.flatMap((pod) => servedPod(observation, pod) ?? []);
-    const problems = podProblems(observation, observed, sources, served);
+    const problems = podProblems(observation, observed, served);
     return { target: observed.target, selected: pods.length, served, problems };
   });
   return { targets, nodes, isKnown: isKnown || observation.leadingMs > RETURN_MS_MAX };
@@ -124,15 +123,9 @@ function stateIn({ report }: InterceptLinkState, pod: PodRecord) {
 function podProblems(
   observation: Observation,
   { target, pods, namespaceName }: ObservedTarget,
-  sources: ReadonlySet<string>,
   served: readonly ServedPod[],
 ): Problem[] {
   const where = `target ${target.name}`;
-  const own = pods.find((pod) => sources.has(pod.uid));
-  if (own !== undefined) {
-    const message = `${where} selects the source pod ${own.name}, which cannot be its own target: give the target's selector a label that source pods do not have`;
-    return [{ reason: 'SourceIsTarget', message }];
-  }
   const usable = pods.filter(isUsable);
   if (usable.length === 0) return [emptyProblem(where, namespaceName, pods)];
   const ready = usable.filter((pod) => pod.isReady);

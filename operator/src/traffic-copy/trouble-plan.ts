@@ -40,9 +40,7 @@ function encryptedTrouble({ copies }: Observation): Problem[] {
 function targetTrouble({ targets }: TargetPlan): Problem[] {
   return targets
     .filter(({ served }) => served.length > 0)
-    .flatMap(({ problems }) =>
-      problems.filter(({ reason }) => reason === 'InterceptFailed' || reason === 'SourceIsTarget'),
-    );
+    .flatMap(({ problems }) => problems.filter(({ reason }) => reason === 'InterceptFailed'));
 }
 
 /** The same problem of many copies is told once. */

@@ -26,6 +26,7 @@ const ORDER: SidecarOrder = {
     logLevel: 'info',
     resources: {},
   },
+  except: [],
   refusal: undefined,
 };
 const POD = { metadata: { labels: { app: 'checkout' } }, spec: { containers: [{ name: 'app' }] } };
