@@ -13,6 +13,9 @@ async function configure(words: string): Promise<InterceptConfig> {
   return results[0]!;
 }
 
+const NODE_WORDS =
+  '--operator 10.96.0.20 --join-file /a --authority-file /b --host-proc /host/proc --node-name n1 --advertise 10.244.1.5';
+
 describe('the configuration of intercept', () => {
   it('needs no flag at all', async () => {
     const config = await configure('');
@@ -48,7 +51,25 @@ describe('the configuration of intercept', () => {
     );
   });
 
+  it('on a node of a cluster: the operator says what is served', async () => {
+    const { node, instance, queueLengthMax } = await configure(NODE_WORDS);
+    assert.deepEqual(node?.operator, { host: '10.96.0.20', port: 36524 });
+    assert.equal(formatIpAddress(node!.advertisedAddress), '10.244.1.5');
+    assert.equal(node?.procPath, '/host/proc');
+    assert.deepEqual([instance, queueLengthMax], ['node', 16_384]);
+    const alone = await configure('');
+    assert.deepEqual([alone.node, alone.queueLengthMax], [undefined, 65_536]);
+  });
+
   const refused: readonly [words: string, message: RegExp][] = [
+    ['--join-file /a', /--join-file needs --operator/],
+    ['--operator 10.0.0.1', /--operator needs --join-file/],
+    ['--operator 10.0.0.1 --join-file /a --host-proc /p', /--operator needs --authority-file/],
+    [NODE_WORDS.replace('--node-name n1', ''), /--node-name, or NODE_NAME/],
+    [NODE_WORDS.replace('--advertise 10.244.1.5', ''), /--advertise, or POD_IP/],
+    [`${NODE_WORDS} --target 80`, /--target and --operator exclude each other/],
+    [`${NODE_WORDS} --insecure`, /--insecure and --operator/],
+    [`${NODE_WORDS} --netns /run/netns/x`, /--netns and --operator/],
     ['--target 0', /0 is no TCP port/],
     ['--target 70000', /70000 is no TCP port/],
     ['--target 10.1.1.300:80', /"10\.1\.1\.300" is no IP address/],

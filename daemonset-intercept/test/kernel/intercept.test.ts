@@ -132,6 +132,29 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
     });
   }
 
+  for (const kind of ['nft', 'legacy'] as const) {
+    it(`address translation in the namespace (${kind}), as service meshes have it, does not lead copied packets astray`, async () => {
+      const redirect = async (what: '-A' | '-D'): Promise<void> => {
+        for (const chain of ['PREROUTING', 'OUTPUT']) {
+          const rule = ['-t', 'nat', what, chain, '-p', 'tcp', '--dport', String(ONLINE_PORT), '-j', 'REDIRECT'];
+          await lab.target.expect(`iptables-${kind}`, [...rule, '--to-ports', '15006']);
+        }
+      };
+      await redirect('-A');
+      const found = await dumpNamespace(lab.target);
+      try {
+        await withIntercept({ iptables: 'nft' }, async (_intercept, copy) => {
+          const response = await copy.exchange(1, toTarget(4, 42_500), 'past the mesh');
+          assert.equal(response.payloadBytes, 'resp:past the mesh'.length);
+          await assert.rejects(genuineRequest(), 'genuine clients are redirected as before');
+        });
+        assert.equal(await dumpNamespace(lab.target), found);
+      } finally {
+        await redirect('-D');
+      }
+    });
+  }
+
   it('a client that has the address of the target itself, or 127.0.0.1, is served when it is allowed', async () => {
     const allowedSources = [
       { address: parseIpAddress('127.0.0.0')!, prefixBits: 8 },

@@ -24,7 +24,12 @@ export async function dumpNamespace(host: LabHost): Promise<string> {
   for (const [command, ...args] of COMMANDS) {
     const { stdout } = await host.run(command, args);
     const lines = stdout.split('\n').filter((line) => !line.startsWith('#'));
-    parts.push(`$ ${[command, ...args].join(' ')}\n${lines.join('\n').replaceAll(/\[\d+:\d+\]/g, '[0:0]')}`);
+    parts.push(`$ ${[command, ...args].join(' ')}\n${withoutCounters(lines.join('\n'))}`);
   }
   return parts.join('\n');
+}
+
+/** As iptables and nft print them. */
+function withoutCounters(text: string): string {
+  return text.replaceAll(/\[\d+:\d+\]/g, '[0:0]').replaceAll(/counter packets \d+ bytes \d+/g, 'counter');
 }
