@@ -5,6 +5,11 @@ set -euo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$cluster_dir/../.."
 
+# Two builds at once take longer than one after the other, and the second one finds everything done.
+if [[ ${IMAGES_LOCKED:-} != yes ]]; then
+  IMAGES_LOCKED=yes exec flock "$CLUSTER_CACHE/images.lock" "$cluster_dir/build-images.sh" "$@"
+fi
+
 label=trafficcopy.dev/inputs
 is_loading=true
 [[ ${1:-} != --no-load ]] || { is_loading=false; shift; }
