@@ -41,6 +41,7 @@ export class ManagedCopy {
   /** Why the settings are not in force. */
   private fault: string | undefined;
   private retryAtMs = Number.POSITIVE_INFINITY;
+  private isClosing = false;
   /** Once it is closed. */
   private lastFigures: CopyFigures | undefined;
 
@@ -50,6 +51,7 @@ export class ManagedCopy {
 
   /** operator --what to do from now on--> copy */
   apply(settings: CopySettings): void {
+    if (this.isClosing) return;
     this.settings = settings;
     this.tryToApply(settings);
   }
@@ -163,6 +165,7 @@ export class ManagedCopy {
 
   /** Ends every session at its target. Returns the last report. */
   async close(): Promise<CopyReport> {
+    this.isClosing = true;
     this.lastFigures = await this.copy?.close();
     return this.report();
   }

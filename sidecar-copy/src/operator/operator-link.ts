@@ -14,6 +14,7 @@ import {
   join,
   MemoryCredentialStore,
   type ProgramLog,
+  reconnectDelayMs,
   type SocketAddress,
 } from '@trafficcopy/runtime';
 
@@ -36,7 +37,8 @@ export interface OperatorLinkOptions {
   readonly onCredentials: (credentials: ClientCredentials) => void;
   /** See {@link REFUSED_MS_MAX}. */
   readonly refusedMsMax?: number | undefined;
-  readonly retryMs?: number | undefined;
+  /** Between two attempts to join, after so many. Default: {@link reconnectDelayMs}, so that all copies of a cluster do not come at once. */
+  readonly retryDelayMs?: ((attempts: number) => number) | undefined;
 }
 
 /**
@@ -44,8 +46,6 @@ export interface OperatorLinkOptions {
  * TrafficCopy, or of this pod's address.
  */
 export const REFUSED_MS_MAX = 60_000;
-/** Between two attempts to join, ms. */
-const RETRY_MS = 2000;
 /** Settings and reports are small. */
 const QUEUE_BYTES_MAX = 2 * 1024 * 1024;
 /** A failure that lasts is told again after so long. */
@@ -60,6 +60,7 @@ export class OperatorLink {
   private client: ChannelClient | undefined;
   private connection: ChannelConnection | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
+  private attempts = 0;
   private refusedSinceMs: number | undefined;
   private downLoggedMs = Number.NEGATIVE_INFINITY;
   private hasEnded = false;
@@ -118,6 +119,7 @@ export class OperatorLink {
 
   private up(connection: ChannelConnection): void {
     this.connection = connection;
+    this.attempts = 0;
     this.refusedSinceMs = undefined;
     this.downLoggedMs = Number.NEGATIVE_INFINITY;
     this.options.logger.info(
@@ -127,6 +129,7 @@ export class OperatorLink {
   }
 
   private frame(type: number, bytes: Uint8Array, offset: number, length: number): void {
+    if (this.hasEnded) return;
     if (type === FRAME.CONFIG) this.settings(bytes, offset, length);
     else if (type === FRAME.STOP) this.stop(parseStop(bytes, offset, length).message);
   }
@@ -159,7 +162,9 @@ export class OperatorLink {
       this.stop(`the operator does not know this copy any more: ${error.message}`);
       return;
     }
-    this.retryTimer = setTimeout(() => this.start(), this.options.retryMs ?? RETRY_MS);
+    const delayMs = (this.options.retryDelayMs ?? spreadDelayMs)(this.attempts);
+    this.attempts += 1;
+    this.retryTimer = setTimeout(() => this.start(), delayMs);
   }
 
   private wasRefusedTooLong(): boolean {
@@ -188,4 +193,8 @@ export class OperatorLink {
     clearTimeout(this.retryTimer);
     await this.client?.close();
   }
+}
+
+function spreadDelayMs(attempts: number): number {
+  return reconnectDelayMs(attempts, Math.random());
 }

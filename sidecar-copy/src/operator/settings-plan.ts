@@ -3,7 +3,6 @@ import {
   type CopyEndpointSettings,
   type CopySettings,
   type CopyTargetSettings,
-  ENGINE_LIMITS_DEFAULT,
   type EndpointConfig,
   formatIpAddress,
   type IpAddress,
@@ -12,6 +11,9 @@ import {
   type TargetConfig,
 } from '@trafficcopy/core';
 import { type CopyPlan, type LanePlan, laneKey, targetOf } from '../copy-plan.js';
+
+/** Each is a TLS connection. When all are replaced at once the engine has room for the new ones beside the old. */
+const LANES_MAX = 256;
 
 /**
  * The client addresses on the loopback leg where the settings name none: all clients are 127.0.0.x there, which no target could answer. These are
@@ -39,6 +41,7 @@ class Planner {
   private readonly own: ReadonlySet<string>;
   private readonly lanes = new Map<string, { readonly index: number; readonly plan: LanePlan }>();
   private readonly problems = new Set<string>();
+  private readonly ports = new Set<number>();
   private lanesTooMany = 0;
 
   constructor(settings: CopySettings, localAddresses: readonly IpAddress[]) {
@@ -63,7 +66,7 @@ class Planner {
     };
     if (this.lanesTooMany > 0) {
       this.problems.add(
-        `${this.lanesTooMany} target pods are beyond the ${ENGINE_LIMITS_DEFAULT.lanesMax} that one copy can reach; let the selector choose fewer`,
+        `${this.lanesTooMany} target pods are beyond the ${LANES_MAX} that one copy can reach; let the selector choose fewer`,
       );
     }
     return { plan, problems: [...this.problems] };
@@ -80,7 +83,11 @@ class Planner {
 
   /** One mapping for each IP version that a target has an endpoint of; IPv4 also where there is none at all. */
   private mappings(onlinePort: number, targets: readonly CopyTargetSettings[]): MappingConfig[] {
-    const planned = targets.map(({ name, endpoints }) => ({ name, endpoints: this.endpoints(endpoints) }));
+    if (!this.isFirst(this.ports, onlinePort, `port ${onlinePort} is mapped twice`)) return [];
+    const names = new Set<string>();
+    const planned = targets
+      .filter(({ name }) => this.isFirst(names, name, `port ${onlinePort} has two targets with the name ${name}`))
+      .map(({ name, endpoints }) => ({ name, endpoints: this.endpoints(endpoints) }));
     const hasIpv6 = planned.some(({ endpoints }) => endpoints.some(({ address }) => address.length === 16));
     const hasIpv4 = planned.some(({ endpoints }) => endpoints.some(({ address }) => address.length === 4));
     const versions: (4 | 6)[] = hasIpv6 ? (hasIpv4 ? [4, 6] : [6]) : [4];
@@ -97,7 +104,15 @@ class Planner {
     }));
   }
 
+  private isFirst<T>(known: Set<T>, item: T, problem: string): boolean {
+    if (known.has(item)) this.problems.add(`${problem}: the first counts`);
+    const isNew = !known.has(item);
+    known.add(item);
+    return isNew;
+  }
+
   private endpoints(endpoints: readonly CopyEndpointSettings[]): EndpointConfig[] {
+    const lanes = new Set<number>();
     return endpoints.flatMap((endpoint) => {
       const address = parseIpAddress(endpoint.address)!;
       if (this.own.has(formatIpAddress(address))) {
@@ -107,7 +122,9 @@ class Planner {
         return [];
       }
       const lane = this.laneOf(endpoint, address);
-      return lane === undefined ? [] : [{ lane, address, port: endpoint.port }];
+      if (lane === undefined || lanes.has(lane)) return [];
+      lanes.add(lane);
+      return [{ lane, address, port: endpoint.port }];
     });
   }
 
@@ -117,7 +134,7 @@ class Planner {
     const known = this.lanes.get(key);
     if (known !== undefined) return known.index;
     const index = this.lanes.size;
-    if (index === ENGINE_LIMITS_DEFAULT.lanesMax) {
+    if (index === LANES_MAX) {
       this.lanesTooMany += 1;
       return undefined;
     }

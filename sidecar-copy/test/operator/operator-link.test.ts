@@ -50,7 +50,7 @@ class LinkRig {
       onSettings: (settings) => this.settings.push(settings),
       onStop: (message) => this.stops.push(message),
       onCredentials: (credentials) => this.credentials.push(credentials),
-      retryMs: 5,
+      retryDelayMs: () => 5,
       refusedMsMax: 200,
       ...options,
     });
@@ -99,10 +99,11 @@ test('STOP is told once; a last report still goes out', async (context) => {
   standIn.stopCopies('the TrafficCopy was deleted');
   standIn.stopCopies('again');
   await until('stop', () => rig.stops.length > 0);
+  standIn.configure(copySettings([]));
   rig.link.report(report(9));
   await rig.link.close();
   await until('report', () => standIn.reports.length === 1);
-  assert.deepEqual(rig.stops, ['the TrafficCopy was deleted']);
+  assert.deepEqual([rig.stops, rig.settings], [['the TrafficCopy was deleted'], []]);
 });
 
 test('the operator goes and comes back: nothing ends, and the settings come again', async (context) => {

@@ -57,6 +57,17 @@ test('a pod that is its own target is left out, and told', () => {
   assert.match(problems[0]!, /target of itself \(10\.0\.0\.1\)/);
 });
 
+test('what stands twice counts once, and is told', () => {
+  const target = { name: 'candidate', endpoints: ['10.0.0.2', '10.0.0.2'].map(endpointSettings) };
+  const mapping = { onlinePort: 80, targets: [target, target] };
+  const { plan: made, problems } = settingsPlan(copySettings([], { mappings: [mapping, mapping] }), OWN);
+  assert.deepEqual(endpointsOf(made), ['4 80 candidate 10.0.0.2:8080@0']);
+  assert.deepEqual(problems, [
+    'port 80 has two targets with the name candidate: the first counts',
+    'port 80 is mapped twice: the first counts',
+  ]);
+});
+
 test('more endpoints than lanes: the first are used, and it is told', () => {
   const targets = [0, 1].map((target) => ({
     name: `t${target}`,
