@@ -147,9 +147,10 @@ function writable(observation: Observation, status: TrafficCopyStatus): TrafficC
 }
 
 /** When figures that were held back can be written. */
-function lateFigures({ trafficCopy, memory, nowMs }: Observation, status: TrafficCopyStatus): number | undefined {
-  if (isSame(trafficCopy.status, status)) return undefined;
-  return Math.max(0, memory.figuresAtMs + FIGURES_MS - nowMs);
+function lateFigures(observation: Observation, status: TrafficCopyStatus): number | undefined {
+  const { trafficCopy, memory, nowMs } = observation;
+  const isHeldBack = !isSame(trafficCopy.status, status) && writable(observation, status) === undefined;
+  return isHeldBack ? Math.max(0, memory.figuresAtMs + FIGURES_MS - nowMs) : undefined;
 }
 
 function withoutFigures({ traffic, losses, ...rest }: TrafficCopyStatus): object {

@@ -11,8 +11,8 @@ export interface TargetPlan {
   /** What each node's intercept is asked for. */
   readonly nodes: ReadonlyMap<string, readonly InterceptPodSettings[]>;
   /**
-   * Whether the intercepts have said enough to tell copies where to send to. A new leader waits for them: it would take endpoints away
-   * from copies that work.
+   * Whether the intercepts have said enough to tell copies where to send to. A new leader waits for them: it would take endpoints away from copies that work.
+   * And an intercept that does not know its latest grants yet would refuse the copies that come for them.
    */
   readonly isKnown: boolean;
 }
@@ -37,19 +37,21 @@ export const RETURN_MS_MAX = 20_000;
 
 export function targetPlan(observation: Observation, spec: CheckedSpec): TargetPlan {
   const nodes = new Map<string, InterceptPodSettings[]>();
-  let isKnown = true;
+  let hasReports = true;
+  let isCurrent = true;
   const targets = observation.targets.map((observed): TargetState => {
     const refusal = refusalOf(observation, observed);
     if (refusal !== undefined) return { target: observed.target, selected: 0, served: [], problems: [refusal] };
     const pods = observed.pods.filter(isUsable);
     for (const pod of pods) grant(nodes, pod, grantOf(observation, spec, observed.target));
     const ready = pods.filter((pod) => pod.isReady);
-    isKnown &&= ready.every((pod) => hasReported(observation, pod));
+    hasReports &&= ready.every((pod) => observation.intercepts.get(pod.nodeName)?.report !== undefined);
+    isCurrent &&= ready.every((pod) => isUpToDate(observation.intercepts.get(pod.nodeName)));
     const served = ready.flatMap((pod) => servedPod(observation, pod) ?? []);
     const problems = podProblems(observation, observed, served);
     return { target: observed.target, selected: pods.length, served, problems };
   });
-  return { targets, nodes, isKnown: isKnown || observation.leadingMs > RETURN_MS_MAX };
+  return { targets, nodes, isKnown: isCurrent && (hasReports || observation.leadingMs > RETURN_MS_MAX) };
 }
 
 /** Where copies send what was captured at `port` to, for one target. */
@@ -106,8 +108,9 @@ function grant(nodes: Map<string, InterceptPodSettings[]>, pod: PodRecord, wante
   else pods[index] = settings;
 }
 
-function hasReported({ intercepts }: Observation, pod: PodRecord): boolean {
-  return intercepts.get(pod.nodeName)?.report !== undefined;
+/** One that is away goes on with what it knew. */
+function isUpToDate(intercept: InterceptLinkState | undefined): boolean {
+  return intercept === undefined || !intercept.isConnected || intercept.isCurrent;
 }
 
 function servedPod({ intercepts }: Observation, pod: PodRecord): ServedPod | undefined {
