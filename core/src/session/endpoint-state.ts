@@ -2,7 +2,12 @@ import type { EndpointConfig } from '../engine-config.js';
 import { flowHash } from '../flow/flow-hash.js';
 import type { IpAddress } from '../wire/ip-address.js';
 
-/** One place where a target listens. */
+/** RFC 6298 2.2: timeout after the first sample, in round trips. */
+const RTO_ROUND_TRIPS = 3;
+/** A new connection waits no longer than this for an answer to its first SYN. */
+const RTO_SHARED_MAX_MS = 10_000;
+
+/** One place where a target listens, with what its connections have learnt about the way to it. */
 export class EndpointState {
   readonly lane: number;
   readonly address: IpAddress;
@@ -13,6 +18,8 @@ export class EndpointState {
   readonly hash: number;
   /** Whether it was taken out of the settings. */
   isGone = false;
+  /** Round trip of late handshakes, ms; it follows a longer one at once, and shorter ones slowly. */
+  #handshakeMs = 0;
 
   constructor({ lane, address, port }: EndpointConfig, portKey: number) {
     this.lane = lane;
@@ -20,5 +27,19 @@ export class EndpointState {
     this.port = port;
     this.portKey = portKey;
     this.hash = flowHash(0, address, 0, address.length, port);
+  }
+
+  noteHandshake(rttMs: number): void {
+    const isLonger = rttMs > this.#handshakeMs;
+    this.#handshakeMs = isLonger ? rttMs : 0.875 * this.#handshakeMs + 0.125 * rttMs;
+  }
+
+  /**
+   * What a new connection may take for the least time until its SYN counts as lost (RFC 9040: connections to one host share the
+   * round trip that they measured). A target or an intercept that lags by seconds would get each SYN twice and more, when it can
+   * least do with it.
+   */
+  get rtoSharedMs(): number {
+    return Math.min(RTO_ROUND_TRIPS * this.#handshakeMs, RTO_SHARED_MAX_MS);
   }
 }

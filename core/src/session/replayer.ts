@@ -220,6 +220,8 @@ export class Replayer {
 
   #onSegment(session: Session, events: number, bytes: Uint8Array, at: number, nowMs: number): void {
     if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
+    if (events & EVENT_ESTABLISHED && session.replay.srttMs >= 0)
+      session.endpoint?.noteHandshake(session.replay.srttMs);
     if (events & EVENT_ANSWERED) this.#onAnswer(session, nowMs);
     if (events & EVENT_PEER_FIN && session.replay.state === TIME_WAIT) session.lingerAtMs = nowMs + TIME_WAIT_MS;
     const isEarly = session.captured.end === END_NONE || session.turnUna < session.captured.turns.endIndex;
@@ -336,6 +338,7 @@ export class Replayer {
     session.lingerAtMs = 0;
     session.progressMs = nowMs;
     replay.rttStartMs = nowMs;
+    replay.rtoMs = Math.max(replay.rtoMs, session.endpoint?.rtoSharedMs ?? 0);
     replay.rtoAtMs = nowMs + replay.rtoMs;
     this.#sendSyn(session);
     this.touch(session);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Client } from '../kit/client.js';
 import { CONFIG, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
+import { batchOf } from '../kit/segment.js';
 
 const answerAll = { answer: (): number => 100 };
 
@@ -574,5 +575,28 @@ describe('the end', () => {
     assert.equal(rig.engine.connectionsOpen, 0);
     assert.equal(rig.engine.counters.turnsPending, 0);
     assert.deepEqual(rig.terminals(), { interrupted: 1 });
+  });
+});
+
+describe('a target that lags', () => {
+  /** SYNs that a silent target gets of a connection in 2.3 s, after one whose SYN it answered in `firstMs`. */
+  function synsAfter(firstMs: number): number {
+    const rig = new Rig();
+    rig.engine.ingestCaptured(batchOf([new Client({ clientPort: 41_000 }).syn()]), rig.nowMs);
+    rig.nowMs += firstMs;
+    rig.settle();
+    rig.target.behaviour = { silent: true };
+    rig.target.log.length = 0;
+    rig.capture(new Client({ clientPort: 41_001 }).syn());
+    rig.wait(2300);
+    return rig.target.log.filter((entry) => entry === 'SYN').length;
+  }
+
+  it('gets the SYN of the next connection again no sooner than it was seen to answer (RFC 9040)', () => {
+    assert.equal(synsAfter(800), 1);
+  });
+
+  it('gets it again after 1 s when it does not lag (RFC 6298 2.1)', () => {
+    assert.equal(synsAfter(0), 2);
   });
 });
