@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type CheckedSpec, checkSpec, parseDuration, parseQuantity, selects } from '../../src/api/index.js';
+
+const SOURCE = { selector: { matchLabels: { app: 'a' } } };
+const TARGET = { name: 't', selector: { matchLabels: { app: 'b' } }, ports: [{ source: 8080 }] };
+
+function good(spec: object): CheckedSpec {
+  const checked = checkSpec({ source: SOURCE, targets: [TARGET], ...spec });
+  if ('problems' in checked) assert.fail(checked.problems.join('; '));
+  return checked;
+}
+
+function problems(spec: object): string {
+  const checked = checkSpec({ source: SOURCE, targets: [TARGET], ...spec });
+  assert.ok('problems' in checked, 'it was taken');
+  return checked.problems.join('; ');
+}
+
+describe('spec', () => {
+  it('has the defaults of the schema', () => {
+    assert.deepEqual(good({}), {
+      sourceSelector: { matchLabels: { app: 'a' }, matchExpressions: [] },
+      targets: [
+        {
+          name: 't',
+          place: { kind: 'pods', namespace: undefined, selector: { matchLabels: { app: 'b' }, matchExpressions: [] } },
+          ports: [{ source: 8080, target: 8080 }],
+        },
+      ],
+      sampleFraction: 1,
+      sampleBy: 'connection',
+      sampleSeed: 0,
+      multiply: 1,
+      clientRanges: [],
+      capture: 'Auto',
+      delivery: 'tunnel',
+      injection: 'Auto',
+      isSuspended: false,
+      durationMs: undefined,
+      scheduleStartMs: undefined,
+      scheduleEndMs: undefined,
+      sessionsMax: 50_000,
+      heldBytesMax: 64 * 2 ** 20,
+      bytesPerSecondMax: 0,
+    });
+  });
+
+  it('reads shares: percent with decimals, fractions', () => {
+    assert.equal(good({ sample: { percent: 0 } }).sampleFraction, 0);
+    assert.equal(good({ sample: { percent: 0.25 } }).sampleFraction, 0.0025);
+    assert.equal(good({ sample: { fraction: { numerator: 1, denominator: 3 } } }).sampleFraction, 1 / 3);
+    assert.equal(good({ sample: { fraction: { numerator: 7 } } }).sampleFraction, 0.07);
+  });
+
+  it('reads an address outside the cluster, IPv6 too', () => {
+    const target = { name: 't', address: 'fd00::1', intercept: '[fd00::2]:36524', ports: [{ source: 80 }] };
+    assert.deepEqual(good({ targets: [target] }).targets[0]?.place, {
+      kind: 'address',
+      address: 'fd00::1',
+      interceptHost: 'fd00::2',
+      interceptPort: 36524,
+    });
+  });
+
+  for (const [what, spec, words] of [
+    ['no source', { source: undefined }, /spec.source.selector is empty/],
+    ['an empty selector', { source: { selector: {} } }, /is empty: give at least one label/],
+    ['no targets', { targets: [] }, /spec.targets is empty/],
+    ['nine targets', { targets: Array(9).fill(TARGET) }, /more than 8 items/],
+    ['two targets of a name', { targets: [TARGET, TARGET] }, /two targets named t/],
+    [
+      'a port twice',
+      { targets: [{ ...TARGET, ports: [{ source: 1 }, { source: 1, target: 2 }] }] },
+      /source port 1 twice/,
+    ],
+    [
+      'a port out of range',
+      { targets: [{ ...TARGET, ports: [{ source: 70_000 }] }] },
+      /ports\[0\].source must be a number/,
+    ],
+    ['selector and address', { targets: [{ ...TARGET, address: '1.2.3.4' }] }, /either selector or address/],
+    ['percent and fraction', { sample: { percent: 1, fraction: { numerator: 1 } } }, /not both/],
+    ['a fraction above one', { sample: { fraction: { numerator: 2, denominator: 1 } } }, /above its denominator/],
+    ['Range without cidrs', { clientAddress: { mode: 'Range' } }, /needs cidrs/],
+    ['multiply 0', { multiply: 0 }, /spec.multiply must be/],
+    ['a word for a duration', { duration: 'long' }, /spec.duration/],
+    ['too little memory', { limits: { memory: '1Ki' } }, /from 1Mi to 8Gi/],
+    ['an unknown way of capture', { capture: 'Guess' }, /one of Auto, Wire, Loopback/],
+  ] as const) {
+    it(`refuses ${what} by name`, () => assert.match(problems(spec), words));
+  }
+
+  for (const value of [
+    null,
+    1,
+    'text',
+    [],
+    { source: 1 },
+    { targets: { a: 1 } },
+    { targets: [null, 3, []] },
+    Object.create(null),
+  ]) {
+    it(`never throws: ${JSON.stringify(value)}`, () => assert.ok('problems' in checkSpec(value)));
+  }
+});
+
+describe('quantities and durations', () => {
+  it('quantities', () => {
+    const texts = ['64Mi', '1k', 7, '2Gi', '0', '-1', '1.5Gi', 'lots', undefined, 1.5];
+    const octets = [64 * 2 ** 20, 1000, 7, 2 * 2 ** 30, ...Array(6).fill(undefined)];
+    assert.deepEqual(texts.map(parseQuantity), octets);
+  });
+
+  it('durations', () => {
+    const texts = ['2h30m', '90s', '1m', '', 'h', '5', '1d', undefined];
+    assert.deepEqual(texts.map(parseDuration), [9_000_000, 90_000, 60_000, ...Array(5).fill(undefined)]);
+  });
+});
+
+describe('selectors', () => {
+  const labels = { app: 'a', track: 'canary' };
+  for (const [selector, expected] of [
+    [{}, false],
+    [{ matchLabels: { app: 'a' } }, true],
+    [{ matchLabels: { app: 'a', track: 'stable' } }, false],
+    [{ matchExpressions: [{ key: 'track', operator: 'In', values: ['x', 'canary'] }] }, true],
+    [{ matchExpressions: [{ key: 'track', operator: 'NotIn', values: ['canary'] }] }, false],
+    [{ matchExpressions: [{ key: 'missing', operator: 'NotIn', values: ['x'] }] }, true],
+    [{ matchExpressions: [{ key: 'track', operator: 'Exists' }] }, true],
+    [{ matchExpressions: [{ key: 'track', operator: 'DoesNotExist' }] }, false],
+    [{ matchLabels: { toString: 'x' } }, false],
+  ] as const) {
+    it(`${JSON.stringify(selector)} → ${expected}`, () => assert.equal(selects(selector, labels), expected));
+  }
+});
