@@ -37,6 +37,7 @@ export interface Addon {
     netnsPath: string,
   ) => NativeResponseQueue;
   compileFilter(expression: string): void;
+  inNamespace(netnsPath: string, work: () => unknown): unknown;
 }
 
 export interface NativePacketRing {

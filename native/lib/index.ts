@@ -12,6 +12,7 @@
 export { compileFilter } from './filter.js';
 export { FilterError } from './filter-error.js';
 export { NativeError, type NativeErrorCode } from './native-error.js';
+export { inNamespace } from './network-namespace.js';
 export { PacketRing, type PacketRingOptions, type PacketRingStatistics } from './packet-ring.js';
 export { RawSender, type RawSenderOptions, type RawSenderStatistics } from './raw-sender.js';
 export { ResponseQueue, type ResponseQueueOptions, type ResponseQueueStatistics } from './response-queue.js';

@@ -4,6 +4,7 @@
 
 #include "batch.h"
 #include "js_call.h"
+#include "netns.h"
 #include "packet_filter.h"
 #include "packet_ring_object.h"
 #include "raw_sender_object.h"
@@ -15,6 +16,16 @@ namespace {
 void CompileFilter(const Napi::CallbackInfo& info) {
   PacketFilter filter;
   if (const Outcome error = filter.Compile(info[0].As<Napi::String>().Utf8Value())) ThrowSysError(info.Env(), *error);
+}
+
+// What the function throws is pending when this returns, and goes on from there.
+Napi::Value InNamespace(const Napi::CallbackInfo& info) {
+  NetnsScope scope;
+  if (const Outcome error = scope.Enter(info[0].As<Napi::String>().Utf8Value())) {
+    ThrowSysError(info.Env(), *error);
+    return info.Env().Undefined();
+  }
+  return info[1].As<Napi::Function>().Call({});
 }
 
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
@@ -29,6 +40,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("RawSender", RawSenderObject::Define(env));
   exports.Set("ResponseQueue", ResponseQueueObject::Define(env));
   exports.Set("compileFilter", Napi::Function::New<CompileFilter>(env, "compileFilter"));
+  exports.Set("inNamespace", Napi::Function::New<InNamespace>(env, "inNamespace"));
   return exports;
 }
 

@@ -9,7 +9,7 @@
 namespace trafficcopy {
 
 // The calling thread is in another network namespace from Enter() until the scope ends. Sockets opened meanwhile stay
-// there for good; everything done to them later needs no scope. Nothing may yield to JavaScript inside.
+// there for good; everything done to them later needs no scope. Nothing may yield to the event loop inside.
 class NetnsScope {
  public:
   NetnsScope() = default;

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { inNamespace } from '@trafficcopy/native';
 import { RulesError } from './rules-error.js';
 
 export interface CommandOutcome {
@@ -28,9 +30,12 @@ const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const SEARCH_PATH = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
 
 const SYS = '/proc/sys/';
+const NET = '/proc/net/';
 
 /** The namespace at `netnsPath`, or the own one. Needs CAP_NET_ADMIN, and CAP_SYS_ADMIN for another namespace. */
 export class KernelNamespace implements NamespaceAccess {
+  /** What `iptables --version` and the like say is the same in every namespace. */
+  static readonly #versions = new Map<string, Promise<CommandOutcome | undefined>>();
   readonly #netnsPath: string | undefined;
   readonly #procPath: string;
 
@@ -41,10 +46,6 @@ export class KernelNamespace implements NamespaceAccess {
   constructor(netnsPath: string | undefined, procPath = '/proc') {
     this.#netnsPath = netnsPath;
     this.#procPath = procPath;
-  }
-
-  #pathOf(path: string): string {
-    return path.startsWith(SYS) ? `${this.#procPath}/sys/${path.slice(SYS.length)}` : path;
   }
 
   async identify(): Promise<string> {
@@ -60,52 +61,43 @@ export class KernelNamespace implements NamespaceAccess {
     }
   }
 
-  run(command: string, args: readonly string[], input?: string): Promise<CommandOutcome | undefined> {
-    return this.#netnsPath === undefined
-      ? execute(command, args, input)
-      : this.#runElsewhere(this.#netnsPath, command, args, input);
-  }
-
-  async #runElsewhere(
-    netnsPath: string,
-    command: string,
-    args: readonly string[],
-    input: string | undefined,
-  ): Promise<CommandOutcome | undefined> {
-    const outcome = await execute('nsenter', [`--net=${netnsPath}`, '--', command, ...args], input);
-    if (outcome === undefined) {
-      throw new RulesError('ERR_RULES_UNSUPPORTED', 'nsenter is not installed: --netns needs it (package util-linux)');
+  async run(command: string, args: readonly string[], input?: string): Promise<CommandOutcome | undefined> {
+    if (args.length !== 1 || args[0] !== '--version') return this.#inside(() => execute(command, args, input));
+    let version = KernelNamespace.#versions.get(command);
+    if (version === undefined) {
+      version = execute(command, args, input);
+      KernelNamespace.#versions.set(command, version);
+      version.catch(() => KernelNamespace.#versions.delete(command));
     }
-    // nsenter's word for a command that is not there, as a shell's.
-    return outcome.status === 127 ? undefined : outcome;
+    return version;
   }
 
   async read(path: string): Promise<string | undefined> {
-    if (this.#netnsPath === undefined) {
-      try {
-        return await readFile(this.#pathOf(path), 'utf8');
-      } catch (cause) {
-        if (isErrno(cause, 'ENOENT')) return undefined;
-        throw new RulesError('ERR_RULES_COMMAND', `cannot read ${path}: ${reasonOf(cause)}`, { cause });
-      }
+    try {
+      return this.#inside(() => readFileSync(this.#pathOf(path), 'utf8'));
+    } catch (cause) {
+      if (isErrno(cause, 'ENOENT')) return undefined;
+      throw new RulesError('ERR_RULES_COMMAND', `cannot read ${path}: ${reasonOf(cause)}`, { cause });
     }
-    const outcome = await this.run('cat', [this.#pathOf(path)]);
-    return outcome?.status === 0 ? outcome.stdout : undefined;
   }
 
   async write(path: string, value: string): Promise<void> {
-    if (this.#netnsPath === undefined) {
-      try {
-        await writeFile(this.#pathOf(path), value);
-        return;
-      } catch (cause) {
-        throw new RulesError('ERR_RULES_COMMAND', cannotWrite(path, value, reasonOf(cause)), { cause });
-      }
+    try {
+      this.#inside(() => writeFileSync(this.#pathOf(path), value));
+    } catch (cause) {
+      throw new RulesError('ERR_RULES_COMMAND', cannotWrite(path, value, reasonOf(cause)), { cause });
     }
-    const outcome = await this.run('tee', [this.#pathOf(path)], value);
-    if (outcome?.status !== 0) {
-      throw new RulesError('ERR_RULES_COMMAND', cannotWrite(path, value, outcome?.stderr.trim() ?? 'no tee command'));
-    }
+  }
+
+  /** Runs `work`, and whatever process it starts, in the namespace. */
+  #inside<T>(work: () => T): T {
+    return this.#netnsPath === undefined ? work() : inNamespace(this.#netnsPath, work);
+  }
+
+  #pathOf(path: string): string {
+    if (path.startsWith(SYS)) return `${this.#procPath}/sys/${path.slice(SYS.length)}`;
+    // /proc/net is that of the process, whose main thread may be another one.
+    return path.startsWith(NET) ? `/proc/thread-self/net/${path.slice(NET.length)}` : path;
   }
 }
 
