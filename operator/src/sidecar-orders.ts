@@ -1,6 +1,10 @@
+import type { CheckedSpec } from './api/index.js';
 import type { CopyContainerSettings, SidecarOrder } from './injection/index.js';
 import { type ClusterCache, ownTargets } from './traffic-copy/index.js';
 
+/** Of a copy without traffic. */
+const BASE_BYTES = 192 * 1024 * 1024;
+const SESSION_BYTES = 1024;
 const FORBIDDING_LEVELS: ReadonlySet<string> = new Set(['baseline', 'restricted']);
 
 /**
@@ -25,7 +29,12 @@ export function sidecarOrderOf(
     namespace,
     selector: spec.sourceSelector,
     except: ownTargets(trafficCopy),
-    settings: { ...container, uid },
+    settings: { ...container, uid, memoryBytes: memoryOf(spec) },
     refusal,
   };
+}
+
+/** What a copy may come to need at the bounds of its TrafficCopy. */
+function memoryOf({ heldBytesMax, sessionsMax }: CheckedSpec): number {
+  return BASE_BYTES + heldBytesMax + sessionsMax * SESSION_BYTES;
 }

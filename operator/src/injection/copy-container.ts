@@ -12,6 +12,8 @@ export interface CopyContainerSettings {
   readonly logLevel: string;
   /** Of a sidecar. Ephemeral containers must not name any. */
   readonly resources: CopyResources;
+  /** What a copy with the limits of its TrafficCopy may come to need: a lower limit of memory is raised to it. */
+  readonly memoryBytes?: number;
 }
 
 export type ImagePullPolicy = 'Always' | 'IfNotPresent' | 'Never';

@@ -22,7 +22,7 @@ const NO_TOKEN_VOLUME = 'trafficcopy-no-token';
  */
 export function sidecarPatch(pod: PodManifest, settings: CopyContainerSettings): JsonPatchOperation[] | undefined {
   if (injectionObstacle(pod) !== undefined) return undefined;
-  const container = sidecarContainer(settings, sidecarResources(pod, settings.resources));
+  const container = sidecarContainer(settings, sidecarResources(pod, settings));
   const known = [...(pod.initContainers ?? []), ...pod.containers];
   if (known.some(({ name }) => name === container.name)) return undefined;
   return [...volumePatch(pod), ...listPatch('/spec/initContainers', pod.initContainers, container, 0)];

@@ -52,6 +52,16 @@ test('two TrafficCopies add a copy each, whichever is asked first', () => {
   }
 });
 
+test('the limit of memory is never below what the TrafficCopy lets the copy hold', () => {
+  const pod = parse(readFileSync(`${GOLDEN}plain.pod.yaml`, 'utf8'));
+  const limitFor = (memoryBytes: number): string => {
+    const patched = applied(pod, sidecarPatch(readPodManifest(pod)!, { ...SETTINGS, memoryBytes })!);
+    return patched.spec.initContainers[0].resources.limits.memory;
+  };
+  assert.equal(limitFor(2 ** 29), '512Mi');
+  assert.equal(limitFor(2 ** 29 + 1), '513Mi');
+});
+
 test('an ephemeral container has nothing that the API server refuses in one', () => {
   const container: object = ephemeralCopyContainer(SETTINGS, 3);
   const refused = [
