@@ -28,6 +28,12 @@ export interface CopyLabOptions {
   readonly allowed?: string | undefined;
 }
 
+/**
+ * A copy that has fallen behind still has to work off what its capture buffer and the channel hold, and then what a lost segment of a
+ * session takes with a timeout that has learnt from that lag. It ends sooner where nothing waits.
+ */
+const SETTLE_TIMEOUT_MS = 60_000;
+
 const SYSCTLS = [
   'net.ipv4.tcp_fwmark_accept',
   'net.ipv4.fwmark_reflect',
@@ -146,8 +152,8 @@ export class CopyLab {
 
   /** Waits until all is delivered and every session has ended (the clients have closed), ends copy and intercept, and expects that nothing leaked and nothing was left behind. */
   async finish(): Promise<CopySummary> {
-    await this.copy.quiet();
-    await this.copy.idle();
+    await this.copy.quiet(SETTLE_TIMEOUT_MS);
+    await this.copy.idle(SETTLE_TIMEOUT_MS);
     const summary = (await this.copy.stop()) as unknown as CopySummary;
     await this.intercept.stop();
     await this.expectNoLeaks();
