@@ -148,11 +148,21 @@ export class Stage {
       for (const [index, load] of this.#loads.entries()) {
         const [start = 0, end = 0] = [marks[index], ends[index]];
         const all = { once: end - start, never: 0, twice: 0, examples: [] };
-        assert.deepEqual(account.between(start, end), all, `${load.name} from ${start} to ${end}`);
+        const found = account.between(start, end);
+        assert.deepEqual(found, all, `${load.name} from ${start} to ${end}; ${await this.#losses()}`);
         assert.equal(account.between(load.idStart, start).twice, 0, `${load.name} before the start`);
       }
       return true;
     });
+  }
+
+  /** What the resources tell about losses, for whoever looks for them. */
+  async #losses(): Promise<string> {
+    const texts = this.#copies.map(async (copy) => {
+      const { status } = await copy.read();
+      return `${copy.name}: ${JSON.stringify({ ...status.traffic, losses: status.losses })}`;
+    });
+    return (await Promise.all(texts.map((text) => text.catch(() => 'gone')))).join('; ');
   }
 
   /** No client noticed anything: no error, no packet from anywhere else. */

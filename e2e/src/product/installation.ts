@@ -21,7 +21,7 @@ export class Installation {
   async install(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const labels = { 'pod-security.kubernetes.io/enforce': 'privileged' };
     await this.#cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE, labels } });
-    const all = { ...imageSettings(), ...settings };
+    const all = { ...imageSettings(), ...(await this.#imageIds()), ...settings };
     const set = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
     await helm(['upgrade', '--install', RELEASE, CHART, '--wait', '--timeout', `${HELM_MS / 1000}s`, ...set]);
   }
@@ -29,6 +29,18 @@ export class Installation {
   /** Does nothing when it is installed already; then it is as the test before left it. */
   async ensure(): Promise<void> {
     if (!(await this.isInstalled())) await this.install();
+  }
+
+  /** Images of the same name and other content make other pods. */
+  async #imageIds(): Promise<Record<string, string>> {
+    const kind = { apiVersion: 'v1', kind: 'ConfigMap' };
+    const loaded: Record<string, string> =
+      (await this.#cluster.find(kind, 'kube-system', 'e2e-images'))?.['data'] ?? {};
+    const idOf = (part: string): string => (loaded[`trafficcopy-${part}_dev`] ?? 'unknown').slice(0, 20);
+    return {
+      'operator.podAnnotations.e2e-images': `${idOf('operator')}-${idOf('copy')}`,
+      'intercept.podAnnotations.e2e-images': idOf('intercept'),
+    };
   }
 
   async isInstalled(): Promise<boolean> {
