@@ -25,7 +25,6 @@ import {
 } from '@trafficcopy/runtime';
 import { CLIENT_ADDRESSES_MAX } from './config/client-address-value.js';
 import { COPY_FLAGS } from './config/copy-flags.js';
-import { isGiven } from './config/given-flag.js';
 import type { InterceptText } from './config/intercept-value.js';
 import { formatEndpoint, type MappingText } from './config/mapping-value.js';
 import type { CopyPlan } from './copy-plan.js';
@@ -74,10 +73,6 @@ export interface CopyConfig extends ProgramConfig {
  * @throws UsageError when values do not go together.
  */
 export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses: readonly IpAddress[]): CopyConfig {
-  for (const name of ['onStop', 'parkProgram'] as const) {
-    if (!isGiven(values, name)) continue;
-    throw new UsageError(`--${COPY_FLAGS[name].long} has no effect without --operator`);
-  }
   if (values.map.length === 0) {
     throw new UsageError(`-x/--map ${COPY_FLAGS.map.argument} is missing: expected ${COPY_FLAGS.map.value.expected}`);
   }

@@ -17,9 +17,6 @@ import { joinTokenValue } from './join-token-value.js';
 export interface ManagedConfig extends ProgramConfig {
   readonly operator: SocketAddress;
   readonly token: string;
-  readonly onStop: 'exit' | 'park';
-  /** What takes this program's place when it is parked. */
-  readonly parkProgram: string;
   readonly capture: 'native' | 'cap';
   readonly basis: ManagedBasis;
 }
@@ -70,8 +67,6 @@ export function managedConfig(values: FlagValues<typeof COPY_FLAGS>, env: Enviro
     ...programConfig(values, []),
     operator,
     token: tokenOf(env),
-    onStop: values.onStop,
-    parkProgram: values.parkProgram,
     capture: values.capture,
     basis: basisOf(values, env),
   };

@@ -16,7 +16,6 @@ import { endFirstWhenMemoryIsShort } from '../memory-shortage.js';
 import { copyMetrics } from '../metrics.js';
 import { ManagedCopy } from './managed-copy.js';
 import { OperatorLink } from './operator-link.js';
-import { park } from './parking.js';
 
 const TICK_MS = 1000;
 const PROGRESS_LOG_TICKS = 60;
@@ -38,16 +37,13 @@ export async function runManagedCopy(config: ManagedConfig): Promise<number> {
     process.exit(1);
   };
   process.once('uncaughtException', onFault);
-  let isParked = false;
   try {
-    isParked = (await program.run()) === STOP && config.onStop === 'park';
-    if (isParked) log.logger.info('parked');
+    await program.run();
   } finally {
     process.off('uncaughtException', onFault);
     statusLine.close();
     await log.close();
   }
-  if (isParked) await park(config.parkProgram, untilSignal);
   return 0;
 }
 
@@ -107,8 +103,7 @@ class ManagedProgram {
     });
   }
 
-  /** @returns why it ended */
-  async run(): Promise<string> {
+  async run(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     try {
       await this.serveMetrics();
@@ -118,7 +113,6 @@ class ManagedProgram {
       const reason = await this.stopRequest.requested;
       clearInterval(timer);
       await this.end(reason);
-      return reason;
     } finally {
       clearInterval(timer);
       this.stopRequest.close();
@@ -170,13 +164,4 @@ class ManagedProgram {
     const { sessionsOpen: sessions } = figures;
     this.log.logger.info({ ...more, sessions, turnsCaptured, turnsDelivered, turnsPending, lost }, message);
   }
-}
-
-async function untilSignal(): Promise<void> {
-  // Waiting for a promise keeps no process alive.
-  const idle = setInterval(() => {}, 2 ** 31 - 1);
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  });
-  clearInterval(idle);
 }

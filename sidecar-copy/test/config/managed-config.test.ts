@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildCommand, formatJoinToken, newJoinToken, UsageError } from '@trafficcopy/runtime';
-import { COPY_COMMAND, copyConfig, type ManagedConfig, managedConfig } from '../../src/config.js';
+import { COPY_COMMAND, type ManagedConfig, managedConfig } from '../../src/config.js';
 
 const TOKEN = formatJoinToken(newJoinToken('x'.repeat(43)));
 
@@ -29,8 +29,7 @@ async function refuses(words: string, message: RegExp, env?: Record<string, stri
 test('the operator and the token are all that it needs', async () => {
   const config = await configure('--operator 10.96.0.20');
   assert.deepEqual(config.operator, { host: '10.96.0.20', port: 36524 });
-  assert.deepEqual([config.token, config.onStop, config.metrics], [TOKEN, 'exit', undefined]);
-  assert.equal(config.parkProgram, '/usr/local/bin/trafficcopy-pause');
+  assert.deepEqual([config.token, config.metrics], [TOKEN, undefined]);
   assert.equal(config.basis.captureBufferBytes, 16 * 1024 * 1024);
   assert.equal(config.basis.idleTimeoutMs, 1_320_000);
 });
@@ -41,11 +40,9 @@ test('the pod is what it is called', async () => {
 });
 
 test('what belongs to one pod may be given', async () => {
-  const config = await configure(
-    '--operator [fd00::20]:7 -B 8 --on-stop park --park-program /p --metrics 9100 -M 1400',
-  );
+  const config = await configure('--operator [fd00::20]:7 -B 8 --metrics 9100 -M 1400');
   assert.deepEqual(config.operator, { host: 'fd00::20', port: 7 });
-  assert.deepEqual([config.onStop, config.parkProgram, config.metrics?.port], ['park', '/p', 9100]);
+  assert.equal(config.metrics?.port, 9100);
   assert.deepEqual([config.basis.captureBufferBytes, config.basis.mtuBytes], [8 * 1024 * 1024, 1400]);
 });
 
@@ -79,14 +76,4 @@ for (const words of [
 test('without a token, or with half of one', async () => {
   await refuses('--operator h', /TRAFFICCOPY_TOKEN.*is that gone\?/, {});
   await refuses('--operator h', /TRAFFICCOPY_TOKEN: the value does not fit/, { TRAFFICCOPY_TOKEN: TOKEN.slice(0, 50) });
-});
-
-test('without --operator its flags are refused', async () => {
-  for (const flag of ['--on-stop park', '--park-program /p']) {
-    const command = buildCommand(COPY_COMMAND, {}, (values) => void copyConfig(values, []));
-    await assert.rejects(
-      command.parseAsync(['-x', '80-10.0.0.2:80', ...flag.split(' ')], { from: 'user' }),
-      /has no effect without --operator/,
-    );
-  }
 });

@@ -1,10 +1,9 @@
 /** A copy that an operator directs, with NET_RAW alone on a read-only root, and real intercepts: as in pods. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { eventually, type StreamRecord } from '@trafficcopy/lab';
 import { hashesAt, load, requestsAt, server } from '../kit/managed-load.js';
-import { lostTurns, ManagedRig, ONLINE_PORT, PAUSE, TARGET_PORT } from '../kit/managed-rig.js';
+import { lostTurns, ManagedRig, ONLINE_PORT, TARGET_PORT } from '../kit/managed-rig.js';
 
 const NEEDS_ROOT = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
 
@@ -105,28 +104,5 @@ test('the operator is killed: copying goes on', NEEDS_ROOT, () =>
     await eventually('all requests arrive', 20_000, async () => (await requestsAt(target)) === requests);
     assert.ok(copy.isRunning);
     await copy.stop('SIGTERM');
-  }),
-);
-
-test('parked: only a program that sleeps is left, and it ends when told to', NEEDS_ROOT, () =>
-  ManagedRig.with(async (rig) => {
-    await rig.configureTarget(rig.lab.target);
-    const copy = await rig.startCopy(['--on-stop', 'park', '--park-program', PAUSE]);
-    await rig.inForce();
-    await rig.operator.ask('stop', 'the TrafficCopy was deleted');
-    await copy.waitForLine(/"msg":"parked"/);
-    const { pid } = copy;
-    await eventually(
-      'it was replaced',
-      20_000,
-      () => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'trafficcopy-pau\n',
-    );
-    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
-    assert.equal(environment, '', 'the token has gone with the copy');
-    assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), /^Threads:\t1$/m);
-    const sockets = await rig.lab.online.expect('ss', ['-Hanp', '-A', 'packet,tcp']);
-    assert.doesNotMatch(sockets, new RegExp(`pid=${pid},`));
-    copy.signal('SIGTERM');
-    await copy.expectEnd(20_000, [0]);
   }),
 );

@@ -9,7 +9,6 @@ const OPERATOR_PORT = 36600;
 const INTERCEPT_PORT = 36524;
 export const ONLINE_PORT = 80;
 export const TARGET_PORT = 8080;
-export const PAUSE = fileURLToPath(new URL('../../../../native/build/trafficcopy-pause', import.meta.url));
 
 /** As in a pod: nothing on the root can be written, and NET_RAW is the only right. */
 const POD_SHELL =
