@@ -1,9 +1,7 @@
 import { FRAME, HEADERS_PREFIX_BYTES, RESPONSE_RECORD_BYTES, writeHeadersPrefix } from '@trafficcopy/core';
 import type { ChannelConnection } from '@trafficcopy/runtime';
 import type { TargetPattern } from '../targets/target-gate.js';
-
-/** Records of one HEADERS frame: 64 KiB. */
-const RECORDS_MAX = 2047;
+import { RECORDS_MAX, type RecordBuffers } from './record-buffers.js';
 
 /**
  * One connection of a copy, from its HELLO until its flows are taken over or reset: the owner of flows, and the buffer in which
@@ -17,14 +15,22 @@ export class CopyLink {
   /** Undefined: the identity does not restrict. */
   permitted: readonly TargetPattern[] | undefined;
   readonly connection: ChannelConnection;
-  readonly buffer = new Uint8Array(HEADERS_PREFIX_BYTES + RECORDS_MAX * RESPONSE_RECORD_BYTES);
+  readonly #buffers: RecordBuffers;
+  /** Only while records wait. */
+  #buffer: Uint8Array | undefined;
   /** Names the process, where the copy says it. */
   readonly #instance: string | undefined;
   #count = 0;
   /** When its flows are reset; Infinity while the connection is up. */
   graceEndsMs = Number.POSITIVE_INFINITY;
 
-  constructor(owner: number, connection: ChannelConnection, permitted: readonly TargetPattern[] | undefined) {
+  constructor(
+    owner: number,
+    connection: ChannelConnection,
+    permitted: readonly TargetPattern[] | undefined,
+    buffers: RecordBuffers,
+  ) {
+    this.#buffers = buffers;
     this.owner = owner;
     this.connection = connection;
     this.permitted = permitted;
@@ -42,6 +48,12 @@ export class CopyLink {
 
   get isUp(): boolean {
     return this.graceEndsMs === Number.POSITIVE_INFINITY;
+  }
+
+  /** Where the next record goes, see {@link nextOffset}. */
+  get buffer(): Uint8Array {
+    this.#buffer ??= this.#buffers.take();
+    return this.#buffer;
   }
 
   /** Records that wait. */
@@ -69,13 +81,21 @@ export class CopyLink {
    */
   flush(): number {
     const count = this.#count;
-    if (count === 0) return 0;
+    const buffer = this.#buffer;
     this.#count = 0;
-    if (!this.isUp) return count;
-    writeHeadersPrefix(this.buffer, 0, RESPONSE_RECORD_BYTES, count);
-    const frame = this.buffer.subarray(0, HEADERS_PREFIX_BYTES + count * RESPONSE_RECORD_BYTES);
-    if (!this.connection.send(FRAME.HEADERS, frame)) return count;
+    this.#buffer = undefined;
+    if (buffer === undefined) return 0;
+    const isSent = count > 0 && this.isUp && this.#send(buffer, count);
+    this.#buffers.give(buffer);
+    return isSent ? 0 : count;
+  }
+
+  /** The channel copies what it takes. */
+  #send(buffer: Uint8Array, count: number): boolean {
+    writeHeadersPrefix(buffer, 0, RESPONSE_RECORD_BYTES, count);
+    const frame = buffer.subarray(0, HEADERS_PREFIX_BYTES + count * RESPONSE_RECORD_BYTES);
+    if (!this.connection.send(FRAME.HEADERS, frame)) return false;
     this.connection.flush();
-    return 0;
+    return true;
   }
 }

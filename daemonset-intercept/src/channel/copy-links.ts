@@ -1,12 +1,14 @@
 import type { ChannelConnection } from '@trafficcopy/runtime';
 import type { TargetPattern } from '../targets/target-gate.js';
 import { CopyLink } from './copy-link.js';
+import { RecordBuffers } from './record-buffers.js';
 
 /** The connections of all copies, and those that ended a short while ago and whose flows wait. Bounded. */
 export class CopyLinks {
   readonly ownersMax: number;
   readonly #byOwner: (CopyLink | undefined)[];
   readonly #byConnection = new Map<number, CopyLink>();
+  readonly #buffers = new RecordBuffers();
 
   /** As many may wait as can be up. */
   constructor(connectionsMax: number) {
@@ -23,7 +25,7 @@ export class CopyLinks {
   open(connection: ChannelConnection, permitted: readonly TargetPattern[] | undefined): CopyLink | undefined {
     const owner = this.#byOwner.indexOf(undefined);
     if (owner < 0) return undefined;
-    const link = new CopyLink(owner, connection, permitted);
+    const link = new CopyLink(owner, connection, permitted, this.#buffers);
     this.#byOwner[owner] = link;
     this.#byConnection.set(connection.id, link);
     return link;

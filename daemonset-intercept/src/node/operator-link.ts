@@ -24,7 +24,7 @@ import {
 } from '@trafficcopy/runtime';
 
 const RETRY_MS_MIN = 1000;
-const RETRY_MS_MAX = 30_000;
+const RETRY_MS_MAX = 5000;
 /** A channel that was up for so long makes the next delay short again. */
 const STABLE_MS = 30_000;
 /** A token is a kilobyte or two, an authority's certificate as well. */
@@ -123,7 +123,8 @@ export class OperatorLink {
         },
         onFrame: (_connection, type, bytes, offset, length) => this.#frame(type, bytes, offset, length),
         onDown: (reason, willRetry) => {
-          this.#tellFailure(reason, 'the operator is not connected; everything goes on as it was said last');
+          if (reason.goodbye?.code === 'redirect') logger.debug(reason.message);
+          else this.#tellFailure(reason, 'the operator is not connected; everything goes on as it was said last');
           if (!willRetry || this.#isClosed) resolve();
         },
         onRenewed: (renewed) => {

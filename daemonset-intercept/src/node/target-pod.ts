@@ -23,7 +23,7 @@ import type { Turnstile } from './turnstile.js';
 /** How often a namespace that is served is looked at. */
 const WATCH_MS = 1000;
 const RETRY_MS_MIN = 1000;
-const RETRY_MS_MAX = 15_000;
+const RETRY_MS_MAX = 5000;
 /** A pod without any process for so long has no namespace any more. Containers that start again take less. */
 const MISSING_MS_MAX = 30_000;
 /** Somebody else holds what we need: most likely the intercept before this one, which is about to end. */
@@ -62,6 +62,7 @@ export class TargetPod {
   #running: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   #isWoken = false;
+  #isAbandoned = false;
 
   constructor(options: TargetPodOptions) {
     this.uid = options.uid;
@@ -112,13 +113,15 @@ export class TargetPod {
 
   /** Closes the sockets and gives up, whatever is left in the namespace: the journal tells the next intercept. */
   abandon(): void {
+    this.#isAbandoned = true;
+    this.#wake?.();
     this.#namespace?.release();
     this.#handle?.close();
   }
 
   async #runToEnd(): Promise<void> {
     do await this.#run();
-    while (this.#settings !== undefined);
+    while (this.#settings !== undefined && !this.#isAbandoned);
     this.#running = undefined;
     this.#options.onChange(this);
   }
@@ -127,7 +130,7 @@ export class TargetPod {
     for (;;) {
       this.#isWoken = false;
       const waitMs = await this.#attempt();
-      if (waitMs === undefined) return;
+      if (waitMs === undefined || this.#isAbandoned) return;
       if (!this.#isWoken) await this.#sleep(waitMs);
     }
   }
