@@ -184,7 +184,9 @@ export class Stage {
     }
   }
 
+  /** Removes everything, unless E2E_HOLD=1 asks to leave it for a look. */
   async end(): Promise<void> {
+    if (process.env['E2E_HOLD'] === '1') return;
     for (const copy of this.#copies) {
       await copy.remove().catch((error: unknown) => console.error(`# ${String(error)}`));
     }
