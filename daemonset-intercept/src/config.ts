@@ -32,6 +32,10 @@ export interface InterceptConfig extends ProgramConfig {
   readonly tokenTtlMs: number;
   /** Print the command for one more copy and end, instead of serving. */
   readonly newToken: boolean;
+  /** The printed token is for any number of copies. */
+  readonly reusable: boolean;
+  /** Forget all tokens and end, instead of serving. */
+  readonly revokeTokens: boolean;
   readonly insecure: boolean;
   /** Packets that may wait in the NFQUEUE. */
   readonly queueLengthMax: number;
@@ -45,6 +49,9 @@ export interface InterceptConfig extends ProgramConfig {
   readonly node: NodeConfig | undefined;
 }
 
+const TOKEN_TTL_MS_DEFAULT = 3_600_000;
+/** It lies in a Secret, for pods that come and go. */
+const REUSABLE_TOKEN_TTL_MS_DEFAULT = 30 * 86_400_000;
 const QUEUE_LENGTH_DEFAULT = 65_536;
 /** There are many of them on a node, and all may fill at the same time: up to 55 MiB of kernel memory each. */
 const NODE_QUEUE_LENGTH_DEFAULT = 16_384;
@@ -57,9 +64,7 @@ const PASS_NOTE =
 
 /** Makes the configuration of a command line's values. Throws UsageError when they do not go together. */
 export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): InterceptConfig {
-  if (values.newToken && values.insecure) {
-    throw new UsageError('--new-token and --insecure exclude each other: a plain channel knows no tokens');
-  }
+  checkTokenFlags(values);
   if (values.queue === 'nfqueue' && values.netnsPath !== undefined) {
     throw new UsageError(
       '--queue nfqueue does not work with --netns: the package opens its queue in the own namespace only; start intercept with "ip netns exec" or "nsenter", or use --queue native',
@@ -74,8 +79,9 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
     port,
     bindAddress,
     stateDirectory,
-    tokenTtlMs,
     newToken,
+    reusable,
+    revokeTokens,
     insecure,
   } = values;
   const { queue, queueNumber, iptables } = values;
@@ -89,8 +95,10 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
     port,
     bindAddress,
     stateDirectory,
-    tokenTtlMs,
+    tokenTtlMs: values.tokenTtlMs ?? (reusable ? REUSABLE_TOKEN_TTL_MS_DEFAULT : TOKEN_TTL_MS_DEFAULT),
     newToken,
+    reusable,
+    revokeTokens,
     insecure,
     queueLengthMax: values.queueLengthMax ?? queueLengthDefault,
     queue,
@@ -99,4 +107,17 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
     instance: values.instance ?? (node === undefined ? String(port) : NODE_INSTANCE),
     node,
   };
+}
+
+function checkTokenFlags({ newToken, reusable, revokeTokens, insecure }: FlagValues<typeof INTERCEPT_FLAGS>): void {
+  if ((newToken || revokeTokens) && insecure) {
+    const flag = newToken ? '--new-token' : '--revoke-tokens';
+    throw new UsageError(`${flag} and --insecure exclude each other: a plain channel knows no tokens`);
+  }
+  if (newToken && revokeTokens) {
+    throw new UsageError('--new-token and --revoke-tokens exclude each other: revoke first, then take a new token');
+  }
+  if (reusable && !newToken) {
+    throw new UsageError('--reusable needs --new-token: the token that is printed at the start is always for one copy');
+  }
 }

@@ -12,6 +12,7 @@ import {
   SummaryFile,
 } from '@trafficcopy/runtime';
 import { copyCommand } from './channel/copy-command.js';
+import { secretCommand, validityText } from './channel/secret-command.js';
 import type { InterceptConfig } from './config.js';
 import { createInterceptCounters } from './counters.js';
 import { Intercept } from './intercept.js';
@@ -34,6 +35,7 @@ const TABLE_WIDTH_DEFAULT = 100;
  */
 export async function runIntercept(config: InterceptConfig): Promise<number> {
   if (config.newToken) return await printToken(config);
+  if (config.revokeTokens) return await revokeTokens(config);
   const statusLine = new StatusLine();
   const log = new ProgramLog({ program: 'intercept', config, statusLine });
   try {
@@ -46,18 +48,30 @@ export async function runIntercept(config: InterceptConfig): Promise<number> {
   }
 }
 
-/** --new-token: the command for one more copy of a running intercept. */
+/** --new-token: the way in for one more copy of a running intercept, or for all copies of a cluster. */
 async function printToken(config: InterceptConfig): Promise<number> {
-  const authority = await Authority.open({ directory: config.stateDirectory, role: 'intercept', name: 'intercept' });
-  printCommand(config, await authority.issueToken({ lifetimeMs: config.tokenTtlMs }));
+  const authority = await openAuthority(config);
+  const { tokenTtlMs: lifetimeMs, reusable: isReusable } = config;
+  const token = await authority.issueToken({ lifetimeMs, isReusable });
+  if (isReusable) process.stdout.write(secretCommand(config, token));
+  else printCommand(config, token);
   return 0;
+}
+
+/** --revoke-tokens */
+async function revokeTokens(config: InterceptConfig): Promise<number> {
+  const count = await (await openAuthority(config)).revokeTokens();
+  process.stdout.write(`${count} ${count === 1 ? 'token was' : 'tokens were'} good until now; none is any more.\n`);
+  return 0;
+}
+
+async function openAuthority({ stateDirectory }: InterceptConfig): Promise<Authority> {
+  return await Authority.open({ directory: stateDirectory, role: 'intercept', name: 'intercept' });
 }
 
 function printCommand(config: InterceptConfig, token: string | undefined): void {
   const { text, hint } = copyCommand(config, token);
-  const minutes = Math.round(config.tokenTtlMs / 60_000);
-  const validity = minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
-  const when = token === undefined ? '' : ` (once, within ${validity})`;
+  const when = token === undefined ? '' : ` (once, within ${validityText(config.tokenTtlMs)})`;
   const lines = [`Run this where the online server is${when}:`, `  ${text}`];
   if (hint !== undefined) lines.push(`  ${hint}`);
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -1,7 +1,7 @@
-import { networkInterfaces } from 'node:os';
 import { formatIpAddress } from '@trafficcopy/core';
 import { formatSocketAddress } from '@trafficcopy/runtime';
 import type { InterceptConfig } from '../config.js';
+import { firstAddress } from './first-address.js';
 
 /** Stands for the port of the online server where nothing says which. */
 const PORT_EXAMPLE = 80;
@@ -36,11 +36,4 @@ export function copyCommand(
     text: `trafficcopy copy -x ${mapping} -s ${intercept} ${token === undefined ? '--insecure' : `--join ${token}`}`,
     hint: hints.length === 0 ? undefined : `(-x ONLINE-PORT-TARGET-IP:TARGET-PORT: ${hints.join('; ')})`,
   };
-}
-
-/** The first address by which others can reach this host; IPv4 before IPv6. */
-function firstAddress(): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const reachable = addresses.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
-  return (reachable.find(({ family }) => family === 'IPv4') ?? reachable[0])?.address ?? '127.0.0.1';
 }

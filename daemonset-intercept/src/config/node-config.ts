@@ -52,6 +52,7 @@ function withoutOperator(values: Values): Readonly<Record<string, boolean>> {
     '--allow-source': values.allowedSources.length > 0,
     '--netns': values.netnsPath !== undefined,
     '--new-token': values.newToken,
+    '--revoke-tokens': values.revokeTokens,
     '--insecure': values.insecure,
     '--queue nfqueue': values.queue === 'nfqueue',
   };

@@ -51,6 +51,14 @@ describe('the configuration of intercept', () => {
     );
   });
 
+  it('a token for one copy is good for an hour, one for a cluster for a month, or as long as is asked for', async () => {
+    const ttl = async (words: string): Promise<number> => (await configure(words)).tokenTtlMs;
+    const dayMs = 86_400_000;
+    assert.equal(await ttl('--new-token'), dayMs / 24);
+    assert.equal(await ttl('--new-token --reusable'), 30 * dayMs);
+    assert.equal(await ttl('--new-token --reusable --token-ttl 365d'), 365 * dayMs);
+  });
+
   it('on a node of a cluster: the operator says what is served', async () => {
     const { node, instance, queueLengthMax } = await configure(NODE_WORDS);
     assert.deepEqual(node?.operator, { host: '10.96.0.20', port: 36524 });
@@ -83,6 +91,10 @@ describe('the configuration of intercept', () => {
     ['--instance a/b', /--instance/],
     ['--token-ttl 1s', /--token-ttl/],
     ['--new-token --insecure', /exclude each other/],
+    ['--revoke-tokens --insecure', /--revoke-tokens and --insecure exclude each other/],
+    ['--revoke-tokens --new-token', /--new-token and --revoke-tokens exclude each other/],
+    ['--reusable', /--reusable needs --new-token/],
+    [`${NODE_WORDS} --revoke-tokens`, /--revoke-tokens and --operator/],
     ['--queue nfqueue --netns /run/netns/x', /--queue nfqueue does not work with --netns/],
     ['-F tcp', /-F: not needed/],
     ['-d', /-d, --daemon: intercept stays in the foreground/],

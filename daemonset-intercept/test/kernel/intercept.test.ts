@@ -72,6 +72,8 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
       stateDirectory: state,
       tokenTtlMs: 60_000,
       newToken: false,
+      reusable: false,
+      revokeTokens: false,
       insecure: true,
       queueLengthMax: 1024,
       queue: 'native',

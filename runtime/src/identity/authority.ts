@@ -35,6 +35,8 @@ export interface TokenOptions {
   readonly name?: string | undefined;
   /** Default one hour. */
   readonly lifetimeMs?: number | undefined;
+  /** Any number of newcomers may come with it. Default: one. */
+  readonly isReusable?: boolean | undefined;
 }
 
 export class Authority implements ChannelAuthority {
@@ -69,13 +71,18 @@ export class Authority implements ChannelAuthority {
     return this.#issuer.pin;
   }
 
-  /** A new one-time token, to be shown once: only its hash is kept. */
+  /** A new token, to be shown once: only its hash is kept. */
   async issueToken(options: TokenOptions = {}): Promise<string> {
+    const { role = 'copy', name, lifetimeMs = TOKEN_LIFETIME_MS, isReusable = false } = options;
     const token = newJoinToken(this.pin);
     const nowMs = this.#now();
-    const expiresAtMs = nowMs + (options.lifetimeMs ?? TOKEN_LIFETIME_MS);
-    await this.#tokens.add(token.secret, { role: options.role ?? 'copy', name: options.name, expiresAtMs }, nowMs);
+    await this.#tokens.add(token.secret, { role, name, expiresAtMs: nowMs + lifetimeMs, isReusable }, nowMs);
     return formatJoinToken(token);
+  }
+
+  /** Nobody joins with a token that was given out before. Who has joined stays in. @returns how many were still good */
+  async revokeTokens(): Promise<number> {
+    return await this.#tokens.clear(this.#now());
   }
 
   async serverCredentials(): Promise<ServerCredentials> {

@@ -1,6 +1,7 @@
 /**
  * Tokens that an authority gave out, by the hash of their secrets, one file each, so that several processes can share the directory:
- * `<hash>.json` is a token, `<hash>.used` says which key redeemed it. Creating the latter is what spends the token: it happens once.
+ * `<hash>.json` is a token, `<hash>.used` says which key redeemed it. Creating the latter is what spends the token: it happens once. A reusable
+ * token is never spent, and nothing is kept of who came with it.
  */
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -18,6 +19,8 @@ export interface TokenGrant {
   readonly name?: string | undefined;
   /** ms since the epoch. */
   readonly expiresAtMs: number;
+  /** Any number of newcomers may come with it. Default: one. */
+  readonly isReusable?: boolean | undefined;
 }
 
 export type TokenVerdict = TokenGrant | 'tokenUnknown' | 'tokenUsed' | 'tokenExpired';
@@ -51,9 +54,21 @@ export class TokenStore {
    */
   async redeem(secret: string, keyPin: string, nowMs: number): Promise<TokenVerdict> {
     const verdict = await this.look(secret, keyPin, nowMs);
-    if (typeof verdict === 'string') return verdict;
+    if (typeof verdict === 'string' || verdict.isReusable === true) return verdict;
     const isFirst = await createStateFile(this.#file(secret, 'used'), `${keyPin}\n`);
     return isFirst ? verdict : await this.look(secret, keyPin, nowMs);
+  }
+
+  /** Forgets every token. @returns how many were still good, used ones not counted */
+  async clear(nowMs: number): Promise<number> {
+    await makeStateDirectory(this.#directory);
+    let count = 0;
+    for (const { file, grant } of await this.#tokens()) {
+      const isUsed = (await readStateFile(usedFile(file))) !== undefined;
+      if (grant !== undefined && nowMs < grant.expiresAtMs && !isUsed) count += 1;
+      await removeToken(file);
+    }
+    return count;
   }
 
   #file(secret: string, extension: 'json' | 'used'): string {
@@ -63,10 +78,7 @@ export class TokenStore {
   /** Removes what has expired or cannot be read, and of the rest the oldest, until one more fits. */
   async #makeRoom(nowMs: number): Promise<void> {
     const kept: { file: string; expiresAtMs: number }[] = [];
-    for (const entry of await readdir(this.#directory)) {
-      if (!/^[0-9a-f]{64}\.json$/.test(entry)) continue;
-      const file = path.join(this.#directory, entry);
-      const grant = parseGrant(await readStateFile(file));
+    for (const { file, grant } of await this.#tokens()) {
       // A day longer, so that whoever comes late hears «expired» and not «unknown».
       if (grant === undefined || nowMs >= grant.expiresAtMs + DAY_MS) await removeToken(file);
       else kept.push({ file, expiresAtMs: grant.expiresAtMs });
@@ -74,11 +86,26 @@ export class TokenStore {
     kept.sort((a, b) => a.expiresAtMs - b.expiresAtMs);
     for (const { file } of kept.slice(0, Math.max(0, kept.length + 1 - TOKENS_MAX))) await removeToken(file);
   }
+
+  /** Undefined grant: the file cannot be read. */
+  async #tokens(): Promise<{ readonly file: string; readonly grant: TokenGrant | undefined }[]> {
+    const tokens: { file: string; grant: TokenGrant | undefined }[] = [];
+    for (const entry of await readdir(this.#directory)) {
+      if (!/^[0-9a-f]{64}\.json$/.test(entry)) continue;
+      const file = path.join(this.#directory, entry);
+      tokens.push({ file, grant: parseGrant(await readStateFile(file)) });
+    }
+    return tokens;
+  }
+}
+
+function usedFile(file: string): string {
+  return file.replace(/json$/, 'used');
 }
 
 async function removeToken(file: string): Promise<void> {
   await rm(file, { force: true });
-  await rm(file.replace(/json$/, 'used'), { force: true });
+  await rm(usedFile(file), { force: true });
 }
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -86,11 +113,11 @@ const DAY_MS = 24 * 3600 * 1000;
 function parseGrant(text: string | undefined): TokenGrant | undefined {
   if (text === undefined) return undefined;
   try {
-    const value = JSON.parse(text) as { role?: unknown; name?: unknown; expiresAtMs?: unknown };
+    const value = JSON.parse(text) as { role?: unknown; name?: unknown; expiresAtMs?: unknown; isReusable?: unknown };
     const role = CHANNEL_ROLES.find((known) => known === value.role);
     if (role === undefined || typeof value.expiresAtMs !== 'number') return undefined;
     const name = typeof value.name === 'string' ? value.name : undefined;
-    return { role, name, expiresAtMs: value.expiresAtMs };
+    return { role, name, expiresAtMs: value.expiresAtMs, isReusable: value.isReusable === true };
   } catch {
     return undefined;
   }

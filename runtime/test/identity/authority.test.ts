@@ -6,6 +6,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { CHANNEL_VERSION } from '@trafficcopy/core';
 import { certificateRequest } from '../../src/identity/certificate-request.js';
+import { identityOf } from '../../src/identity/peer-identity.js';
 import { Authority, parseJoinToken, publicKeyPin, TOKENS_MAX } from '../../src/index.js';
 
 const OPTIONS = { role: 'intercept', name: 'target 1/ä' } as const;
@@ -144,6 +145,54 @@ test('of two newcomers with one token at one time exactly one is let in', async 
   );
   assert.equal(answers.filter((answer) => 'certificate' in answer).length, 1);
   assert.equal(answers.filter((answer) => 'code' in answer && answer.code === 'tokenUsed').length, 2);
+});
+
+test('a reusable token lets any number in until it ends, and nothing is kept of them', async (t) => {
+  const directory = await directoryOf(t);
+  let nowMs = Date.now();
+  const authority = await Authority.open({ ...OPTIONS, directory, now: () => nowMs });
+  const { secret } = parseJoinToken(await authority.issueToken({ isReusable: true, lifetimeMs: 60_000 }));
+  const join = async (role: 'copy' | 'intercept' = 'copy') => {
+    const request = await certificateRequest(newKey());
+    return await authority.join({ version: CHANNEL_VERSION, secret, role, name: 'x', certificateRequest: request });
+  };
+  const grants = await Promise.all([join(), join(), join()]);
+  const names = grants.map((grant) => {
+    assert.ok('certificate' in grant);
+    return new X509Certificate(grant.certificate).subjectAltName;
+  });
+  assert.equal(new Set(names).size, 3, 'each has a name of its own');
+  assert.equal((await readdir(path.join(directory, 'tokens'))).length, 1);
+  const refusal = await join('intercept');
+  assert.equal('code' in refusal && refusal.code, 'role');
+  nowMs += 60_000;
+  const late = await join();
+  assert.equal('code' in late && late.code, 'tokenExpired');
+});
+
+test('revoked tokens let nobody in, who has joined renews, and tokens that come later are good', async (t) => {
+  const authority = await Authority.open({ ...OPTIONS, directory: await directoryOf(t) });
+  const join = async (token: string) => {
+    const request = {
+      version: CHANNEL_VERSION,
+      secret: parseJoinToken(token).secret,
+      role: 'copy',
+      name: 'x',
+    } as const;
+    const answer = await authority.join({ ...request, certificateRequest: await certificateRequest(newKey()) });
+    return 'code' in answer ? answer.code : new X509Certificate(answer.certificate);
+  };
+  assert.equal(await authority.revokeTokens(), 0);
+  const reusable = await authority.issueToken({ isReusable: true });
+  const once = await authority.issueToken();
+  const used = await authority.issueToken();
+  const joined = await join(used);
+  assert.ok(joined instanceof X509Certificate);
+  assert.equal(await authority.revokeTokens(), 2);
+  assert.deepEqual(await Promise.all([reusable, once, used].map(join)), Array(3).fill('tokenUnknown'));
+  const renewed = await authority.renew(identityOf(joined)!, await certificateRequest(newKey()));
+  assert.ok('certificate' in renewed);
+  assert.ok((await join(await authority.issueToken())) instanceof X509Certificate);
 });
 
 test('a request that is no request, of another kind of key, or not signed by its key is refused and spends no token', async (t) => {
