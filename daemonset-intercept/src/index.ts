@@ -18,6 +18,8 @@
  *   is served.
  * - What is changed in the namespace is written down before, and restored when the last intercept leaves, or by the next
  *   after a kill (rules/).
+ * - Nothing is shared between network namespaces: each that is served (target-namespace.ts) has its own rules, sockets, flows and copies. A
+ *   single intercept serves one; one on a node of a cluster serves those of its target pods (node/).
  * - Everything that grows has a limit that is set at the start (limits.ts); what is refused there is counted.
  */
 export { type InterceptConfig, interceptConfig } from './config.js';

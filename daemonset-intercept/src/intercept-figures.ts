@@ -11,6 +11,9 @@ export interface InterceptFigures {
   readonly flows: number;
   readonly flowsMax: number;
   readonly copies: number;
+  /** On a node of a cluster: target pods that are served, and those that are prepared, left or failed. */
+  readonly podsServing: number;
+  readonly podsNotServing: number;
   /** Octets that wait for copies. */
   readonly queuedBytes: number;
   /** Connections of copies since the start, and peers that were refused on the port. */

@@ -84,6 +84,8 @@ export class Intercept {
       elapsedMs: nowMs() - this.#startedMs,
       ...(this.#namespace?.figures() ?? NO_FIGURES),
       flowsMax: this.#limits.flowsMax,
+      podsServing: 0,
+      podsNotServing: 0,
       queuedBytes,
       connections: this.#connections,
       peersRefused: this.#server?.refusals ?? 0,

@@ -217,6 +217,8 @@ const NO_FIGURES: InterceptFigures = {
   flows: 0,
   flowsMax: 0,
   copies: 0,
+  podsServing: 0,
+  podsNotServing: 0,
   queuedBytes: 0,
   connections: 0,
   peersRefused: 0,

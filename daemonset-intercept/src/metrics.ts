@@ -56,6 +56,12 @@ export function interceptMetrics(read: () => InterceptFigures): ProgramMetrics {
     .gauge(`${PREFIX}flows`, 'Copied connections now', () => read().flows)
     .gauge(`${PREFIX}flows_limit`, 'Copied connections at most', () => read().flowsMax)
     .gauge(`${PREFIX}copies`, 'Copies that are connected', () => read().copies)
+    .gauge(`${PREFIX}target_pods_serving`, 'Target pods of this node that are served', () => read().podsServing)
+    .gauge(
+      `${PREFIX}target_pods_not_serving`,
+      'Target pods of this node that are prepared, left or failed; the log says why',
+      () => read().podsNotServing,
+    )
     .gauge(`${PREFIX}queued_bytes`, 'Octets that wait for copies', () => read().queuedBytes);
   return metrics;
 }

@@ -18,6 +18,8 @@ const FIGURES: InterceptFigures = {
   flows: 5,
   flowsMax: 10,
   copies: 1,
+  podsServing: 0,
+  podsNotServing: 0,
   queuedBytes: 0,
   connections: 2,
   peersRefused: 1,

@@ -9,7 +9,13 @@
  * Without an operator everything goes on as it was said last. Two of these on one node (an update that overlaps) never work in one
  * namespace: who reads the queue there holds it, and the other waits until it is let go.
  */
-import { formatIpAddress, type Hello, type InterceptReport, type InterceptSettings } from '@trafficcopy/core';
+import {
+  formatIpAddress,
+  type Hello,
+  type InterceptPodReport,
+  type InterceptReport,
+  type InterceptSettings,
+} from '@trafficcopy/core';
 import { makeStateDirectory, type PcapngRecorder, type ProgramLog } from '@trafficcopy/runtime';
 import { requireCapabilities } from '../capabilities.js';
 import type { NodeConfig } from '../config/node-config.js';
@@ -130,10 +136,14 @@ export class NodeIntercept {
 
   figures(): InterceptFigures {
     const cpu = process.cpuUsage(this.#cpuAtStart);
+    const states = this.#podReports().map(({ state }) => state);
+    const podsServing = states.filter((state) => state === 'serving').length;
     return {
       elapsedMs: nowMs() - this.#startedMs,
       ...namespaceTotals([this.#past, ...this.#namespaces().map((namespace) => namespace.figures())]),
       flowsMax: NODE_FLOWS_MAX,
+      podsServing,
+      podsNotServing: states.length - podsServing,
       queuedBytes: this.#server.queuedBytes,
       connections: this.#server.connections,
       peersRefused: this.#server.refusals,
@@ -266,7 +276,7 @@ export class NodeIntercept {
     return {
       kind: 'intercept',
       revision: this.#revision,
-      pods: [...this.#leftovers.reports(), ...this.#pods.reports()],
+      pods: this.#podReports(),
       flows,
       packetsInjected: counters.packetsInjected,
       responses: counters.responses,
@@ -275,6 +285,10 @@ export class NodeIntercept {
       cpuUs: cpuUserUs + cpuSystemUs,
       rssBytes,
     };
+  }
+
+  #podReports(): InterceptPodReport[] {
+    return [...this.#leftovers.reports(), ...this.#pods.reports()];
   }
 
   #namespaces(): TargetNamespace[] {
