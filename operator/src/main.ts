@@ -1,6 +1,6 @@
 import { ChannelError, ProgramLog, StartError, StatusLine, StopRequest } from '@trafficcopy/runtime';
 import type { OperatorConfig } from './config.js';
-import { KubeClient, UNINSTALL_VERBS } from './kube/index.js';
+import { KubeClient, KubeConnection, UNINSTALL_VERBS } from './kube/index.js';
 import { Operator } from './operator.js';
 import { removeTrafficCopies } from './uninstall.js';
 
@@ -30,7 +30,7 @@ async function serve(config: OperatorConfig, { logger }: ProgramLog): Promise<nu
   const stopRequest = new StopRequest({ durationMs: undefined, hasLogFile: config.logFile !== undefined });
   const stop = new AbortController();
   void stopRequest.requested.then(() => stop.abort());
-  const operator = new Operator(config, logger);
+  const operator = new Operator(config, logger, await KubeConnection.fromEnvironment());
   try {
     await operator.start(stop.signal);
     const reason = await stopRequest.requested;
@@ -43,7 +43,7 @@ async function serve(config: OperatorConfig, { logger }: ProgramLog): Promise<nu
 }
 
 async function uninstall(timeoutMs: number, { logger }: ProgramLog): Promise<number> {
-  const client = KubeClient.fromEnvironment({ verbs: UNINSTALL_VERBS });
+  const client = await KubeClient.fromEnvironment({ verbs: UNINSTALL_VERBS });
   const left = await removeTrafficCopies(client, timeoutMs, (text) => logger.info(text));
   client.connection.close();
   for (const { namespace, name } of left) {

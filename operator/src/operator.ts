@@ -10,6 +10,7 @@ import {
   EventRecorder,
   KUBE_VERBS,
   KubeClient,
+  type KubeConnection,
   LeaderElection,
   type Leadership,
   retryDelayMs,
@@ -44,14 +45,12 @@ export class Operator {
   #transition: Promise<void> = Promise.resolve();
   #isReady = false;
 
-  /** @param client for tests */
-  constructor(config: OperatorConfig, logger: Logger, client?: KubeClient) {
+  constructor(config: OperatorConfig, logger: Logger, connection: KubeConnection) {
     this.#config = config;
     this.#logger = logger;
     const { registry } = new ProgramMetrics().addProcess();
     this.#metrics = new ControllerMetrics(registry, () => this.#figures());
-    this.#client =
-      client ?? KubeClient.fromEnvironment({ verbs: KUBE_VERBS, onCall: (call) => this.#metrics.called(call) });
+    this.#client = new KubeClient({ connection, verbs: KUBE_VERBS, onCall: (call) => this.#metrics.called(call) });
     this.#metricsServer = new MetricsServer({
       address: config.metrics,
       registry,
@@ -122,7 +121,8 @@ export class Operator {
       port: channelPort,
       name: instance,
       onJoin: ({ role, name }, remote) => logger.info({ role, name, remote }, 'joined'),
-      onRefusal: (error, remote) => logger.info({ remote, err: error }, 'not let in'),
+      // Probes and port scanners among them.
+      onRefusal: (error, remote) => logger.debug({ remote, reason: error.message }, 'not let in'),
       onLink: (event) => logger.debug(event, 'channel'),
       onFault: (error) => logger.warn({ err: error }, 'hub'),
     });

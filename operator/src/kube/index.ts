@@ -1,5 +1,5 @@
 /**
- * The API server: the only part that imports its client library. Everything that the operator does there goes through KubeClient, which
+ * The API server: the only part that imports its client library, and only for kubeconfigs. Everything that the operator does there goes through KubeClient, which
  * checks each call against KUBE_VERBS; everything it knows from there comes through informers.
  *
  * Invariants. Every failure is a KubeError of a class that says what can be done about it. An informer never ends by itself, and never holds more of an object
@@ -7,6 +7,7 @@
  */
 export * from './event-recorder.js';
 export * from './informer.js';
+export type { KubeAccess } from './kube-access.js';
 export * from './kube-client.js';
 export { KubeConnection } from './kube-connection.js';
 export * from './kube-error.js';

@@ -25,7 +25,8 @@ export interface InformerOptions<Item extends InformerItem> {
   readonly onProblem: (error: Error) => void;
 }
 
-const PAGE_ITEMS = 500;
+/** A page of pods is some hundred kilobytes of text; bigger ones would stay as garbage in a heap that is to be small. */
+const PAGE_ITEMS = 100;
 /** The API server ends a watch after 5 to 10 minutes, so that replicas of it get even shares. */
 const WATCH_SECONDS_MIN = 300;
 const RETRY_MS_MIN = 200;

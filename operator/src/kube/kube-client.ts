@@ -58,8 +58,8 @@ export class KubeClient {
   }
 
   /** From KUBECONFIG, the home directory or the pod. */
-  static fromEnvironment(options: Omit<KubeClientOptions, 'connection'> = {}): KubeClient {
-    return new KubeClient({ ...options, connection: KubeConnection.fromEnvironment() });
+  static async fromEnvironment(options: Omit<KubeClientOptions, 'connection'> = {}): Promise<KubeClient> {
+    return new KubeClient({ ...options, connection: await KubeConnection.fromEnvironment() });
   }
 
   get connection(): KubeConnection {

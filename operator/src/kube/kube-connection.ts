@@ -1,7 +1,12 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { existsSync } from 'node:fs';
+import { request as httpRequest, type IncomingMessage, Agent as PlainAgent } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { InClusterAccess } from './in-cluster-access.js';
+import type { KubeAccess } from './kube-access.js';
 import { KubeUnavailableError } from './kube-error.js';
+import { KubeconfigAccess } from './kubeconfig-access.js';
 
 export interface KubeHttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -17,32 +22,29 @@ export interface KubeHttpRequest {
 const SOCKETS_MAX = 16;
 const KEEP_ALIVE_MS = 15_000;
 
-/** Where the API server is, who we are there, and HTTP to it: from KUBECONFIG or a home directory, else from within the cluster. */
+/** HTTP to the API server. */
 export class KubeConnection {
-  readonly #config: KubeConfig;
+  readonly #access: KubeAccess;
   /** Requests share sockets; a watch holds its own as long as it lasts. */
   readonly #agent = new Agent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxSockets: SOCKETS_MAX });
   readonly #watchAgent = new Agent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS });
+  readonly #plainAgent = new PlainAgent({ keepAlive: true, maxSockets: SOCKETS_MAX });
 
-  constructor(config: KubeConfig) {
-    this.#config = config;
+  constructor(access: KubeAccess) {
+    this.#access = access;
   }
 
-  /** @throws Error of the library, when a kubeconfig cannot be read. */
-  static fromEnvironment(): KubeConnection {
-    const config = new KubeConfig();
-    config.loadFromDefault();
-    return new KubeConnection(config);
-  }
-
-  /** The namespace of the kubeconfig's context. */
-  get namespace(): string | undefined {
-    const context = this.#config.getContextObject(this.#config.getCurrentContext());
-    return context?.namespace;
+  /** From KUBECONFIG, the home directory, or the pod, whichever is there first. @throws Error: a kubeconfig cannot be read */
+  static async fromEnvironment(
+    env: Readonly<Record<string, string | undefined>> = process.env,
+  ): Promise<KubeConnection> {
+    const hasKubeconfig = env['KUBECONFIG'] !== undefined || existsSync(path.join(homedir(), '.kube', 'config'));
+    const access = hasKubeconfig ? undefined : InClusterAccess.find(env);
+    return new KubeConnection(access ?? (await KubeconfigAccess.load()));
   }
 
   get server(): string {
-    return this.#config.getCurrentCluster()?.server ?? '';
+    return this.#access.server;
   }
 
   /**
@@ -51,10 +53,10 @@ export class KubeConnection {
    */
   async request(
     what: string,
-    { method, path, contentType, body, signal, timeoutMs }: KubeHttpRequest,
+    { method, path: target, contentType, body, signal, timeoutMs }: KubeHttpRequest,
   ): Promise<IncomingMessage> {
-    const url = new URL(this.server + path);
-    const options = await this.#optionsFor(what, path.includes('watch=true'));
+    const url = new URL(this.server + target);
+    const options = await this.#optionsFor(what, target.includes('watch=true'));
     const headers: Record<string, string | number> = {
       ...(options.headers as Record<string, string>),
       Accept: 'application/json',
@@ -89,20 +91,21 @@ export class KubeConnection {
   close(): void {
     this.#agent.destroy();
     this.#watchAgent.destroy();
+    this.#plainAgent.destroy();
   }
 
   async #optionsFor(what: string, isWatch: boolean): Promise<RequestOptions> {
-    const options: RequestOptions = {};
     try {
-      await this.#config.applyToHTTPSOptions(options);
+      const options = await this.#access.options();
+      options.agent ??= this.#agentFor(isWatch);
+      return options;
     } catch (cause) {
       throw new KubeUnavailableError(0, `${what}: no credentials (${(cause as Error).message})`, undefined, { cause });
     }
-    // The library's agent opens a connection for each request; it is only needed for proxies.
-    const cluster = this.#config.getCurrentCluster();
-    if (cluster?.proxyUrl === undefined && cluster?.server.startsWith('https:')) {
-      options.agent = isWatch ? this.#watchAgent : this.#agent;
-    }
-    return options;
+  }
+
+  #agentFor(isWatch: boolean): Agent | PlainAgent | undefined {
+    if (!this.server.startsWith('https:')) return isWatch ? undefined : this.#plainAgent;
+    return isWatch ? this.#watchAgent : this.#agent;
   }
 }

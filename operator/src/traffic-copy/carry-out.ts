@@ -28,7 +28,6 @@ export interface CarryOutOptions {
   readonly now: () => number;
 }
 
-const INJECTIONS_AT_A_TIME = 8;
 /** A Secret that somebody deleted is there again after this time, when a copy needs it. */
 const SECRET_MS_MAX = 60_000;
 
@@ -99,13 +98,8 @@ export class CarryOut {
   }
 
   async #inject(trafficCopy: TrafficCopyRecord, injections: readonly Injection[]): Promise<boolean> {
-    let isDone = true;
-    for (let at = 0; at < injections.length; at += INJECTIONS_AT_A_TIME) {
-      const group = injections.slice(at, at + INJECTIONS_AT_A_TIME);
-      const results = await Promise.all(group.map((injection) => this.#injectOne(trafficCopy, injection)));
-      isDone &&= results.every(Boolean);
-    }
-    return isDone;
+    const results = await Promise.all(injections.map((injection) => this.#injectOne(trafficCopy, injection)));
+    return results.every(Boolean);
   }
 
   async #injectOne(trafficCopy: TrafficCopyRecord, injection: Injection): Promise<boolean> {

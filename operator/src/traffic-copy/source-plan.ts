@@ -34,6 +34,8 @@ export interface Injection {
 export const CRASHES_MAX = 5;
 /** Ends in order count too, though they are no crashes: names of ephemeral containers stay in the pod for good. */
 const ATTEMPTS_MAX = 20;
+/** In one look; the others follow in the next one, so that no TrafficCopy keeps others waiting. */
+const INJECTIONS_MAX = 8;
 /** After the first, second ... end. */
 const RETRY_MS = [1000, 2000, 5000, 10_000, 30_000] as const;
 const REFUSED_RETRY_MS = 30_000;
@@ -51,13 +53,15 @@ export function sourcePlan(observation: Observation, spec: CheckedSpec, phase: L
     else obstacles.set(obstacle, [...(obstacles.get(obstacle) ?? []), pod]);
   }
   const states = selected.map((pod) => podState(observation, spec, phase, pod));
+  const injections = states.flatMap((state) => state.injection ?? []);
   const retries = states.flatMap((state) => state.retryAtMs ?? []);
+  if (injections.length > INJECTIONS_MAX) retries.push(observation.nowMs);
   const hasWebhook = wantsWebhook(observation, spec, phase);
   return {
     selected,
     injected: states.filter((state) => state.kind === 'present').length,
     copying: selected.filter((pod, index) => states[index]!.kind === 'present' && isCopying(observation, pod)).length,
-    injections: states.flatMap((state) => state.injection ?? []),
+    injections: injections.slice(0, INJECTIONS_MAX),
     strays: strays(observation),
     hasWebhook,
     problems: [

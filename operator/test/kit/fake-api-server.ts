@@ -4,7 +4,6 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { KubeConfig } from '@kubernetes/client-node';
 import { KubeConnection } from '../../src/kube/index.js';
 
 type Json = { [key: string]: unknown };
@@ -58,14 +57,7 @@ export class FakeApiServer {
   }
 
   connection(): KubeConnection {
-    const config = new KubeConfig();
-    config.loadFromOptions({
-      clusters: [{ name: 'c', server: `http://127.0.0.1:${this.port}`, skipTLSVerify: true }],
-      users: [{ name: 'u' }],
-      contexts: [{ name: 'x', cluster: 'c', user: 'u' }],
-      currentContext: 'x',
-    });
-    return new KubeConnection(config);
+    return new KubeConnection({ server: `http://127.0.0.1:${this.port}`, options: async () => ({}) });
   }
 
   /** As somebody else would: creates or replaces. `collection`: `v1/pods`. */
