@@ -18,17 +18,21 @@ import {
   createAuthority,
 } from '@trafficcopy/runtime';
 
-const SECRET = `service.account.${'x'.repeat(900)}`;
+/** As long as a service account token. */
+export const SECRET = `service.account.${'x'.repeat(900)}`;
 const DEADLINE_MS = 20_000;
 
 /** As much of an operator as an intercept meets: an authority that knows one token, settings out, reports in. */
 export class StubOperator {
-  readonly authority: CertificateAuthority;
+  authority: CertificateAuthority;
+  /** A leader elsewhere: who connects is sent there. */
+  leaderPort: number | undefined;
   readonly directory = mkdtempSync(join(tmpdir(), 'tcI-operator-'));
   readonly joinFile = join(this.directory, 'token');
   readonly authorityFile = join(this.directory, 'ca.crt');
   port = 0;
   joins = 0;
+  joinsRefused = 0;
   report: InterceptReport | undefined;
   connection: ChannelConnection | undefined;
   #server: ChannelServer | undefined;
@@ -37,12 +41,24 @@ export class StubOperator {
 
   private constructor(authority: CertificateAuthority) {
     this.authority = authority;
-    writeFileSync(this.joinFile, `${SECRET}\n`);
-    writeFileSync(this.authorityFile, authority.certificate);
+    this.writeFiles();
   }
 
-  static async start(): Promise<StubOperator> {
-    const operator = new StubOperator(new CertificateAuthority(await createAuthority(Date.now())));
+  /** What an intercept finds in its mounts. */
+  writeFiles(secret = SECRET): void {
+    writeFileSync(this.joinFile, `${secret}\n`);
+    writeFileSync(this.authorityFile, this.authority.certificate);
+  }
+
+  /** Another authority, as after its Secret was deleted; for who comes after the next {@link listen}. */
+  async changeAuthority(): Promise<void> {
+    this.authority = new CertificateAuthority(await createAuthority(Date.now()));
+  }
+
+  /** @param like an operator with the same authority, as another replica has it. */
+  static async start(like?: StubOperator): Promise<StubOperator> {
+    const authority = like?.authority ?? new CertificateAuthority(await createAuthority(Date.now()));
+    const operator = new StubOperator(authority);
     await operator.listen();
     return operator;
   }
@@ -55,7 +71,10 @@ export class StubOperator {
       credentials: await authority.serverCredentials('operator', 'operator'),
       authority: {
         join: async (request) => {
-          if (request.secret !== SECRET) return { code: 'tokenUnknown', message: 'not the token of an intercept' };
+          if (request.secret !== SECRET) {
+            this.joinsRefused += 1;
+            return { code: 'tokenUnknown', message: 'not the token of an intercept' };
+          }
           this.joins += 1;
           const holder = { role: 'intercept', name: request.name, usages: ['server', 'client'] } as const;
           return await authority.grant(request.certificateRequest, holder);
@@ -66,6 +85,10 @@ export class StubOperator {
       hello: { role: 'operator', name: 'stub', delivery: 'tunnel', capabilities: [], targets: [] },
       clientRoles: ['intercept'],
       onConnection: (connection) => {
+        if (this.leaderPort !== undefined) {
+          server.redirect(connection, '127.0.0.1', this.leaderPort);
+          return;
+        }
         this.connection = connection;
         if (this.#pods !== undefined) this.#send();
       },
