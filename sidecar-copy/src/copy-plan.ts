@@ -12,6 +12,8 @@ import { formatSocketAddress, type SocketAddress } from '@trafficcopy/runtime';
 export interface LanePlan extends SocketAddress {
   /** What is behind it, as HELLO says. */
   readonly targets: readonly HelloTarget[];
+  /** See CopyEndpointSettings; only with an operator. */
+  readonly tokenVariable?: string | undefined;
 }
 
 /**
@@ -43,8 +45,8 @@ export interface CopyPlan {
 }
 
 /** Lanes with one key are the same channel: a plan that has it again keeps it. */
-export function laneKey({ host, port, targets }: LanePlan): string {
-  return [formatSocketAddress({ host, port }), ...targets.map(formatTarget)].join(' ');
+export function laneKey({ host, port, targets, tokenVariable = '' }: LanePlan): string {
+  return [formatSocketAddress({ host, port }), ...targets.map(formatTarget), tokenVariable].join(' ');
 }
 
 /** ADDRESS:PORT, with brackets around IPv6. */

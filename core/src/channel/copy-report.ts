@@ -48,10 +48,27 @@ export interface CopyEndpointReport {
   /** ADDRESS:PORT of the target. */
   readonly endpoint: string;
   readonly isUp: boolean;
+  /** Why the way to its intercept is not up, where that is known. */
+  readonly down?: EndpointFault | undefined;
 }
 
+export interface EndpointFault {
+  /** `token`: there is none to join with, or it cannot be read; `refused`: by the intercept, or it is not the one that the token is of. */
+  readonly code: (typeof ENDPOINT_FAULTS)[number];
+  /** For people. */
+  readonly message: string;
+}
+
+const ENDPOINT_FAULTS = ['token', 'refused', 'unreachable'] as const;
+
 /** What a report holds at most; the writer leaves out what is beyond. So it always fits in a frame. */
-export const COPY_REPORT_LIMITS = { counts: 64, encryptedPorts: 64, endpoints: 4096, problems: 16 } as const;
+export const COPY_REPORT_LIMITS = {
+  counts: 64,
+  encryptedPorts: 64,
+  endpoints: 4096,
+  faults: 16,
+  problems: 16,
+} as const;
 
 const ENDPOINT_LENGTH_MAX = 64;
 const PROBLEM_LENGTH_MAX = 512;
@@ -87,12 +104,20 @@ export function encodeCopyReport(report: CopyReport): Uint8Array {
     turnsLost: wholeCounts(report.turnsLost, COPY_REPORT_LIMITS.counts),
     terminal: wholeCounts(report.terminal, COPY_REPORT_LIMITS.counts),
     encrypted: wholeCounts(report.encrypted, COPY_REPORT_LIMITS.encryptedPorts),
-    endpoints: report.endpoints
-      .slice(0, COPY_REPORT_LIMITS.endpoints)
-      .map(({ endpoint, isUp }) => ({ endpoint: plainText(endpoint, ENDPOINT_LENGTH_MAX), isUp })),
+    endpoints: plainEndpoints(report.endpoints),
     problems: report.problems
       .slice(0, COPY_REPORT_LIMITS.problems)
       .map((problem) => plainText(problem, PROBLEM_LENGTH_MAX)),
+  });
+}
+
+function plainEndpoints(endpoints: readonly CopyEndpointReport[]): CopyEndpointReport[] {
+  let faults = 0;
+  return endpoints.slice(0, COPY_REPORT_LIMITS.endpoints).map(({ endpoint, isUp, down }) => {
+    const plain = { endpoint: plainText(endpoint, ENDPOINT_LENGTH_MAX), isUp };
+    if (down === undefined || faults === COPY_REPORT_LIMITS.faults) return plain;
+    faults += 1;
+    return { ...plain, down: { code: down.code, message: plainText(down.message, PROBLEM_LENGTH_MAX) } };
   });
 }
 
@@ -129,7 +154,16 @@ function readEndpoint(item: unknown): CopyEndpointReport | undefined {
   const object = asJsonObject(item);
   const endpoint = object && textField(object, 'endpoint', ENDPOINT_LENGTH_MAX);
   const isUp = object?.['isUp'];
-  return endpoint === undefined || typeof isUp !== 'boolean' ? undefined : { endpoint, isUp };
+  if (endpoint === undefined || typeof isUp !== 'boolean') return undefined;
+  if (object?.['down'] === undefined) return { endpoint, isUp };
+  const down = readFault(asJsonObject(object['down']));
+  return down && { endpoint, isUp, down };
+}
+
+function readFault(object: JsonObject | undefined): EndpointFault | undefined {
+  const code = object && choiceField(object, 'code', ENDPOINT_FAULTS);
+  const message = object && textField(object, 'message', PROBLEM_LENGTH_MAX);
+  return code === undefined || message === undefined ? undefined : { code, message };
 }
 
 function readProblem(item: unknown): string | undefined {

@@ -54,7 +54,16 @@ export interface CopyEndpointSettings {
   /** Where the intercept that serves it listens. */
   readonly interceptHost: string;
   readonly interceptPort: number;
+  /**
+   * The variable of the copy's environment with the token to join this intercept by, which is an authority of its own.
+   * Undefined: it accepts the certificate that the operator gave.
+   */
+  readonly tokenVariable?: string | undefined;
 }
+
+/** Every {@link CopyEndpointSettings.tokenVariable} begins so: settings make a copy show nothing else of its environment to anybody. */
+export const INTERCEPT_TOKEN_PREFIX = 'TRAFFICCOPY_INTERCEPT_TOKEN_';
+const TOKEN_VARIABLE_PATTERN = new RegExp(`^${INTERCEPT_TOKEN_PREFIX}[A-Z0-9_]{1,64}$`);
 
 export interface CopySampleSettings {
   /** 0 to 1. */
@@ -140,7 +149,11 @@ function readEndpoint(item: unknown): CopyEndpointSettings | undefined {
   const interceptHost = object && textField(object, 'interceptHost', NAME_LENGTH_MAX);
   const interceptPort = object && portField(object, 'interceptPort');
   if (address === undefined || !isAddress(address) || !port || !interceptHost || !interceptPort) return undefined;
-  return { address, port, interceptHost, interceptPort };
+  const endpoint = { address, port, interceptHost, interceptPort };
+  if (object['tokenVariable'] === undefined) return endpoint;
+  const tokenVariable = textField(object, 'tokenVariable', NAME_LENGTH_MAX);
+  if (tokenVariable === undefined || !TOKEN_VARIABLE_PATTERN.test(tokenVariable)) return undefined;
+  return { ...endpoint, tokenVariable };
 }
 
 function readRange(item: unknown): string | undefined {

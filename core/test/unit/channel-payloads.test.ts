@@ -41,6 +41,17 @@ test('payloads come back as they were written', () => {
   assert.deepEqual(parseStop(encodeStop({ message: 'over' })), { message: 'over' });
 });
 
+test('an endpoint with a token of its own, and one that is down, come back too', () => {
+  const endpoint = { ...ENDPOINT, tokenVariable: 'TRAFFICCOPY_INTERCEPT_TOKEN_0A1B2C3D' };
+  const settings = { ...COPY_SETTINGS, mappings: [{ onlinePort: 1, targets: [{ name: 'a', endpoints: [endpoint] }] }] };
+  assert.deepEqual(parseCopySettings(encodeCopySettings(settings)), settings);
+  const down = { code: 'unreachable', message: 'nobody there' } as const;
+  const report = { ...COPY_REPORT, endpoints: [{ endpoint: '10.0.0.9:80', isUp: false, down }] };
+  assert.deepEqual(parseCopyReport(encodeCopyReport(report)), report);
+  const odd = { ...report, endpoints: [{ endpoint: '10.0.0.9:80', isUp: false, down: { ...down, code: 'bored' } }] };
+  assert.equal(parseCopyReport(encodeJson(odd)), undefined);
+});
+
 test('a payload of another kind, and one in a larger chunk, is told apart', () => {
   assert.equal(parseCopySettings(encodeInterceptSettings(INTERCEPT_SETTINGS)), undefined);
   assert.equal(parseInterceptReport(encodeCopyReport(COPY_REPORT)), undefined);
@@ -63,6 +74,12 @@ for (const [what, change] of [
   [
     'a target that is a host name',
     { mappings: [{ onlinePort: 1, targets: [{ name: '', endpoints: [{ ...ENDPOINT, address: 'target' }] }] }] },
+  ],
+  [
+    'a token in a variable that is none of ours',
+    {
+      mappings: [{ onlinePort: 1, targets: [{ name: '', endpoints: [{ ...ENDPOINT, tokenVariable: 'AWS_SECRET' }] }] }],
+    },
   ],
   ['mappings that are no list', { mappings: {} }],
 ] as const) {
@@ -142,12 +159,14 @@ test('a report that is too long is cut where it is written, and fits in a frame 
     turnsLost: many,
     terminal: many,
     encrypted: many,
-    endpoints: new Array(9000).fill({ endpoint: wide, isUp: false }),
+    endpoints: new Array(9000).fill({ endpoint: wide, isUp: false, down: { code: 'refused', message: wide } }),
     problems: new Array(100).fill(wide),
   };
   const payload = encodeCopyReport(copy);
   assert.ok(payload.length <= FRAME_PAYLOAD_BYTES_MAX, `${payload.length} octets`);
-  assert.equal(parseCopyReport(payload)?.endpoints.length, COPY_REPORT_LIMITS.endpoints);
+  const endpoints = parseCopyReport(payload)?.endpoints ?? [];
+  assert.equal(endpoints.length, COPY_REPORT_LIMITS.endpoints);
+  assert.equal(endpoints.filter(({ down }) => down !== undefined).length, COPY_REPORT_LIMITS.faults);
   const pods = new Array(9000).fill({ uid: wide, state: 'failed', message: wide });
   const other = encodeInterceptReport({ ...INTERCEPT_REPORT, pods, recordsRefused: many });
   assert.ok(other.length <= FRAME_PAYLOAD_BYTES_MAX, `${other.length} octets`);

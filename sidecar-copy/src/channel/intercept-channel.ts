@@ -72,8 +72,9 @@ export class InterceptChannel {
 
   private credentialsFailed(error: unknown): void {
     if (this.isClosed) return;
-    const willRetry = error instanceof ChannelError && !error.isFinal;
-    if (willRetry) this.retryTimer = setTimeout(() => this.start(), JOIN_RETRY_MS);
+    const canHelp = error instanceof ChannelError && !error.isFinal;
+    const willRetry = canHelp || this.options.retriesRefusals;
+    if (willRetry) this.retryTimer = setTimeout(() => this.start(), canHelp ? JOIN_RETRY_MS : REFUSAL_RETRY_MS);
     this.options.onDown(error as Error, willRetry);
   }
 

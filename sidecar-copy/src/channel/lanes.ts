@@ -5,7 +5,6 @@ import {
   formatSocketAddress,
   type PcapngRecorder,
   type ProgramLog,
-  type SocketAddress,
 } from '@trafficcopy/runtime';
 import type { CopyEdges } from '../copy-edges.js';
 import { formatTarget, type LanePlan, laneKey } from '../copy-plan.js';
@@ -21,11 +20,14 @@ const DOWN_LOG_INTERVAL_MS = 60_000;
 
 /** Who proves to intercepts who we are. */
 export interface LaneIdentity {
-  /** What to show to this intercept; may take a while, and fail with a ChannelError. */
-  readonly credentials: (intercept: SocketAddress) => Promise<ClientCredentials | 'insecure'>;
+  /** What to show to the intercept of this lane; may take a while, and fail with a ChannelError. */
+  readonly credentials: (lane: LanePlan) => Promise<ClientCredentials | 'insecure'>;
   /** An intercept that is its own authority renewed them. */
-  readonly onRenewed: (intercept: SocketAddress, credentials: ClientCredentials) => void;
-  /** They are renewed elsewhere, and what an intercept refuses may be allowed later: an operator directs both. */
+  readonly onRenewed: (lane: LanePlan, credentials: ClientCredentials) => void;
+  /**
+   * An operator directs us, and the intercepts of its cluster: what one refuses may be allowed later, and credentials are renewed elsewhere, but for
+   * lanes with a token of their own.
+   */
   readonly isManaged: boolean;
 }
 
@@ -55,7 +57,7 @@ interface Way {
   readonly lane: Lane;
   readonly channel: ReturnType<CopyEdges['openChannel']>;
   /** Why the channel is not up; undefined while it is, and before the first attempt has failed. */
-  downReason: string | undefined;
+  downReason: Error | undefined;
   downLoggedMs: number;
 }
 
@@ -82,7 +84,7 @@ export class Lanes {
   }
 
   /** By target, whether the way to it is up, and else why not. */
-  targets(): { readonly target: string; readonly isUp: boolean; readonly downReason: string | undefined }[] {
+  targets(): { readonly target: string; readonly isUp: boolean; readonly downReason: Error | undefined }[] {
     return [...this.ways.values()].flatMap(({ plan, lane, downReason }) =>
       plan.targets.map((target) => ({ target: formatTarget(target), isUp: lane.isUp, downReason })),
     );
@@ -175,10 +177,10 @@ export class Lanes {
       // The instance lets intercept tell a process that reconnects from another one with the same certificate.
       hello: { role: 'copy', name, delivery, capabilities: [`instance:${instance.toString(16)}`], targets },
       queueBytesMax: QUEUE_BYTES_MAX,
-      credentials: () => credentials({ host, port }),
-      onRenewed: (renewed) => onRenewed({ host, port }, renewed),
+      credentials: () => credentials(plan),
+      onRenewed: (renewed) => onRenewed(plan, renewed),
       onRenewalFailed: (message) => logger.warn({ intercept: lane.name }, `certificate not renewed: ${message}`),
-      isRenewedElsewhere: isManaged,
+      isRenewedElsewhere: isManaged && plan.tokenVariable === undefined,
       retriesRefusals: isManaged,
       onUp: (connection) => this.up(way(), connection),
       onFrame: (type, bytes, offset, length) => lane.frame(type as FrameType, bytes, offset, length),
@@ -202,7 +204,7 @@ export class Lanes {
     const { edges, logger, onOutput, onFatal } = this.options;
     const { lane } = way;
     const wasUp = lane.isUp;
-    way.downReason = reason.message;
+    way.downReason = reason;
     lane.down();
     onOutput();
     if (!willRetry) {
@@ -222,8 +224,11 @@ export class Lanes {
     for (const { channel } of this.ways.values()) channel.start();
   }
 
+  /** Those of the operator; lanes with a token of their own have others. */
   setCredentials(credentials: ClientCredentials): void {
-    for (const { channel } of this.ways.values()) channel.setCredentials(credentials);
+    for (const { channel, plan } of this.ways.values()) {
+      if (plan.tokenVariable === undefined) channel.setCredentials(credentials);
+    }
   }
 
   /** Tells the intercepts; what is queued goes out for a moment. */

@@ -1,4 +1,4 @@
-import { ENGINE_LIMITS_DEFAULT } from '@trafficcopy/core';
+import { ENGINE_LIMITS_DEFAULT, INTERCEPT_TOKEN_PREFIX } from '@trafficcopy/core';
 import {
   type Flag,
   type FlagValues,
@@ -17,6 +17,8 @@ import { joinTokenValue } from './join-token-value.js';
 export interface ManagedConfig extends ProgramConfig {
   readonly operator: SocketAddress;
   readonly token: string;
+  /** Of intercepts outside the cluster, by the variable of the environment that each came in. */
+  readonly interceptTokens: { readonly [variable: string]: string };
   readonly capture: 'native' | 'cap';
   readonly basis: ManagedBasis;
 }
@@ -67,6 +69,7 @@ export function managedConfig(values: FlagValues<typeof COPY_FLAGS>, env: Enviro
     ...programConfig(values, []),
     operator,
     token: tokenOf(env),
+    interceptTokens: interceptTokensOf(env),
     capture: values.capture,
     basis: basisOf(values, env),
   };
@@ -106,6 +109,15 @@ function tokenOf(env: Environment): string {
       cause: error,
     });
   }
+}
+
+/** They are looked at when they are needed: a bad one must not keep the copy from its other targets. */
+function interceptTokensOf(env: Environment): Record<string, string> {
+  const tokens: Record<string, string> = {};
+  for (const [name, text] of Object.entries(env)) {
+    if (name.startsWith(INTERCEPT_TOKEN_PREFIX) && text !== undefined) tokens[name] = text;
+  }
+  return tokens;
 }
 
 /** NAMESPACE/NAME of the pod, where they are known. */

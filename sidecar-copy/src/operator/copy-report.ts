@@ -1,4 +1,5 @@
-import type { CopyReport } from '@trafficcopy/core';
+import type { CopyReport, EndpointFault } from '@trafficcopy/core';
+import { ChannelError } from '@trafficcopy/runtime';
 import type { Copy } from '../copy.js';
 import type { CopyFigures } from '../copy-figures.js';
 
@@ -58,8 +59,24 @@ export function copyReport(frame: ReportFrame, copy: Copy, figures: CopyFigures)
     lagMs: figures.lagMs,
     rssBytes: figures.rssBytes,
     encrypted: Object.fromEntries([...copy.encrypted].map(([port, count]) => [String(port), count])),
-    endpoints: copy.targets().map(({ target, isUp }) => ({ endpoint: target, isUp })),
+    endpoints: copy.targets().map(({ target, isUp, downReason }) => {
+      const endpoint = { endpoint: target, isUp };
+      return isUp || downReason === undefined ? endpoint : { ...endpoint, down: faultOf(downReason) };
+    }),
   };
+}
+
+const REFUSALS: ReadonlySet<string> = new Set([
+  'ERR_CHANNEL_REFUSED',
+  'ERR_CHANNEL_PIN',
+  'ERR_CHANNEL_SERVER_CERTIFICATE',
+]);
+
+function faultOf(reason: Error): EndpointFault {
+  const { message } = reason;
+  const code = reason instanceof ChannelError ? reason.code : '';
+  if (code === 'ERR_CHANNEL_TOKEN') return { code: 'token', message };
+  return { code: REFUSALS.has(code) ? 'refused' : 'unreachable', message };
 }
 
 /** Most are 0 most of the time. */

@@ -6,6 +6,7 @@ import { Copy } from '../copy.js';
 import type { CopyEdges } from '../copy-edges.js';
 import { type CopyFigures, noFigures } from '../copy-figures.js';
 import { copyReport, emptyReport, type ReportFrame } from './copy-report.js';
+import type { OutsideCredentials } from './outside-credentials.js';
 import { type SettingsPlan, settingsPlan } from './settings-plan.js';
 
 /** The part of the basis that a command line gives; the rest comes with the first settings. */
@@ -17,8 +18,10 @@ export interface ManagedCopyOptions {
   readonly logger: ProgramLog['logger'];
   readonly seed: number;
   readonly localNetwork: () => LocalNetwork;
-  /** For intercepts; asked for when a lane connects, which is never before there were settings. */
+  /** For intercepts of the cluster; asked for when a lane connects, which is never before there were settings. */
   readonly credentials: () => ClientCredentials;
+  /** For intercepts outside of it. */
+  readonly outside: Pick<OutsideCredentials, 'get' | 'keep'>;
 }
 
 /** What could not be opened or changed is tried again after so long. */
@@ -77,7 +80,7 @@ export class ManagedCopy {
   }
 
   private open(settings: CopySettings, { plan }: SettingsPlan): void {
-    const { basis, edges, logger, seed, localNetwork, credentials } = this.options;
+    const { basis, edges, logger, seed, localNetwork, credentials, outside } = this.options;
     const { sessionsMax, heldBytesMax } = settings.limits;
     const copy = new Copy({
       basis: {
@@ -96,7 +99,11 @@ export class ManagedCopy {
       recorder: undefined,
       seed,
       localNetwork,
-      identity: { credentials: async () => credentials(), onRenewed: () => {}, isManaged: true },
+      identity: {
+        credentials: async (lane) => (lane.tokenVariable === undefined ? credentials() : await outside.get(lane)),
+        onRenewed: (lane, renewed) => outside.keep(lane, renewed),
+        isManaged: true,
+      },
       // What an intercept refuses may be allowed later.
       onFatal: () => {},
     });
@@ -146,7 +153,7 @@ export class ManagedCopy {
       if (interfaceState !== 'up') problems.push(`interface ${name} is ${interfaceState}`);
     }
     for (const { target, isUp, downReason } of this.copy.targets()) {
-      if (!isUp && downReason !== undefined) problems.push(`no way to target ${target}: ${downReason}`);
+      if (!isUp && downReason !== undefined) problems.push(`no way to target ${target}: ${downReason.message}`);
     }
     return problems;
   }

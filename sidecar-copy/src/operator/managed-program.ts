@@ -16,6 +16,7 @@ import { endFirstWhenMemoryIsShort } from '../memory-shortage.js';
 import { copyMetrics } from '../metrics.js';
 import { ManagedCopy } from './managed-copy.js';
 import { OperatorLink } from './operator-link.js';
+import { OutsideCredentials } from './outside-credentials.js';
 
 const TICK_MS = 1000;
 const PROGRESS_LOG_TICKS = 60;
@@ -80,6 +81,7 @@ class ManagedProgram {
       localNetwork,
       // Settings come over a channel that was opened with them.
       credentials: () => this.credentials!,
+      outside: new OutsideCredentials({ tokens: config.interceptTokens, name: basis.name }),
     });
     this.link = new OperatorLink({
       operator,

@@ -128,8 +128,15 @@ class Planner {
     });
   }
 
-  private laneOf({ interceptHost, interceptPort, port }: CopyEndpointSettings, address: IpAddress): number | undefined {
-    const plan: LanePlan = { host: interceptHost, port: interceptPort, targets: [targetOf(address, port)] };
+  private laneOf(endpoint: CopyEndpointSettings, address: IpAddress): number | undefined {
+    const { interceptHost: host, interceptPort, port, tokenVariable } = endpoint;
+    const targets = [targetOf(address, port)];
+    const plan: LanePlan = {
+      host,
+      port: interceptPort,
+      targets,
+      ...(tokenVariable === undefined ? {} : { tokenVariable }),
+    };
     const key = laneKey(plan);
     const known = this.lanes.get(key);
     if (known !== undefined) return known.index;

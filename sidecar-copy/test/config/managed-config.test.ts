@@ -34,6 +34,12 @@ test('the operator and the token are all that it needs', async () => {
   assert.equal(config.basis.idleTimeoutMs, 1_320_000);
 });
 
+test('tokens of intercepts outside the cluster are taken as they stand', async () => {
+  const tokens = { TRAFFICCOPY_INTERCEPT_TOKEN_A: TOKEN, TRAFFICCOPY_INTERCEPT_TOKEN_B: 'nonsense' };
+  const { interceptTokens } = await configure('--operator h', { TRAFFICCOPY_TOKEN: TOKEN, HOME: '/', ...tokens });
+  assert.deepEqual(interceptTokens, tokens);
+});
+
 test('the pod is what it is called', async () => {
   const env = { TRAFFICCOPY_TOKEN: TOKEN, POD_NAMESPACE: 'shop', POD_NAME: 'checkout-0' };
   assert.equal((await configure('--operator h', env)).basis.name, 'shop/checkout-0');

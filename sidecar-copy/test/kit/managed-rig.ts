@@ -33,8 +33,9 @@ export class ManagedRig {
     this.settings = SETTINGS;
   }
 
-  static async with<T>(work: (rig: ManagedRig) => Promise<T>): Promise<T> {
-    return Lab.with({ extraHosts: ['second', 'operator'] }, async (lab) => {
+  /** @param extraHosts names of hosts besides */
+  static async with<T>(work: (rig: ManagedRig) => Promise<T>, extraHosts: readonly string[] = []): Promise<T> {
+    return Lab.with({ extraHosts: ['second', 'operator', ...extraHosts] }, async (lab) => {
       const first = await TrafficCopy.intercept(lab.target, { name: 'intercept' });
       const authority = join(first.stateDirectory, 'authority.pem');
       const secondState = join(lab.host('second').directory, 'state-intercept');
@@ -64,10 +65,14 @@ export class ManagedRig {
     await this.configure({ mappings: [{ onlinePort: ONLINE_PORT, targets }] });
   }
 
-  startCopy(flags: readonly string[] = []): Promise<LabProcess> {
+  startCopy(
+    flags: readonly string[] = [],
+    variables: { readonly [name: string]: string } = {},
+    name = 'copy',
+  ): Promise<LabProcess> {
     const copy = [TRAFFIC_COPY, 'copy', '--operator', `${this.lab.host('operator').ipv4}:${OPERATOR_PORT}`, ...flags];
-    const env = { TRAFFICCOPY_TOKEN: this.token, POD_NAMESPACE: 'shop', POD_NAME: 'online-1' };
-    return this.lab.online.start('copy', 'unshare', ['--mount', 'sh', '-c', POD_SHELL, 'sh', ...copy], { env });
+    const env = { TRAFFICCOPY_TOKEN: this.token, POD_NAMESPACE: 'shop', POD_NAME: 'online-1', ...variables };
+    return this.lab.online.start(name, 'unshare', ['--mount', 'sh', '-c', POD_SHELL, 'sh', ...copy], { env });
   }
 
   async lastReport(): Promise<CopyReport | undefined> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CopySettings } from '@trafficcopy/core';
 import { ManagedCopy } from '../../src/operator/managed-copy.js';
+import { OutsideCredentials } from '../../src/operator/outside-credentials.js';
 import { copySettings } from '../kit/copy-settings.js';
 import { COPY_CONFIG, CopySurroundings } from '../kit/copy-surroundings.js';
 
@@ -15,6 +16,7 @@ class ManagedSurroundings extends CopySurroundings {
     seed: 1,
     localNetwork: () => ({ addresses: this.addresses, wires: ['eth0'] }),
     credentials: () => CREDENTIALS,
+    outside: new OutsideCredentials({ tokens: {}, name: 'shop/checkout-0' }),
   });
 
   /** The calls that this brings, filters aside. */

@@ -33,6 +33,16 @@ test('each endpoint has a lane of its own that names it alone, also behind one i
   ]);
 });
 
+test('a token of its own is the lane’s', () => {
+  const outside = { ...endpointSettings('10.0.0.2'), tokenVariable: 'TRAFFICCOPY_INTERCEPT_TOKEN_A' };
+  const targets = [{ name: 'candidate', endpoints: [outside, endpointSettings('10.0.0.3')] }];
+  const made = plan(copySettings([], { mappings: [{ onlinePort: 80, targets }] }));
+  assert.deepEqual(
+    made.lanes.map(({ tokenVariable }) => tokenVariable),
+    ['TRAFFICCOPY_INTERCEPT_TOKEN_A', undefined],
+  );
+});
+
 test('one endpoint for two ports or targets is one lane', () => {
   const targets = [{ name: 'candidate', endpoints: [endpointSettings('10.0.0.2')] }];
   const made = plan(copySettings([], { mappings: [80, 81].map((onlinePort) => ({ onlinePort, targets })) }));
