@@ -1,4 +1,4 @@
-import type { CheckedSpec } from './api/index.js';
+import { type CheckedSpec, interceptTokens } from './api/index.js';
 import type { CopyContainerSettings, SidecarOrder } from './injection/index.js';
 import { type ClusterCache, ownTargets } from './traffic-copy/index.js';
 
@@ -29,7 +29,7 @@ export function sidecarOrderOf(
     namespace,
     selector: spec.sourceSelector,
     except: ownTargets(trafficCopy),
-    settings: { ...container, uid, memoryBytes: memoryOf(spec) },
+    settings: { ...container, uid, memoryBytes: memoryOf(spec), interceptTokens: interceptTokens(spec) },
     refusal,
   };
 }

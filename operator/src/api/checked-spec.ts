@@ -1,5 +1,7 @@
+import { formatIpAddress, parseIpAddress } from '@trafficcopy/core';
 import { parseDuration } from './duration.js';
 import { duplicates, Field, FieldProblems } from './field.js';
+import type { InterceptToken } from './intercept-token.js';
 import type { LabelRequirement, LabelSelector } from './label-selector.js';
 import { parseQuantity } from './quantity.js';
 
@@ -49,6 +51,8 @@ export interface TargetAddress {
   readonly address: string;
   readonly interceptHost: string;
   readonly interceptPort: number;
+  /** What lets copies in there. */
+  readonly token: InterceptToken;
 }
 
 export interface CheckedPort {
@@ -70,6 +74,7 @@ const MEMORY_DEFAULT = '64Mi';
 const MEMORY_BYTES_MIN = 2 ** 20;
 const MEMORY_BYTES_MAX = 8 * 2 ** 30;
 const BANDWIDTH_MIN = 1024;
+const SECRET_NAME_PATTERN = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 const NAME_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const HOST_PORT_PATTERN = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?)):([1-9][0-9]{0,4})$/;
 
@@ -147,9 +152,17 @@ function checkPods(field: Field): TargetPods {
 
 function checkAddress(field: Field): TargetAddress {
   const match = HOST_PORT_PATTERN.exec(field.get('intercept').text(261, HOST_PORT_PATTERN) ?? '');
+  const address = parseIpAddress(field.get('address').text(45, /^[0-9A-Fa-f:.]+$/) ?? '');
+  if (address === undefined) field.get('address').refuse('is no IP address');
+  const secret = field.get('interceptTokenSecret');
+  const key = secret.get('key');
   return {
     kind: 'address',
-    address: field.get('address').text(45, /^[0-9A-Fa-f:.]+$/) ?? '',
+    address: address === undefined ? '' : formatIpAddress(address),
+    token: {
+      secret: secret.get('name').text(253, SECRET_NAME_PATTERN) ?? '',
+      key: key.isPresent ? (key.text(253, /^[-._a-zA-Z0-9]+$/) ?? '') : 'token',
+    },
     interceptHost: match?.[1] ?? match?.[2] ?? '',
     interceptPort: Number(match?.[3] ?? 0),
   };

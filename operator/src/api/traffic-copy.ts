@@ -46,6 +46,7 @@ export interface TargetSpec {
   readonly selector?: LabelSelector;
   readonly address?: string;
   readonly intercept?: string;
+  readonly interceptTokenSecret?: { readonly name: string; readonly key?: string };
   readonly ports: readonly { readonly source: number; readonly target?: number }[];
 }
 

@@ -1,5 +1,5 @@
 /** What a container with the copy looks like, whichever way it comes into a pod. */
-import { copyContainerName, tokenSecretName } from '../api/index.js';
+import { copyContainerName, type InterceptToken, tokenSecretName, tokenVariable } from '../api/index.js';
 
 /** What the operator knows about the copies that it starts for one TrafficCopy. */
 export interface CopyContainerSettings {
@@ -12,6 +12,8 @@ export interface CopyContainerSettings {
   readonly logLevel: string;
   /** Of a sidecar. Ephemeral containers must not name any. */
   readonly resources: CopyResources;
+  /** Of intercepts outside the cluster. */
+  readonly interceptTokens?: readonly InterceptToken[];
   /** What a copy with the limits of its TrafficCopy may come to need: a lower limit of memory is raised to it. */
   readonly memoryBytes?: number;
 }
@@ -63,25 +65,34 @@ export const SECURITY_CONTEXT = {
   seccompProfile: { type: 'RuntimeDefault' },
 } as const;
 
-/** @param n as in copyContainerName(). */
-export function copyContainer(settings: CopyContainerSettings, n: number): CopyContainer {
+/**
+ * @param n as in copyContainerName().
+ * @param waitsForTokens whether the container starts only when the Secrets of interceptTokens are there
+ */
+export function copyContainer(settings: CopyContainerSettings, n: number, waitsForTokens: boolean): CopyContainer {
+  const tokens = (settings.interceptTokens ?? []).map((token) => interceptTokenVariable(token, !waitsForTokens));
   return {
     name: copyContainerName(settings.uid, n),
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     args: ['copy', '--operator', settings.operatorAddress, '--log-level', settings.logLevel],
-    env: [tokenVariable(settings.uid), ...FIELD_VARIABLES],
+    env: [ownTokenVariable(settings.uid), ...tokens, ...FIELD_VARIABLES],
     securityContext: SECURITY_CONTEXT,
     terminationMessagePolicy: 'FallbackToLogsOnError',
   };
 }
 
 /** Optional: a pod of production must be able to start again after the TrafficCopy and its Secret are gone. */
-function tokenVariable(uid: string): EnvironmentVariable {
+function ownTokenVariable(uid: string): EnvironmentVariable {
   return {
     name: 'TRAFFICCOPY_TOKEN',
     valueFrom: { secretKeyRef: { name: tokenSecretName(uid), key: 'token', optional: true } },
   };
+}
+
+function interceptTokenVariable(token: InterceptToken, optional: boolean): EnvironmentVariable {
+  const { secret: name, key } = token;
+  return { name: tokenVariable(token), valueFrom: { secretKeyRef: { name, key, optional } } };
 }
 
 const FIELD_VARIABLES: readonly EnvironmentVariable[] = [

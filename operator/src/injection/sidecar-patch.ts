@@ -40,7 +40,8 @@ interface SidecarContainer extends CopyContainer {
  */
 function sidecarContainer(settings: CopyContainerSettings, resources: CopyResources | undefined): SidecarContainer {
   return {
-    ...copyContainer(settings, SIDECAR),
+    // It does not wait for tokens: a pod of production starts whatever is missing.
+    ...copyContainer(settings, SIDECAR, false),
     command: [SUPERVISOR, PROGRAM],
     restartPolicy: 'Always',
     ...(resources === undefined ? {} : { resources }),

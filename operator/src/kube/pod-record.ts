@@ -1,3 +1,4 @@
+import { INTERCEPT_TOKEN_PREFIX } from '@trafficcopy/core';
 import type { InformerItem } from './informer.js';
 import { listAt, readKubeObject, textAt, textsAt, valueAt } from './kube-object.js';
 
@@ -29,6 +30,8 @@ export interface CopyContainerRecord {
   /** Of terminated. */
   readonly exitCode: number;
   readonly finishedAtMs: number;
+  /** Its environment variables for tokens of intercepts outside the cluster. */
+  readonly tokenVariables: readonly string[];
 }
 
 /** Sidecars that end TLS in the pod, by the name of their container. */
@@ -97,17 +100,22 @@ function addressesOf(pod: unknown): string[] {
 function copiesOf(pod: unknown, kind: CopyContainerRecord['kind']): CopyContainerRecord[] {
   const isEphemeral = kind === 'ephemeral';
   const containers = listAt(pod, 'spec', isEphemeral ? 'ephemeralContainers' : 'initContainers');
-  const names = containers.flatMap((one) => textAt(one, 'name') ?? []).filter((name) => name.startsWith(COPY_PREFIX));
-  if (names.length === 0) return [];
+  const copies = containers.filter((one) => textAt(one, 'name')?.startsWith(COPY_PREFIX));
+  if (copies.length === 0) return [];
   const statuses = listAt(pod, 'status', isEphemeral ? 'ephemeralContainerStatuses' : 'initContainerStatuses');
-  return names.map((name) => ({
-    name,
-    kind,
-    ...stateOf(statuses.find((status) => textAt(status, 'name') === name)),
-  }));
+  return copies.map((container) => {
+    const name = textAt(container, 'name') ?? '';
+    const state = stateOf(statuses.find((status) => textAt(status, 'name') === name));
+    return { name, kind, ...state, tokenVariables: tokenVariablesOf(container) };
+  });
 }
 
-function stateOf(status: unknown): Omit<CopyContainerRecord, 'name' | 'kind'> {
+function tokenVariablesOf(container: unknown): string[] {
+  const names = listAt(container, 'env').flatMap((variable) => textAt(variable, 'name') ?? []);
+  return names.filter((name) => name.startsWith(INTERCEPT_TOKEN_PREFIX));
+}
+
+function stateOf(status: unknown): Omit<CopyContainerRecord, 'name' | 'kind' | 'tokenVariables'> {
   const none = { reason: '', message: '', exitCode: 0, finishedAtMs: 0 };
   const terminated = valueAt(status, 'state', 'terminated');
   if (terminated !== undefined) {

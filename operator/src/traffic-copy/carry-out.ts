@@ -94,6 +94,10 @@ export class CarryOut {
     const { hub } = this.#options;
     if (decision.stopAll !== undefined) hub.stopCopies(uid, decision.stopAll);
     for (const podUid of decision.stops) hub.stopCopy(podUid, uid, 'the TrafficCopy does not select the pod any more');
+    if (decision.stops.length > 0) {
+      const { stopped } = this.#options.knowledge.memoryOf(uid);
+      this.#options.knowledge.change(uid, { stopped: new Set([...stopped, ...decision.stops]) });
+    }
     for (const [podUid, settings] of decision.copySettings) hub.setCopySettings(podUid, uid, settings);
   }
 

@@ -14,7 +14,7 @@ interface Finding {
 
 const MESSAGE_LENGTH_MAX = 2000;
 /** What makes a TrafficCopy less than was asked for, so that it is not ready. */
-const SERIOUS: ReadonlySet<string> = new Set(['EncryptedTraffic', 'SettingsTooLarge']);
+const SERIOUS: ReadonlySet<string> = new Set(['EncryptedTraffic']);
 
 export function conditionPlan(
   observation: Observation,

@@ -250,13 +250,20 @@ export class Controller {
     const granted = new Map(
       [...memory.granted].filter(([podUid]) => !this.#contributions.isGrantedByAnother(uid, podUid)),
     );
-    this.#knowledge.change(uid, { injected, refused });
-    return { ...memory, injected, refused, granted };
+    const stopped = new Set([...memory.stopped].filter((podUid) => cache.podOf(podUid) !== undefined));
+    const captureDrops = this.#captureDrops(uid, memory);
+    this.#knowledge.change(uid, { injected, refused, stopped, captureDrops });
+    return { ...memory, injected, refused, stopped, captureDrops, granted };
+  }
+
+  #captureDrops(uid: string, { captureDrops }: TrafficCopyMemory): TrafficCopyMemory['captureDrops'] {
+    const count = this.#options.hub.traffic(uid).captureDrops;
+    return count > captureDrops.count ? { count, risenAtMs: this.#now() } : captureDrops;
   }
 
   /** Takes over what the decision wants of nodes and webhook. It takes effect by work of their own. */
   #contribute({ uid, namespace, name }: TrafficCopyRecord, decision: Decision): void {
-    const { nodes } = decision;
+    const nodes = decision.nodes === 'asBefore' ? this.#contributions.of(uid).nodes : decision.nodes;
     if (nodes.size > 0) {
       const granted = [...nodes].flatMap(([node, pods]) => pods.map((pod) => [pod.uid, node] as const));
       this.#knowledge.change(uid, { granted: new Map(granted) });

@@ -1,4 +1,4 @@
-import type { CopyMappingSettings, CopySettings } from '@trafficcopy/core';
+import { COPY_SETTINGS_LIMITS, type CopyMappingSettings, type CopySettings } from '@trafficcopy/core';
 import type { CheckedSpec } from '../api/index.js';
 import type { PodRecord } from '../kube/index.js';
 import type { LifePhase } from './life-phase.js';
@@ -63,14 +63,22 @@ function settingsFor(
 }
 
 function mappings({ targets }: TargetPlan): CopyMappingSettings[] {
-  const ports = new Set(targets.flatMap(({ target }) => target.ports.map(({ source }) => source)));
-  return [...ports]
+  const ports = [...new Set(targets.flatMap(({ target }) => target.ports.map(({ source }) => source)))];
+  const listsMax = Math.max(1, ports.length * targets.length);
+  const endpointsMax = Math.min(
+    COPY_SETTINGS_LIMITS.endpoints,
+    Math.floor(COPY_SETTINGS_LIMITS.endpointsInAll / listsMax),
+  );
+  return ports
     .sort((one, other) => one - other)
     .map((onlinePort) => ({
       onlinePort,
       targets: targets
         .filter(({ target }) => target.ports.some(({ source }) => source === onlinePort))
-        .map((state) => ({ name: state.target.name, endpoints: sorted(endpointsOf(state, onlinePort)) })),
+        .map((state) => ({
+          name: state.target.name,
+          endpoints: sorted(endpointsOf(state, onlinePort)).slice(0, endpointsMax),
+        })),
     }));
 }
 

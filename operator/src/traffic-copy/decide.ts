@@ -14,6 +14,8 @@ import { troublePlan } from './trouble-plan.js';
 /** Figures alone are written no more often. */
 export const FIGURES_MS = 5000;
 const NO_NODES: Decision['nodes'] = new Map();
+/** Copies end within a fraction of a second; nobody waits longer for them before nodes are cleaned. */
+const STOP_MS_MAX = 3000;
 const NO_SETTINGS: Decision['copySettings'] = new Map();
 
 /** What should be, given what is. Pure: the same observation gives the same decision. */
@@ -49,12 +51,18 @@ function decideEnd(observation: Observation): Decision {
     stopAll: 'the TrafficCopy was deleted',
     stops: [],
     copySettings: NO_SETTINGS,
-    nodes: NO_NODES,
+    nodes: nodesAtTheEnd(observation, trafficCopy.deletionAtMs),
     webhook: undefined,
     status: undefined,
     events: event,
-    lookAgainMs: isDone ? undefined : Math.max(200, Math.min(2000, cleanup.untilMs - nowMs)),
+    lookAgainMs: isDone ? undefined : Math.max(200, Math.min(1000, cleanup.untilMs - nowMs)),
   };
+}
+
+/** A target that goes while copies send to it is a lost channel to them, where an end in order is meant. */
+function nodesAtTheEnd({ copies, nowMs }: Observation, endedAtMs: number): Decision['nodes'] {
+  const isAtWork = [...copies.values()].some((copy) => copy.isConnected);
+  return isAtWork && nowMs - endedAtMs < STOP_MS_MAX ? 'asBefore' : NO_NODES;
 }
 
 /** Nothing is copied by intention: not yet, not any more, or not this. */
@@ -62,6 +70,7 @@ function decideIdle(observation: Observation, phase: LifePhase): Decision {
   const conditions = conditionPlan(observation, phase, undefined, undefined, []);
   const status = statusPlan(observation, specOf(observation), phase, undefined, undefined, conditions);
   const isScheduled = phase.kind === 'scheduled';
+  const nodes = phase.kind === 'completed' ? nodesAtTheEnd(observation, phase.endedAtMs) : NO_NODES;
   return {
     finalizer: 'present',
     secret: isScheduled ? 'present' : 'absent',
@@ -69,11 +78,15 @@ function decideIdle(observation: Observation, phase: LifePhase): Decision {
     stopAll: stopMessage(phase),
     stops: [],
     copySettings: NO_SETTINGS,
-    nodes: NO_NODES,
+    nodes,
     webhook: undefined,
     status: writable(observation, status),
     events: transitions(observation, conditions),
-    lookAgainMs: isScheduled ? phase.startMs - observation.nowMs : lateFigures(observation, status),
+    lookAgainMs: isScheduled
+      ? phase.startMs - observation.nowMs
+      : nodes === 'asBefore'
+        ? STOP_MS_MAX
+        : lateFigures(observation, status),
   };
 }
 

@@ -14,8 +14,8 @@ export interface Decision {
   readonly stops: readonly string[];
   /** By UID of the pod; what is not in it stays as it is. */
   readonly copySettings: ReadonlyMap<string, CopySettings>;
-  /** Target pods, by node. */
-  readonly nodes: ReadonlyMap<string, readonly InterceptPodSettings[]>;
+  /** Target pods, by node; `asBefore`: copies are to stop before their targets do. */
+  readonly nodes: ReadonlyMap<string, readonly InterceptPodSettings[]> | 'asBefore';
   /** New pods that this selects get a sidecar; undefined: none do. */
   readonly webhook: LabelSelector | undefined;
   /** Undefined: it stays as it is. */

@@ -43,6 +43,10 @@ export interface TrafficCopyMemory {
   readonly injected: ReadonlyMap<string, { readonly container: string; readonly atMs: number }>;
   /** Injections that the API server refused, by UID of the pod. */
   readonly refused: ReadonlyMap<string, { readonly message: string; readonly atMs: number }>;
+  /** Pods whose copy was told to stop, as they were not selected: a sidecar that has stopped cannot be told from one that runs. */
+  readonly stopped: ReadonlySet<string>;
+  /** Packets that copies could not capture, and when there were more of them. */
+  readonly captureDrops: { readonly count: number; readonly risenAtMs: number };
   /** When figures were written last. */
   readonly figuresAtMs: number;
   /** Target pods that were granted, with their node: they are clean when the intercept there does not name them any more. */
@@ -52,6 +56,8 @@ export interface TrafficCopyMemory {
 export const EMPTY_MEMORY: TrafficCopyMemory = {
   injected: new Map(),
   refused: new Map(),
+  stopped: new Set(),
+  captureDrops: { count: 0, risenAtMs: Number.NEGATIVE_INFINITY },
   figuresAtMs: 0,
   granted: new Map(),
 };

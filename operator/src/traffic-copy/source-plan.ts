@@ -85,7 +85,8 @@ interface PodState {
 function podState(observation: Observation, spec: CheckedSpec, phase: LifePhase, pod: PodRecord): PodState {
   const { nowMs, memory } = observation;
   const own = ownCopies(observation.trafficCopy.uid, pod);
-  const alive = own.find(({ copy }) => copy.state === 'running') ?? own.find(({ copy }) => isAlive(copy));
+  const living = own.filter(({ copy }) => isAlive(copy) && !isAsleep(observation, pod, copy));
+  const alive = living.find(({ copy }) => copy.state === 'running') ?? living[0];
   if (alive?.copy.state === 'running') return { kind: 'present' };
   if (alive !== undefined) return { kind: 'starting', problem: waitingProblem(pod, alive.copy) };
   const done = memory.injected.get(pod.uid);
@@ -96,7 +97,7 @@ function podState(observation: Observation, spec: CheckedSpec, phase: LifePhase,
   return injectionState(
     observation,
     pod,
-    own.map(({ copy }) => copy),
+    own.map(({ copy }) => copy).filter((copy) => copy.kind === 'ephemeral'),
   );
 }
 
@@ -132,6 +133,11 @@ function ownCopies(uid: string, pod: PodRecord): { readonly generation: number; 
 /** A sidecar that ended is started again by the kubelet. */
 function isAlive(copy: CopyContainerRecord): boolean {
   return copy.state !== 'terminated' || copy.kind === 'sidecar';
+}
+
+/** A sidecar that was told to stop sleeps, and does not come back. */
+function isAsleep({ memory, copies }: Observation, pod: PodRecord, copy: CopyContainerRecord): boolean {
+  return copy.kind === 'sidecar' && memory.stopped.has(pod.uid) && copies.get(pod.uid)?.isConnected !== true;
 }
 
 function isRunning(pod: PodRecord): boolean {

@@ -2,6 +2,7 @@ import {
   CLEANUP_FINALIZER,
   copyContainerName,
   FIELD_MANAGER,
+  interceptTokens,
   type TrafficCopyStatus,
   tokenSecretName,
 } from '../api/index.js';
@@ -67,8 +68,9 @@ export class TrafficCopyWriter {
   }
 
   /** @returns the container's name */
-  async inject({ uid }: TrafficCopyRecord, { pod, generation }: Injection): Promise<string> {
-    const container = ephemeralCopyContainer({ ...this.#container, uid }, generation);
+  async inject({ uid, spec }: TrafficCopyRecord, { pod, generation }: Injection): Promise<string> {
+    const tokens = 'problems' in spec ? [] : interceptTokens(spec);
+    const container = ephemeralCopyContainer({ ...this.#container, uid, interceptTokens: tokens }, generation);
     // With the pod's UID: not into another pod that has the name by now.
     const body = { metadata: { uid: pod.uid }, spec: { ephemeralContainers: [container] } };
     const { namespace, name } = pod;

@@ -1,9 +1,12 @@
+import { COPY_SETTINGS_LIMITS } from '@trafficcopy/core';
 import type { Observation } from './observation.js';
 import type { Problem } from './problem.js';
 import type { SourcePlan } from './source-plan.js';
 import type { TargetPlan } from './target-plan.js';
 
 const PROBLEMS_MAX = 8;
+/** Drops are told for so long after the last of them. */
+const DROPS_MS = 60_000;
 
 /** What the condition Degraded tells: things that are not as asked for while others work. The most serious first. */
 export function troublePlan(observation: Observation, sources: SourcePlan, targets: TargetPlan): Problem[] {
@@ -11,7 +14,9 @@ export function troublePlan(observation: Observation, sources: SourcePlan, targe
     ...encryptedTrouble(observation),
     ...sources.problems.filter(({ reason }) => reason === 'CopyFails' && sources.copying > 0),
     ...targetTrouble(targets),
+    ...captureTrouble(observation),
     ...reportedTrouble(observation),
+    ...sizeTrouble(targets),
     ...sources.notes,
   ];
 }
@@ -41,6 +46,23 @@ function targetTrouble({ targets }: TargetPlan): Problem[] {
   return targets
     .filter(({ served }) => served.length > 0)
     .flatMap(({ problems }) => problems.filter(({ reason }) => reason === 'InterceptFailed'));
+}
+
+function captureTrouble({ memory, nowMs }: Observation): Problem[] {
+  const { count, risenAtMs } = memory.captureDrops;
+  if (nowMs - risenAtMs > DROPS_MS) return [];
+  const message = `copies could not capture ${count} packets so far, and more at this moment: they get too little CPU time for the traffic; lower spec.sample, or give the source's nodes room`;
+  return [{ reason: 'CaptureDrops', message }];
+}
+
+/** Copies are told of so many pods of a target; the others get nothing. */
+function sizeTrouble({ targets }: TargetPlan): Problem[] {
+  return targets
+    .filter(({ served }) => served.length > COPY_SETTINGS_LIMITS.endpoints)
+    .map(({ target, served }) => ({
+      reason: 'TooManyPods',
+      message: `target ${target.name} has ${served.length} pods, and traffic goes to ${COPY_SETTINGS_LIMITS.endpoints} of them: narrow its selector`,
+    }));
 }
 
 /** The same problem of many copies is told once. */

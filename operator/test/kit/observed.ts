@@ -72,6 +72,7 @@ export function copyContainer(n: number, rest: Partial<CopyContainerRecord> = {}
     message: '',
     exitCode: 0,
     finishedAtMs: 0,
+    tokenVariables: [],
     ...rest,
   };
 }

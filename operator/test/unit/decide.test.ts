@@ -20,6 +20,15 @@ import {
   UID,
 } from '../kit/observed.js';
 
+function nodesOf({ nodes }: Pick<Decision, 'nodes'>): Exclude<Decision['nodes'], 'asBefore'> {
+  assert.notEqual(nodes, 'asBefore');
+  return nodes as Exclude<Decision['nodes'], 'asBefore'>;
+}
+
+function sizeOf(decision: Decision): number {
+  return nodesOf(decision).size;
+}
+
 /** A source pod with a copy at work. */
 const COPIED: Case = { sources: [pod('a', { copies: [copyContainer(1)] })], copies: [copyLink('uid-a')] };
 
@@ -138,6 +147,18 @@ describe('decide: sources', () => {
     assert.deepEqual(decide(observe({ sources: [stray] })).stops, ['uid-a']);
   });
 
+  it('a sidecar that was told to stop sleeps: selected again, the pod gets an ephemeral container', () => {
+    const memory = { ...observe().memory, stopped: new Set(['uid-a']) };
+    const sources = [pod('a', { copies: [copyContainer(0)] })];
+    const decision = decide(observe({ sources, rest: { memory } }));
+    assert.deepEqual(
+      decision.injections.map(({ generation }) => generation),
+      [1],
+    );
+    const back = decide(observe({ sources, copies: [copyLink('uid-a')], rest: { memory } }));
+    assert.deepEqual(back.injections, []);
+  });
+
   it('many pods with the same problem are one sentence', () => {
     const sources = ['a', 'bb', 'ccc'].map((name) =>
       pod(name, { copies: [1, 2, 3, 4, 5].map((n) => crashed(n, 1e6)) }),
@@ -193,7 +214,7 @@ describe('decide: targets', () => {
   it('the pods of a target are granted on their node, with ports and owner', () => {
     const { nodes } = decide(observe());
     assert.deepEqual(
-      [...nodes],
+      [...nodesOf({ nodes })],
       [
         [
           'node-2',
@@ -241,13 +262,13 @@ describe('decide: targets', () => {
 
   it('a pod that is not ready is granted, and gets nothing', () => {
     const decision = decide(observe({ targets: [targetPod('t', { isReady: false })] }));
-    assert.equal(decision.nodes.size, 1);
+    assert.equal(sizeOf(decision), 1);
     expect(decision, 'TargetsReady', 'False', 'TargetPodsNotReady');
   });
 
   it('a pod that is on its way out is neither granted nor used', () => {
     const decision = decide(observe({ targets: [targetPod('t', { isTerminating: true })] }));
-    assert.equal(decision.nodes.size, 0);
+    assert.equal(sizeOf(decision), 0);
     expect(decision, 'TargetsReady', 'False', 'NoTargetPods');
   });
 
@@ -257,7 +278,7 @@ describe('decide: targets', () => {
 
   it('pods in the network of their node are no targets', () => {
     const decision = decide(observe({ targets: [targetPod('t', { isHostNetwork: true })] }));
-    assert.equal(decision.nodes.size, 0);
+    assert.equal(sizeOf(decision), 0);
     expect(decision, 'TargetsReady', 'False', 'HostNetwork');
   });
 
@@ -274,7 +295,7 @@ describe('decide: targets', () => {
       ],
     });
     const decision = decide(observe({ trafficCopy: record }));
-    assert.equal(decision.nodes.size, 0);
+    assert.equal(sizeOf(decision), 0);
     expect(decision, 'Ready', 'False', 'NoConsent', /annotate namespace staging .*allow-copies-from=shop/);
   });
 
@@ -288,7 +309,7 @@ describe('decide: targets', () => {
       };
       const plain = observe({ trafficCopy: trafficCopy({ targets: [target] }) });
       const targets = plain.targets.map((one) => ({ ...one, namespace: namespace('staging', { consent }) }));
-      assert.equal(decide({ ...plain, targets }).nodes.size, 1);
+      assert.equal(sizeOf(decide({ ...plain, targets })), 1);
     });
   }
 
@@ -323,7 +344,7 @@ describe('decide: targets', () => {
   it('client ranges are part of the grant', () => {
     const record = trafficCopy({ clientAddress: { mode: 'Range', cidrs: ['198.18.0.0/16'] } });
     const decision = decide(observe({ trafficCopy: record }));
-    assert.deepEqual(decision.nodes.get('node-2')?.[0]?.grants[0]?.clientRanges, ['198.18.0.0/16']);
+    assert.deepEqual(nodesOf(decision).get('node-2')?.[0]?.grants[0]?.clientRanges, ['198.18.0.0/16']);
     assert.deepEqual(decision.copySettings.get('uid-a')?.clientRanges, ['198.18.0.0/16']);
   });
 });
@@ -412,7 +433,7 @@ describe('decide: life', () => {
     const decision = decide(observe({ ...COPIED, trafficCopy: trafficCopy({ suspend: true }) }));
     assert.equal(decision.copySettings.get('uid-a')?.state, 'suspended');
     assert.equal(decision.stopAll, undefined);
-    assert.equal(decision.nodes.size, 1);
+    assert.equal(sizeOf(decision), 1);
     expect(decision, 'Ready', 'False', 'Suspended');
   });
 
@@ -431,7 +452,7 @@ describe('decide: life', () => {
     const late = decide(observe({ ...COPIED, trafficCopy: trafficCopy({ duration: '1h' }, { status: STARTED }) }));
     assert.match(late.stopAll ?? '', /spec.duration is over/);
     assert.equal(late.status?.completionTime, '2026-03-01T12:00:00Z');
-    assert.equal(late.nodes.size, 0);
+    assert.equal(late.nodes, 'asBefore', 'copies stop first');
     assert.equal(late.webhook, undefined);
     assert.equal(late.secret, 'absent');
     expect(late, 'Ready', 'False', 'Completed');
@@ -453,7 +474,7 @@ describe('decide: life', () => {
   it('schedule: nothing is done before the start', () => {
     const record = trafficCopy({ schedule: { start: '2026-03-01T12:00:30Z' } });
     const decision = decide(observe({ trafficCopy: record }));
-    assert.deepEqual([decision.injections.length, decision.nodes.size, decision.lookAgainMs], [0, 0, 30_000]);
+    assert.deepEqual([decision.injections.length, sizeOf(decision), decision.lookAgainMs], [0, 0, 30_000]);
     expect(decision, 'Ready', 'False', 'Scheduled', /2026-03-01T12:00:30Z/);
   });
 
@@ -474,10 +495,15 @@ describe('decide: the end', () => {
   const idle: Case = { sources: [pod('a', { copies: [crashed(1, 1000, 0)] })], intercepts: [intercept('node-2', {})] };
   const granted = new Map([['uid-t', 'node-2']]);
 
-  it('copies are stopped and nodes released at once', () => {
+  it('copies are stopped first, and nodes released when they have gone', () => {
     const decision = decide(observe({ ...COPIED, trafficCopy: deleting(100) }));
     assert.match(decision.stopAll ?? '', /deleted/);
-    assert.deepEqual([decision.nodes.size, decision.webhook, decision.injections.length], [0, undefined, 0]);
+    assert.deepEqual([decision.nodes, decision.webhook, decision.injections.length], ['asBefore', undefined, 0]);
+    assert.equal(sizeOf(decide(observe({ ...idle, trafficCopy: deleting(100) }))), 0);
+  });
+
+  it('nodes do not wait for a copy that does not stop', () => {
+    assert.equal(sizeOf(decide(observe({ ...COPIED, trafficCopy: deleting(4000) }))), 0);
   });
 
   it('a copy that runs holds the finalizer', () => {
@@ -533,6 +559,24 @@ describe('decide: trouble', () => {
     const decision = decide(observe({ ...COPIED, copies }));
     expect(decision, 'Degraded', 'True', 'EncryptedTraffic', /port 8443 carries TLS/);
     expect(decision, 'Ready', 'False', 'EncryptedTraffic');
+  });
+
+  it('packets that copies could not capture are told of, for a while', () => {
+    const at = (risenAtMs: number) => {
+      const memory = { ...observe().memory, captureDrops: { count: 12, risenAtMs } };
+      return decide(observe({ ...COPIED, rest: { memory } }));
+    };
+    expect(at(NOW_MS - 1000), 'Degraded', 'True', 'CaptureDrops', /12 packets/);
+    expect(at(NOW_MS - 61_000), 'Degraded', 'False', 'AsExpected');
+  });
+
+  it('a target with more pods than a copy can be told of: as many as can be, and words', () => {
+    const targets = Array.from({ length: 300 }, (_, n) =>
+      targetPod(`t${n}`, { addresses: [`10.0.${n >> 8}.${n & 255}`] }),
+    );
+    const decision = decide(observe({ ...COPIED, targets }));
+    assert.equal(decision.copySettings.get('uid-a')?.mappings[0]?.targets[0]?.endpoints.length, 256);
+    expect(decision, 'Degraded', 'True', 'TooManyPods', /300 pods/);
   });
 
   it('what a copy says keeps it from copying is handed on, once', () => {
