@@ -5,6 +5,7 @@
 export * from './api-names.js';
 export * from './checked-spec.js';
 export * from './duration.js';
+export * from './intercept-token.js';
 export * from './label-selector.js';
 export * from './quantity.js';
 export * from './traffic-copy.js';

@@ -109,6 +109,7 @@ export class CopyLinks {
     const group = this.#group(identity.trafficCopyUid);
     group.namespace = identity.namespace;
     const link = this.#link(identity.trafficCopyUid, identity.podUid);
+    endOther(link.connection, connection);
     attach(link, connection, this.#now());
     tell(link);
   }
@@ -233,6 +234,12 @@ function tell(link: CopyLink): void {
   if (connection === undefined) return;
   if (stop !== undefined) link.isOwed = !connection.send(FRAME.STOP, encodeStop({ message: stop }));
   else if (settings !== undefined) link.isOwed = !connection.send(FRAME.CONFIG, settings);
+}
+
+/** Two copies in one pod would copy everything twice. The newer container is there to replace the other one. */
+function endOther(before: ChannelConnection | undefined, now: ChannelConnection): void {
+  if (before === undefined || instanceOf(before) === instanceOf(now)) return;
+  before.send(FRAME.STOP, encodeStop({ message: 'a newer copy has taken its place in the pod' }));
 }
 
 function isSamePayload(a: Uint8Array, b: Uint8Array | undefined): boolean {
