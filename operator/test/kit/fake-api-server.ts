@@ -61,7 +61,10 @@ export class FakeApiServer {
   }
 
   /** As somebody else would: creates or replaces. `collection`: `v1/pods`. */
-  put(collection: string, object: Json & { metadata: { name: string; namespace?: string; uid?: string } }): Stored {
+  put(
+    collection: string,
+    object: Json & { metadata: Json & { name: string; namespace?: string; uid?: string } },
+  ): Stored {
     const key = keyOf(object.metadata.namespace, object.metadata.name);
     const before = this.#in(collection).get(key);
     const uid = object.metadata.uid ?? before?.metadata.uid ?? `uid-${object.metadata.name}`;
