@@ -1,4 +1,6 @@
 const POLL_MS = 200;
+/** For a machine that does much else meanwhile: all deadlines are so many times as long. */
+const PATIENCE = Number(process.env['E2E_PATIENCE'] ?? 1);
 
 /**
  * Asks `probe` until it gives something other than undefined, null or false, and returns that. A probe that throws is «not
@@ -9,7 +11,7 @@ export async function until<T>(
   timeoutMs: number,
   probe: () => Promise<T | undefined | null | false> | T | undefined | null | false,
 ): Promise<T> {
-  const deadlineMs = performance.now() + timeoutMs;
+  const deadlineMs = performance.now() + timeoutMs * PATIENCE;
   for (;;) {
     let cause: unknown;
     try {
