@@ -41,7 +41,13 @@ after(async () => {
 
 const SELECTOR = { matchLabels: { app: 'checkout' } };
 const TARGET = { name: 'canary', selector: { matchLabels: { app: 'checkout-canary' } }, ports: [{ source: 8080 }] };
-const OUTSIDE = { name: 'old', address: '10.16.12.11', intercept: '10.16.12.11:36524', ports: [{ source: 8080 }] };
+const OUTSIDE = {
+  name: 'old',
+  address: '10.16.12.11',
+  intercept: '10.16.12.11:36524',
+  interceptTokenSecret: { name: 'old' },
+  ports: [{ source: 8080 }],
+};
 
 /** What is wrong, the parts of the spec that say it, and the sentence that the API server answers. */
 const REFUSED: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
@@ -82,6 +88,11 @@ const REFUSED: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
     'an address without an intercept',
     { targets: [{ ...OUTSIDE, intercept: undefined }] },
     /address and intercept belong together/,
+  ],
+  [
+    'an address without a token',
+    { targets: [{ ...OUTSIDE, interceptTokenSecret: undefined }] },
+    /an address outside the cluster needs interceptTokenSecret/,
   ],
   ['an address with a namespace', { targets: [{ ...OUTSIDE, namespace: 'x' }] }, /an address has no namespace/],
   ['Direct to pods', { delivery: 'Direct' }, /use Tunnel, or only targets with an address outside/],

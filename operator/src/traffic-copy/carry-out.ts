@@ -117,7 +117,9 @@ export class CarryOut {
       const others = new Map(refused);
       others.delete(pod.uid);
       const change = new Map(injected).set(pod.uid, { container, atMs: now() });
-      knowledge.change(uid, { injected: change, refused: others });
+      // A sidecar there sleeps from the moment on that the new copy takes its place.
+      const stopped = new Set(knowledge.memoryOf(uid).stopped).add(pod.uid);
+      knowledge.change(uid, { injected: change, refused: others, stopped });
       const about = { resource: PODS, namespace: pod.namespace, name: pod.name, uid: pod.uid };
       const message = `TrafficCopy ${namespace}/${name} copies the traffic of this pod, by container ${container}`;
       events.record({ about, type: 'Normal', reason: 'TrafficCopied', message });

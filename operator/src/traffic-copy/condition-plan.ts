@@ -90,16 +90,22 @@ function sourcesFinding(phase: LifePhase, sources: SourcePlan | undefined): Find
 function targetsFinding(phase: LifePhase, targets: TargetPlan | undefined): Finding {
   const idle = idleFinding(phase);
   if (idle !== undefined || targets === undefined) return idle ?? unknownFinding();
-  const served = targets.targets.reduce((sum, target) => sum + target.served.length, 0);
-  const empty = targets.targets.filter((target) => target.served.length === 0).flatMap((target) => target.problems);
+  const empty = targets.targets.filter((target) => target.ready === 0).flatMap((target) => target.problems);
   if (empty.length > 0) return { ...worst(empty), message: sentences(empty) };
   const missing = targets.targets.flatMap((target) => target.problems);
   const hint = missing.length === 0 ? '' : `; ${sentences(missing)}`;
-  return {
-    isTrue: true,
-    reason: 'Serving',
-    message: `${served} target ${served === 1 ? 'pod is' : 'pods are'} served${hint}`,
-  };
+  return { isTrue: true, reason: 'Serving', message: `${servedText(targets)}${hint}` };
+}
+
+function servedText({ targets }: TargetPlan): string {
+  const count = (kind: 'pods' | 'address'): number =>
+    targets.filter(({ target }) => target.place.kind === kind).reduce((sum, { ready }) => sum + ready, 0);
+  const [pods, addresses] = [count('pods'), count('address')];
+  const texts = [
+    ...(pods > 0 ? [`${pods} target ${pods === 1 ? 'pod is' : 'pods are'} served`] : []),
+    ...(addresses > 0 ? [`${addresses} target ${addresses === 1 ? 'address is' : 'addresses are'} reached`] : []),
+  ];
+  return texts.join(', ');
 }
 
 function copyingFinding(phase: LifePhase, sources: SourcePlan | undefined, targets: TargetPlan | undefined): Finding {
@@ -111,8 +117,8 @@ function copyingFinding(phase: LifePhase, sources: SourcePlan | undefined, targe
   const { copying, selected } = sources;
   if (copying > 0)
     return { isTrue: true, reason: 'Copying', message: `${copying} of ${selected.length} source pods are copied` };
-  const isServed = targets?.targets.some((target) => target.served.length > 0) === true;
-  const message = isServed ? 'no copy is at work yet' : 'no copy is at work: no target pod is served';
+  const isServed = targets?.targets.some((target) => target.ready > 0) === true;
+  const message = isServed ? 'no copy is at work yet' : 'no copy is at work: no target is served';
   return { isTrue: false, reason: isServed ? 'NoCopy' : 'NoTarget', message };
 }
 

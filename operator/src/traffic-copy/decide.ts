@@ -187,7 +187,7 @@ function transitions({ trafficCopy }: Observation, conditions: readonly Conditio
 const GOOD = /^(Copying|Completed|Suspended|Scheduled)$/;
 /** Reasons that somebody has to do something about; others pass by themselves or were wanted. */
 const BAD =
-  /Invalid|PodSecurity|Image|Refused|Fails|Failed|Consent|NotFound|NotSupported|HostNetwork|SourceIsTarget|Encrypted|TooLarge/;
+  /Invalid|PodSecurity|Image|Refused|Fails|Failed|Consent|NotFound|TokenMissing|Refuses|Unreachable|HostNetwork|SourceIsTarget|Encrypted|TooLarge/;
 
 /** As the API server stores it: without what is undefined, and whatever the order of keys. */
 function isSame(one: unknown, other: unknown): boolean {

@@ -1,8 +1,9 @@
-import { type CheckedSpec, copyContainerGeneration, selects } from '../api/index.js';
+import { type CheckedSpec, copyContainerGeneration, interceptTokens, selects, tokenVariable } from '../api/index.js';
 import { type InjectionObstacle, injectionObstacle } from '../injection/injection-obstacle.js';
 import type { CopyContainerRecord, PodRecord } from '../kube/index.js';
 import type { LifePhase } from './life-phase.js';
 import type { Observation } from './observation.js';
+import { waitsForSecret } from './outside-target.js';
 import type { Problem } from './problem.js';
 
 /** What is to be done about source pods, and how they are. */
@@ -83,12 +84,33 @@ interface PodState {
 }
 
 function podState(observation: Observation, spec: CheckedSpec, phase: LifePhase, pod: PodRecord): PodState {
-  const { nowMs, memory } = observation;
   const own = ownCopies(observation.trafficCopy.uid, pod);
-  const living = own.filter(({ copy }) => isAlive(copy) && !isAsleep(observation, pod, copy));
-  const alive = living.find(({ copy }) => copy.state === 'running') ?? living[0];
-  if (alive?.copy.state === 'running') return { kind: 'present' };
-  if (alive !== undefined) return { kind: 'starting', problem: waitingProblem(pod, alive.copy) };
+  const living = own.filter(({ copy }) => isAlive(copy) && !isAsleep(observation, pod, copy)).map(({ copy }) => copy);
+  const complete = living.filter((copy) => hasTokens(observation, spec, pod, copy));
+  const running = living.find((copy) => copy.state === 'running');
+  if (complete.some((copy) => copy.state === 'running')) return { kind: 'present' };
+  if (complete[0] !== undefined)
+    return { kind: running ? 'present' : 'starting', problem: waitingProblem(pod, complete[0]) };
+  const next = missingState(
+    observation,
+    spec,
+    phase,
+    pod,
+    own.map(({ copy }) => copy),
+  );
+  // It goes on until another one takes its place.
+  return running === undefined ? next : { ...next, kind: 'present' };
+}
+
+/** A pod without a copy that could do all that is asked for. */
+function missingState(
+  observation: Observation,
+  spec: CheckedSpec,
+  phase: LifePhase,
+  pod: PodRecord,
+  own: readonly CopyContainerRecord[],
+): PodState {
+  const { nowMs, memory } = observation;
   const done = memory.injected.get(pod.uid);
   if (done !== undefined && nowMs - done.atMs < INJECTED_MS_MAX) return { kind: 'starting', problem: starting(pod) };
   if (phase.kind !== 'active') return { kind: 'missing' };
@@ -97,7 +119,7 @@ function podState(observation: Observation, spec: CheckedSpec, phase: LifePhase,
   return injectionState(
     observation,
     pod,
-    own.map(({ copy }) => copy).filter((copy) => copy.kind === 'ephemeral'),
+    own.filter((copy) => copy.kind === 'ephemeral'),
   );
 }
 
@@ -128,6 +150,16 @@ function ownCopies(uid: string, pod: PodRecord): { readonly generation: number; 
     const generation = copyContainerGeneration(copy.name, uid);
     return generation === undefined ? [] : [{ generation, copy }];
   });
+}
+
+/**
+ * Whether the copy was started with the tokens of all intercepts outside the cluster. A sidecar does not wait for their Secrets, so that it may have the variable, and
+ * nothing in it.
+ */
+function hasTokens({ copies }: Observation, spec: CheckedSpec, pod: PodRecord, copy: CopyContainerRecord): boolean {
+  if (!interceptTokens(spec).every((token) => copy.tokenVariables.includes(tokenVariable(token)))) return false;
+  const { endpoints = [] } = copies.get(pod.uid)?.report ?? {};
+  return copy.kind !== 'sidecar' || !endpoints.some(({ down }) => down?.code === 'token');
 }
 
 /** A sidecar that ended is started again by the kubelet. */
@@ -272,6 +304,9 @@ function podProblems(states: readonly PodState[]): Problem[] {
 }
 
 function waitingProblem(pod: PodRecord, copy: CopyContainerRecord): Problem {
+  if (waitsForSecret(copy)) {
+    return { reason: 'TokenMissing', message: `the copy in pod ${pod.name} waits for a Secret: ${copy.message}` };
+  }
   if (!isImageProblem(copy)) return starting(pod);
   const message = `pod ${pod.name} cannot get the image of the copy (${copy.reason}: ${copy.message}): it must be one that the pod's node and imagePullSecrets can pull`;
   return { reason: 'Image', message };

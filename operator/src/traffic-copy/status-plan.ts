@@ -19,10 +19,10 @@ export function statusPlan(
   const { status, generation } = observation.trafficCopy;
   const selected = sources?.selected.length ?? 0;
   const copying = sources?.copying ?? 0;
-  const states = (targets?.targets ?? []).map(({ target, selected: pods, served }) => ({
+  const states = (targets?.targets ?? []).map(({ target, selected: pods, ready }) => ({
     name: target.name,
     selected: pods,
-    ready: served.length,
+    ready,
   }));
   const startTime = status.startTime ?? (copying > 0 ? timestamp(observation.nowMs) : undefined);
   const completionTime = phase.kind === 'completed' ? timestamp(phase.endedAtMs) : status.completionTime;

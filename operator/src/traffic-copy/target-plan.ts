@@ -3,6 +3,7 @@ import { type CheckedSpec, type CheckedTarget, CONSENT_ANNOTATION } from '../api
 import type { InterceptLinkState } from '../hub/index.js';
 import type { PodRecord } from '../kube/index.js';
 import type { Observation, ObservedTarget } from './observation.js';
+import { outsideState } from './outside-target.js';
 import type { Problem } from './problem.js';
 
 /** What is to be done about the targets, and how they are. */
@@ -20,16 +21,22 @@ export interface TargetPlan {
 export interface TargetState {
   readonly target: CheckedTarget;
   readonly selected: number;
-  /** Pods that are ready and served. */
-  readonly served: readonly ServedPod[];
+  /** Pods that are ready and served, or the address outside, whose intercept copies have to find out about. */
+  readonly served: readonly ServedPlace[];
+  /** How many of them get traffic, as far as is known. */
+  readonly ready: number;
   /** Why there is none, or not every one. */
   readonly problems: readonly Problem[];
 }
 
-export interface ServedPod {
-  readonly pod: PodRecord;
+/** Where copies send to. */
+export interface ServedPlace {
+  readonly uid: string;
+  readonly addresses: readonly string[];
   readonly interceptHost: string;
   readonly interceptPort: number;
+  /** See CopyEndpointSettings. */
+  readonly tokenVariable?: string;
 }
 
 /** Intercepts come back to a new leader within this time. */
@@ -40,16 +47,18 @@ export function targetPlan(observation: Observation, spec: CheckedSpec): TargetP
   let hasReports = true;
   let isCurrent = true;
   const targets = observation.targets.map((observed): TargetState => {
+    const { target } = observed;
+    if (target.place.kind === 'address') return outsideState(observation, target, target.place);
     const refusal = refusalOf(observation, observed);
-    if (refusal !== undefined) return { target: observed.target, selected: 0, served: [], problems: [refusal] };
+    if (refusal !== undefined) return { target, selected: 0, served: [], ready: 0, problems: [refusal] };
     const pods = observed.pods.filter(isUsable);
-    for (const pod of pods) grant(nodes, pod, grantOf(observation, spec, observed.target));
+    for (const pod of pods) grant(nodes, pod, grantOf(observation, spec, target));
     const ready = pods.filter((pod) => pod.isReady);
     hasReports &&= ready.every((pod) => observation.intercepts.get(pod.nodeName)?.report !== undefined);
     isCurrent &&= ready.every((pod) => isUpToDate(observation.intercepts.get(pod.nodeName)));
     const served = ready.flatMap((pod) => servedPod(observation, pod) ?? []);
     const problems = podProblems(observation, observed, served);
-    return { target: observed.target, selected: pods.length, served, problems };
+    return { target, selected: pods.length, served, ready: served.length, problems };
   });
   return { targets, nodes, isKnown: isCurrent && (hasReports || observation.leadingMs > RETURN_MS_MAX) };
 }
@@ -58,8 +67,8 @@ export function targetPlan(observation: Observation, spec: CheckedSpec): TargetP
 export function endpointsOf({ target, served }: TargetState, port: number): CopyEndpointSettings[] {
   const pair = target.ports.find(({ source }) => source === port);
   if (pair === undefined) return [];
-  return served.flatMap(({ pod, interceptHost, interceptPort }) =>
-    pod.addresses.map((address) => ({ address, port: pair.target, interceptHost, interceptPort })),
+  return served.flatMap(({ uid, addresses, ...intercept }) =>
+    addresses.map((address) => ({ address, port: pair.target, ...intercept })),
   );
 }
 
@@ -67,10 +76,6 @@ function refusalOf(
   { trafficCopy }: Observation,
   { target, namespaceName, namespace }: ObservedTarget,
 ): Problem | undefined {
-  if (target.place.kind === 'address') {
-    const message = `target ${target.name}: addresses outside the cluster are not supported by this version; run the target as pods, or use the command line`;
-    return { reason: 'NotSupported', message };
-  }
   if (namespaceName === trafficCopy.namespace) return undefined;
   if (namespace === undefined) {
     return { reason: 'NamespaceNotFound', message: `target ${target.name}: there is no namespace ${namespaceName}` };
@@ -113,10 +118,11 @@ function isUpToDate(intercept: InterceptLinkState | undefined): boolean {
   return intercept === undefined || !intercept.isConnected || intercept.isCurrent;
 }
 
-function servedPod({ intercepts }: Observation, pod: PodRecord): ServedPod | undefined {
+function servedPod({ intercepts }: Observation, pod: PodRecord): ServedPlace | undefined {
   const intercept = intercepts.get(pod.nodeName);
   if (intercept === undefined || stateIn(intercept, pod)?.state !== 'serving') return undefined;
-  return { pod, interceptHost: intercept.host, interceptPort: intercept.port };
+  const { uid, addresses } = pod;
+  return { uid, addresses, interceptHost: intercept.host, interceptPort: intercept.port };
 }
 
 function stateIn({ report }: InterceptLinkState, pod: PodRecord) {
@@ -126,7 +132,7 @@ function stateIn({ report }: InterceptLinkState, pod: PodRecord) {
 function podProblems(
   observation: Observation,
   { target, pods, namespaceName }: ObservedTarget,
-  served: readonly ServedPod[],
+  served: readonly ServedPlace[],
 ): Problem[] {
   const where = `target ${target.name}`;
   const usable = pods.filter(isUsable);
@@ -135,7 +141,7 @@ function podProblems(
   if (ready.length === 0) {
     return [{ reason: 'TargetPodsNotReady', message: `${where}: none of its ${usable.length} pods is ready` }];
   }
-  const missing = ready.filter((pod) => !served.some((one) => one.pod.uid === pod.uid));
+  const missing = ready.filter((pod) => !served.some((one) => one.uid === pod.uid));
   return missing.slice(0, 1).map((pod) => interceptProblem(observation, where, pod));
 }
 

@@ -44,7 +44,7 @@ function encryptedTrouble({ copies }: Observation): Problem[] {
 /** A target that is served, but not all of it. */
 function targetTrouble({ targets }: TargetPlan): Problem[] {
   return targets
-    .filter(({ served }) => served.length > 0)
+    .filter(({ ready }) => ready > 0)
     .flatMap(({ problems }) => problems.filter(({ reason }) => reason === 'InterceptFailed'));
 }
 

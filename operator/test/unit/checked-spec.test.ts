@@ -17,6 +17,14 @@ function problems(spec: object): string {
   return checked.problems.join('; ');
 }
 
+const OUTSIDE = {
+  name: 't',
+  address: 'fd00::1',
+  intercept: '[fd00::2]:36524',
+  interceptTokenSecret: { name: 'old' },
+  ports: [{ source: 80 }],
+};
+
 describe('spec', () => {
   it('has the defaults of the schema', () => {
     assert.deepEqual(good({}), {
@@ -54,13 +62,17 @@ describe('spec', () => {
   });
 
   it('reads an address outside the cluster, IPv6 too', () => {
-    const target = { name: 't', address: 'fd00::1', intercept: '[fd00::2]:36524', ports: [{ source: 80 }] };
-    assert.deepEqual(good({ targets: [target] }).targets[0]?.place, {
+    assert.deepEqual(good({ targets: [OUTSIDE] }).targets[0]?.place, {
       kind: 'address',
       address: 'fd00::1',
       interceptHost: 'fd00::2',
       interceptPort: 36524,
+      token: { secret: 'old', key: 'token' },
     });
+    const target = { ...OUTSIDE, address: 'FD00:0::1', interceptTokenSecret: { name: 'old', key: 'second' } };
+    const { place } = good({ targets: [target] }).targets[0]!;
+    assert.ok(place.kind === 'address');
+    assert.deepEqual([place.address, place.token.key], ['fd00::1', 'second']);
   });
 
   for (const [what, spec, words] of [
@@ -80,6 +92,12 @@ describe('spec', () => {
       /ports\[0\].source must be a number/,
     ],
     ['selector and address', { targets: [{ ...TARGET, address: '1.2.3.4' }] }, /either selector or address/],
+    ['an address that is none', { targets: [{ ...OUTSIDE, address: '10.1.1.300' }] }, /address is no IP address/],
+    [
+      'an address without a token',
+      { targets: [{ ...OUTSIDE, interceptTokenSecret: undefined }] },
+      /interceptTokenSecret.name is missing/,
+    ],
     ['percent and fraction', { sample: { percent: 1, fraction: { numerator: 1 } } }, /not both/],
     ['a fraction above one', { sample: { fraction: { numerator: 2, denominator: 1 } } }, /above its denominator/],
     ['Range without cidrs', { clientAddress: { mode: 'Range' } }, /needs cidrs/],

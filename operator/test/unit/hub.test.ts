@@ -134,6 +134,21 @@ test('of two channels of one identity the newer wins', async (t) => {
   assert.equal(rig.hub.copiesConnected, 1);
 });
 
+test('a newer copy in a pod ends the older one, and a channel of the same process does not', async (t) => {
+  const rig = await HubRig.leading(t);
+  const credentials = await rig.join();
+  const first = rig.connect(credentials, 'copy', ['instance:1']);
+  await until('it is there', () => rig.hub.copiesConnected === 1);
+  const again = rig.connect(credentials, 'copy', ['instance:1']);
+  await until('the channel before is sent away', () => first.downs.length === 1);
+  assert.deepEqual(first.stops(), []);
+  await first.client.close();
+  await until('the other channel is there', () => rig.hub.copiesConnected === 1 && again.connection !== undefined);
+  rig.connect(credentials, 'copy', ['instance:2']);
+  await until('it is told to stop', () => again.stops().length === 1);
+  assert.match(String(again.stops()[0]), /a newer copy has taken its place/);
+});
+
 test('a certificate that is used from another pod than its own is not let in', async (t) => {
   const rig = await HubRig.leading(t);
   const stolen = await rig.join();
