@@ -24,6 +24,8 @@ type Logger = ProgramLog['logger'];
 const LEASE_NAME = 'trafficcopy-operator';
 /** Well before half of its life, so that a replica that runs for months never shows an old one. */
 const CERTIFICATE_RENEWAL_MS = 24 * 3600 * 1000;
+/** How long channels are kept that nobody is known to lead for. */
+const LEAVE_MS = 30_000;
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 10_000;
 
@@ -44,6 +46,7 @@ export class Operator {
   /** Changes of leadership are gone through one after the other. */
   #transition: Promise<void> = Promise.resolve();
   #isReady = false;
+  #leaveTimer: NodeJS.Timeout | undefined;
 
   constructor(config: OperatorConfig, logger: Logger, connection: KubeConnection) {
     this.#config = config;
@@ -201,6 +204,7 @@ export class Operator {
     if (leadership.role === 'leader') {
       this.#logger.info('this replica leads');
       this.#isLeader = true;
+      clearTimeout(this.#leaveTimer);
       this.#controller?.lead();
       await this.#publish();
       return;
@@ -208,7 +212,20 @@ export class Operator {
     if (this.#isLeader) this.#logger.info('this replica does not lead any more');
     this.#isLeader = false;
     await this.#controller?.rest();
-    this.#hub?.follow(leadership.leader?.slice(leadership.leader.lastIndexOf('_') + 1));
+    this.#follow(leadership.leader);
+  }
+
+  /**
+   * When nobody is known to lead, the API server is away, most likely: channels are kept for a while, as it is most likely that this replica leads again when it is back.
+   */
+  #follow(leader: string | undefined): void {
+    clearTimeout(this.#leaveTimer);
+    if (leader !== undefined) {
+      this.#hub?.follow(leader.slice(leader.lastIndexOf('_') + 1));
+      return;
+    }
+    this.#leaveTimer = setTimeout(() => this.#hub?.follow(undefined), LEAVE_MS);
+    this.#leaveTimer.unref();
   }
 
   /** Without it no new intercept can join; the controller's work does not wait for it. */

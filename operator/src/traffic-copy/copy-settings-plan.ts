@@ -18,7 +18,7 @@ export function copySettingsPlan(
   targets: TargetPlan,
 ): ReadonlyMap<string, CopySettings> {
   const plan = new Map<string, CopySettings>();
-  if ((phase.kind !== 'active' && phase.kind !== 'suspended') || !targets.isKnown) return plan;
+  if (!targets.isKnown) return plan;
   const made = new Map<CopySettings['capture'], CopySettings>();
   for (const { pod, isSelected } of observation.pods) {
     // A pod that is on its way out finishes what it began.
@@ -47,7 +47,7 @@ function settingsFor(
   return {
     kind: 'copy',
     generation: trafficCopy.generation,
-    state: phase.kind === 'suspended' ? 'suspended' : 'running',
+    state: phase.kind === 'active' ? 'running' : 'suspended',
     delivery: spec.delivery,
     capture,
     mappings: mappings(targets),

@@ -26,8 +26,10 @@ export function decide(observation: Observation): Decision {
       return decideEnd(observation);
     case 'invalid':
     case 'completed':
-    case 'scheduled':
       return decideIdle(observation, phase);
+    case 'scheduled':
+      // The start was put off while copies were at work: they pause.
+      return observation.copies.size > 0 ? decideWork(observation, phase) : decideIdle(observation, phase);
     case 'suspended':
     case 'active':
       return decideWork(observation, phase);
@@ -95,7 +97,10 @@ function stopMessage(phase: LifePhase): string | undefined {
   return phase.kind === 'invalid' ? 'the spec of the TrafficCopy cannot be read' : undefined;
 }
 
-function decideWork(observation: Observation, phase: LifePhase & { kind: 'active' | 'suspended' }): Decision {
+function decideWork(
+  observation: Observation,
+  phase: LifePhase & { kind: 'active' | 'suspended' | 'scheduled' },
+): Decision {
   const spec = specOf(observation)!;
   const sources = sourcePlan(observation, spec, phase);
   const targets = targetPlan(observation, spec);
@@ -143,6 +148,7 @@ function nextLook(
   if (!isSettled || observation.leadingMs < RETURN_MS_MAX) times.push(2000);
   if (retryAtMs !== undefined) times.push(retryAtMs - nowMs);
   if (phase.kind === 'active' && phase.endsAtMs !== undefined) times.push(phase.endsAtMs - nowMs);
+  if (phase.kind === 'scheduled') times.push(phase.startMs - nowMs);
   // The hub's figures change without telling.
   if (copies.size > 0) times.push(FIGURES_MS);
   const late = lateFigures(observation, status);

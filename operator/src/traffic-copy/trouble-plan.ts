@@ -5,6 +5,8 @@ import type { SourcePlan } from './source-plan.js';
 import type { TargetPlan } from './target-plan.js';
 
 const PROBLEMS_MAX = 8;
+/** From this share of the connections on, TLS is what the source speaks. */
+const ENCRYPTED_SHARE_MIN = 0.05;
 /** Drops are told for so long after the last of them. */
 const DROPS_MS = 60_000;
 
@@ -31,10 +33,14 @@ function encryptedTrouble({ copies }: Observation): Problem[] {
       ports.set(port, { connections: connections + count, pods: pods + 1 });
     }
   }
+  const seen = [...copies.values()].reduce((sum, { report }) => sum + (report?.connectionsSeen ?? 0), 0);
+  const encrypted = [...ports.values()].reduce((sum, { connections }) => sum + connections, 0);
+  // Somebody who tries TLS on a plain port is no reason to call it encrypted.
+  const reason = encrypted >= seen * ENCRYPTED_SHARE_MIN ? 'EncryptedTraffic' : 'EncryptedConnections';
   return [...ports]
     .sort(([one], [other]) => Number(one) - Number(other))
     .map(([port, { pods }]) => ({
-      reason: 'EncryptedTraffic',
+      reason,
       message:
         `source port ${port} carries TLS (seen in ${pods} ${pods === 1 ? 'pod' : 'pods'}): what is encrypted cannot be replayed, as every handshake makes other keys. ` +
         'Copy the port behind the one that ends TLS; where a proxy in the pod does, use spec.capture Loopback with the application’s port',

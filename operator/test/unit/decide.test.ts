@@ -478,6 +478,14 @@ describe('decide: life', () => {
     expect(decision, 'Ready', 'False', 'Scheduled', /2026-03-01T12:00:30Z/);
   });
 
+  it('schedule: the start is put off while copies are at work: they pause', () => {
+    const record = trafficCopy({ schedule: { start: '2026-03-01T12:00:30Z' } });
+    const decision = decide(observe({ ...COPIED, trafficCopy: record }));
+    assert.equal(decision.copySettings.get('uid-a')?.state, 'suspended');
+    assert.deepEqual([decision.injections.length, sizeOf(decision)], [0, 1]);
+    expect(decision, 'Ready', 'False', 'Scheduled');
+  });
+
   it('schedule: it completes at the end', () => {
     const record = trafficCopy({ schedule: { end: '2026-03-01T11:59:59Z' } });
     assert.match(decide(observe({ trafficCopy: record })).stopAll ?? '', /spec.schedule.end is over/);
@@ -559,6 +567,13 @@ describe('decide: trouble', () => {
     const decision = decide(observe({ ...COPIED, copies }));
     expect(decision, 'Degraded', 'True', 'EncryptedTraffic', /port 8443 carries TLS/);
     expect(decision, 'Ready', 'False', 'EncryptedTraffic');
+  });
+
+  it('a few TLS connections on a plain port are told of, and it is ready', () => {
+    const report = copyReport({ encrypted: { '8080': 1 }, connectionsSeen: 1000 });
+    const decision = decide(observe({ ...COPIED, copies: [copyLink('uid-a', { report })] }));
+    expect(decision, 'Degraded', 'True', 'EncryptedConnections', /port 8080/);
+    expect(decision, 'Ready', 'True', 'Copying');
   });
 
   it('packets that copies could not capture are told of, for a while', () => {
