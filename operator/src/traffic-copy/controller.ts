@@ -80,7 +80,7 @@ export class Controller {
       intervalMsMin: INTERVAL_MS_MIN,
     });
     this.#nodes = new NodeKeeper(client, cache, hub, this.#contributions, this.#now);
-    this.#webhooks = new WebhookKeeper(client, this.#contributions, options.buildWebhook);
+    this.#webhooks = new WebhookKeeper(client, this.#contributions, options.buildWebhook, this.#now);
     this.#carryOut = new CarryOut({
       writer: new TrafficCopyWriter(client, options.container),
       hub,
@@ -205,7 +205,7 @@ export class Controller {
     try {
       if (kind === 'copy') await this.#workOnCopy(key, name);
       else if (kind === 'node') await this.#workOnNode(key, name);
-      else await this.#webhooks.keep();
+      else await this.#keepWebhook(key);
     } catch (error) {
       // The cache is behind: what is there now comes with the next event.
       if (error instanceof KubeConflictError) {
@@ -291,6 +291,11 @@ export class Controller {
 
   async #workOnNode(key: string, name: string): Promise<void> {
     const lookAgainMs = await this.#nodes.keep(name);
+    if (lookAgainMs !== undefined) this.#queue.addAfter(key, lookAgainMs);
+  }
+
+  async #keepWebhook(key: string): Promise<void> {
+    const lookAgainMs = await this.#webhooks.keep();
     if (lookAgainMs !== undefined) this.#queue.addAfter(key, lookAgainMs);
   }
 
