@@ -21,5 +21,5 @@ export { imageOf } from './shop/image.js';
 export { LoadPod } from './shop/load-pod.js';
 export { RequestAccount } from './shop/request-account.js';
 export { ShopService } from './shop/shop-service.js';
-export { Stage } from './stage.js';
+export { FRESH_ID_START, Stage } from './stage.js';
 export { until } from './until.js';

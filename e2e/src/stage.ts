@@ -11,7 +11,7 @@ import { type ShopOptions, ShopService } from './shop/shop-service.js';
 import { until } from './until.js';
 
 /** Numbers of requests: those of connections that stay count from 0, those of fresh ones from here. */
-const FRESH_ID_START = 1_000_000;
+export const FRESH_ID_START = 1_000_000;
 const SETTLED_MS = 20_000;
 
 export interface StageOptions {

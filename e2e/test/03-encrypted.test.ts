@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { imageOf, Stage, type TrafficCopyResource } from '../src/index.js';
+import { FRESH_ID_START, imageOf, Stage, type TrafficCopyResource } from '../src/index.js';
 
 /** Stands in for a mesh's proxy: ends TLS on 8443, speaks plaintext to the application over lo. */
 const PROXY = {
@@ -19,14 +19,15 @@ before(async () => {
     ...{ port: 8443, tls: true },
     source: { replicas: 2, port: 8443, containers: [PROXY] },
   });
-  await stage.load(200);
 });
 after(() => stage?.end());
 
 test('a pod whose proxy ends TLS is copied from the leg between proxy and application, exactly once', async () => {
   copy = await stage.copy();
   await copy.untilCopying(2, 20_000);
-  const marks = await stage.mark();
+  // The proxy has no connection to the application yet; of one that rests now, the first request could be half of one.
+  await stage.load(200);
+  const marks = [0, FRESH_ID_START];
   await stage.untilAnswered(2000, 60_000);
   await stage.stopLoad();
   await stage.expectExactlyOnce(stage.target, marks);
