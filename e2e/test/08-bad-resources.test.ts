@@ -202,11 +202,11 @@ const FLAWED: readonly Flawed[] = [
     words: /without hostNetwork/,
   },
   {
-    ...{ what: 'a target selector that selects source pods', condition: 'TargetsReady', reason: 'SourceIsTarget' },
+    ...{ what: 'a target selector that selects source pods', condition: 'SourcesInjected', reason: 'SourceIsTarget' },
     spec: {
       targets: [{ ...TARGET, selector: { matchExpressions: [{ key: 'app', operator: 'In', values: ['checkout'] }] } }],
     },
-    words: /cannot be its own target/,
+    words: /targets are not copied/,
   },
   {
     ...{ what: 'a namespace that does not exist', condition: 'TargetsReady', reason: 'NamespaceNotFound' },
