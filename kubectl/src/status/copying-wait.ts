@@ -21,8 +21,9 @@ export async function waitForCopying(
     const isSeen = view.observedGeneration >= view.generation;
     if (isSeen && conditionOf(view, 'Copying')?.status === 'True') {
       output.endProgress();
+      const { copying, selected } = view.sources;
       output.result(
-        `copying from ${view.sources.copying} pods; watch it: kubectl trafficcopy status ${name} -n ${namespace}`,
+        `copying from ${copying} of ${selected} pods; watch it: kubectl trafficcopy status ${name} -n ${namespace}`,
       );
       return 0;
     }

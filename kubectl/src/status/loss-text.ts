@@ -8,6 +8,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   shed: 'a limit was reached (spec.limits), or the node is short of CPU',
   channelLost: 'the channel to the intercept of the target was lost',
   interrupted: 'the copy ended while the request was on its way',
+  encrypted: 'the connection turned out to be TLS, which cannot be copied',
   suspended: 'the TrafficCopy was suspended while the request was on its way',
   withdrawn: 'the target was removed from the TrafficCopy',
 };

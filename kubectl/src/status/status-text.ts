@@ -76,7 +76,7 @@ export function stateText(view: TrafficCopyView): string {
 
 function sourcesNote(view: TrafficCopyView): string {
   const missing = view.sources.selected - view.sources.injected;
-  return missing > 0 ? `${missing} have no copy yet` : '';
+  return missing > 0 ? `${missing} without a copy yet` : '';
 }
 
 function number(value: number): string {
