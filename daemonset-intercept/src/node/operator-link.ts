@@ -153,7 +153,7 @@ export class OperatorLink {
   #tellFailure(error: Error, message: string): void {
     if (this.#isClosed || error.message === this.#toldFailure) return;
     this.#toldFailure = error.message;
-    this.#options.logger.warn({ err: error }, message);
+    this.#options.logger.warn({ reason: error.message }, message);
   }
 
   async #sleep(waitMs: number): Promise<void> {

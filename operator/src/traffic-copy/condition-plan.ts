@@ -78,7 +78,10 @@ function sourcesFinding(phase: LifePhase, sources: SourcePlan | undefined): Find
   if (idle !== undefined || sources === undefined) return idle ?? unknownFinding();
   const { selected, injected, problems } = sources;
   const counts = `${injected} of ${selected.length} source pods hold a copy`;
-  if (problems.length > 0) return { ...worst(problems), message: `${counts}; ${sentences(problems)}` };
+  if (problems.length > 0) {
+    const message = selected.length === 0 ? sentences(problems) : `${counts}; ${sentences(problems)}`;
+    return { ...worst(problems), message };
+  }
   if (injected < selected.length) {
     const why =
       phase.kind === 'suspended' ? 'the others get one when spec.suspend is false again' : 'the others get one now';
