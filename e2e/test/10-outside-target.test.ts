@@ -18,6 +18,20 @@ const INTERCEPT = {
   readinessProbe: { httpGet: { path: '/readyz', port: 9901 }, periodSeconds: 1 },
 };
 
+interface Container {
+  readonly name: string;
+  readonly env?: readonly { readonly name: string }[];
+}
+
+interface ContainerStatus {
+  readonly name: string;
+  readonly state: { readonly running?: object };
+}
+
+function hasToken({ env = [] }: Container): boolean {
+  return env.some(({ name }) => name.startsWith('TRAFFICCOPY_INTERCEPT_TOKEN_'));
+}
+
 let stage: Stage;
 let outside: ShopService;
 let copy: TrafficCopyResource;
@@ -74,10 +88,18 @@ test('with the Secret there copies with the token take the place of the others, 
   await cluster.apply({ ...SECRET, metadata: { name: 'old-hardware', namespace: namespace.name }, stringData });
   // The kubelet looks for a Secret that was missing again within a minute and a half.
   await copy.untilCondition('Ready', 'True', 150_000, 'Copying');
-  await until('every copy has reached it', 60_000, async () => {
-    const { message } = (await copy.condition('Degraded')) ?? {};
-    return message?.includes('no way to target') === false;
+  await until('every source pod has one copy, the one with the token', 60_000, async () => {
+    for (const { spec, status } of await stage.source.pods()) {
+      const running = (status.ephemeralContainerStatuses as ContainerStatus[]).filter(({ state }) => state.running);
+      const containers = spec.ephemeralContainers as Container[];
+      const own = containers.filter(({ name }) => running.some((each) => each.name === name));
+      assert.deepEqual(own.map(hasToken), [true]);
+    }
+    return true;
   });
+  // Until its first report the word of its predecessor counts.
+  await stage.untilAnswered(1000, 60_000);
+  await copy.untilCopying(2, 20_000);
   const marks = await stage.mark();
   await stage.untilAnswered(2000, 60_000);
   await stage.expectExactlyOnce(outside, marks);
@@ -101,8 +123,9 @@ test('new pods get their token by their sidecar', async () => {
   const newest = (await stage.source.pods()).sort((one, other) =>
     String(one.metadata['creationTimestamp']) < String(other.metadata['creationTimestamp']) ? 1 : -1,
   )[0]!;
-  const containers: { name: string }[] = newest['spec'].ephemeralContainers ?? [];
-  assert.deepEqual(containers, [], 'the sidecar has the token, so nothing has to take its place');
+  const sidecar = (newest['spec'].initContainers as Container[]).find(({ name }) => name.startsWith('trafficcopy-'));
+  assert.ok(sidecar !== undefined && hasToken(sidecar), JSON.stringify(sidecar));
+  assert.equal(newest['spec'].ephemeralContainers, undefined, 'nothing has to take its place');
   const marks = await stage.mark();
   await stage.untilAnswered(500, 30_000);
   await stage.expectExactlyOnce(outside, marks);

@@ -2,7 +2,7 @@ import type { CopyEndpointReport, EndpointFault } from '@trafficcopy/core';
 import { formatSocketAddress } from '@trafficcopy/runtime';
 import { type CheckedTarget, type TargetAddress, tokenVariable } from '../api/index.js';
 import type { CopyContainerRecord } from '../kube/index.js';
-import type { Observation } from './observation.js';
+import { type Observation, specOf } from './observation.js';
 import type { Problem } from './problem.js';
 import type { TargetState } from './target-plan.js';
 
@@ -16,7 +16,7 @@ const WAITING_FOR_SECRET = 'CreateContainerConfigError';
 export function outsideState(observation: Observation, target: CheckedTarget, place: TargetAddress): TargetState {
   const { address, interceptHost, interceptPort, token } = place;
   const variable = tokenVariable(token);
-  const reports = reportsOn(observation, target, address);
+  const reports = reportsOn(observation, target, place);
   const isReached = reports.some(({ isUp }) => isUp);
   const problem =
     secretProblem(observation, target, place) ?? (isReached ? undefined : wayProblem(target, place, reports));
@@ -34,12 +34,25 @@ export function waitsForSecret({ state, reason }: CopyContainerRecord): boolean 
   return state === 'waiting' && reason === WAITING_FOR_SECRET;
 }
 
-function reportsOn({ copies }: Observation, { ports }: CheckedTarget, host: string): CopyEndpointReport[] {
+function reportsOn(observation: Observation, { ports }: CheckedTarget, place: TargetAddress): CopyEndpointReport[] {
+  const { address: host, token } = place;
   const endpoints = new Set(ports.map(({ target: port }) => formatSocketAddress({ host, port })));
-  return [...copies.values()]
+  const isLasting = ({ down }: CopyEndpointReport, podUid: string): boolean =>
+    down?.code !== 'token' || !isReplaced(observation, podUid, tokenVariable(token));
+  return [...observation.copies.values()]
     .filter(({ isConnected }) => isConnected)
-    .flatMap(({ report }) => report?.endpoints ?? [])
+    .flatMap(({ podUid, report }) => (report?.endpoints ?? []).filter((endpoint) => isLasting(endpoint, podUid)))
     .filter(({ endpoint }) => endpoints.has(endpoint));
+}
+
+/** That a copy has no token is no news while one that has it is on its way. */
+function isReplaced(observation: Observation, podUid: string, variable: string): boolean {
+  if (specOf(observation)?.injection === 'Sidecar') return false;
+  const copies = observation.pods.find(({ pod }) => pod.uid === podUid)?.pod.copies ?? [];
+  return !copies.some(
+    ({ kind, state, tokenVariables }) =>
+      kind === 'ephemeral' && state === 'running' && tokenVariables.includes(variable),
+  );
 }
 
 function secretProblem(

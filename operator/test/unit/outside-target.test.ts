@@ -159,6 +159,14 @@ describe('decide: a target outside the cluster', () => {
     });
   }
 
+  it('that a copy has no token is told only when no successor is to come', () => {
+    const down = { code: 'token', message: 'empty' } as const;
+    expect(outside(reporting({ down }, [copyContainer(1)])), 'TargetsReady', 'False', 'InterceptConnecting');
+    expect(outside(reporting({ down }, [withToken(0)])), 'TargetsReady', 'False', 'InterceptConnecting');
+    const sidecar = outside(reporting({ down }, [withToken(0)]), { injection: 'Sidecar' });
+    expect(sidecar, 'TargetsReady', 'False', 'TokenMissing');
+  });
+
   it('a copy that is gone says nothing', () => {
     const given = reporting({ isUp: true });
     const decision = outside({ ...given, copies: given.copies!.map((copy) => ({ ...copy, isConnected: false })) });
