@@ -22,6 +22,7 @@ export interface PodRecord extends InformerItem {
 /** A container that a TrafficCopy brought into the pod. */
 export interface CopyContainerRecord {
   readonly name: string;
+  readonly image: string;
   readonly kind: 'ephemeral' | 'sidecar';
   readonly state: 'waiting' | 'running' | 'terminated';
   /** Of waiting and terminated: ImagePullBackOff, Error. */
@@ -105,8 +106,9 @@ function copiesOf(pod: unknown, kind: CopyContainerRecord['kind']): CopyContaine
   const statuses = listAt(pod, 'status', isEphemeral ? 'ephemeralContainerStatuses' : 'initContainerStatuses');
   return copies.map((container) => {
     const name = textAt(container, 'name') ?? '';
+    const image = textAt(container, 'image') ?? '';
     const state = stateOf(statuses.find((status) => textAt(status, 'name') === name));
-    return { name, kind, ...state, tokenVariables: tokenVariablesOf(container) };
+    return { name, image, kind, ...state, tokenVariables: tokenVariablesOf(container) };
   });
 }
 
@@ -115,7 +117,7 @@ function tokenVariablesOf(container: unknown): string[] {
   return names.filter((name) => name.startsWith(INTERCEPT_TOKEN_PREFIX));
 }
 
-function stateOf(status: unknown): Omit<CopyContainerRecord, 'name' | 'kind' | 'tokenVariables'> {
+function stateOf(status: unknown): Omit<CopyContainerRecord, 'name' | 'image' | 'kind' | 'tokenVariables'> {
   const none = { reason: '', message: '', exitCode: 0, finishedAtMs: 0 };
   const terminated = valueAt(status, 'state', 'terminated');
   if (terminated !== undefined) {

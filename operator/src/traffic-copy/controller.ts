@@ -15,6 +15,7 @@ import type { ControllerMetrics } from './controller-metrics.js';
 import { decide } from './decide.js';
 import type { Decision } from './decision.js';
 import { gather } from './gather.js';
+import { isImageProven } from './image-proof.js';
 import { Knowledge } from './knowledge.js';
 import { NodeKeeper } from './node-keeper.js';
 import type { TrafficCopyMemory } from './observation.js';
@@ -221,13 +222,15 @@ export class Controller {
 
   async #workOnCopy(key: string, fullName: string): Promise<void> {
     const [namespace = '', name = ''] = fullName.split('/');
-    const { cache, hub } = this.#options;
+    const { cache, hub, container } = this.#options;
     const cached = cache.trafficCopy(namespace, name);
     if (cached === undefined || !this.#isLeading || this.#knowledge.hasEnded(cached.uid)) return;
     const trafficCopy = this.#knowledge.latest(cached);
     const { uid } = trafficCopy;
     const memory = this.#memoryFor(trafficCopy);
-    const decision = decide(gather(cache, hub, trafficCopy, memory, this.#now()));
+    const observation = gather(cache, hub, trafficCopy, memory, this.#now(), container.image);
+    this.#knowledge.change(uid, { isImageProven: isImageProven(observation) });
+    const decision = decide(observation);
     this.#contribute(trafficCopy, decision);
     const isDone = await this.#carryOut.do(trafficCopy, decision);
     if (!isDone) this.#queue.addAfter(key, CONFLICT_RETRY_MS);

@@ -12,6 +12,7 @@ export function gather(
   trafficCopy: TrafficCopyRecord,
   memory: TrafficCopyMemory,
   nowMs: number,
+  copyImage: string,
 ): Observation {
   const { namespace, uid } = trafficCopy;
   const spec = 'problems' in trafficCopy.spec ? undefined : trafficCopy.spec;
@@ -27,6 +28,7 @@ export function gather(
     intercepts: new Map(hub.intercepts().map((intercept) => [intercept.node, intercept])),
     copies,
     traffic: hub.traffic(uid),
+    copyImage,
     memory,
   };
 }

@@ -21,6 +21,8 @@ export interface Observation {
   /** What the copies say, by UID of their pod. */
   readonly copies: ReadonlyMap<string, CopyLinkState>;
   readonly traffic: Traffic;
+  /** What new copies are made from. */
+  readonly copyImage: string;
   readonly memory: TrafficCopyMemory;
 }
 
@@ -47,6 +49,8 @@ export interface TrafficCopyMemory {
   readonly stopped: ReadonlySet<string>;
   /** Packets that copies could not capture, and when there were more of them. */
   readonly captureDrops: { readonly count: number; readonly risenAtMs: number };
+  /** A copy has run from the image that new copies get. */
+  readonly isImageProven: boolean;
   /** When figures were written last. */
   readonly figuresAtMs: number;
   /** Target pods that were granted, with their node: they are clean when the intercept there does not name them any more. */
@@ -58,6 +62,7 @@ export const EMPTY_MEMORY: TrafficCopyMemory = {
   refused: new Map(),
   stopped: new Set(),
   captureDrops: { count: 0, risenAtMs: Number.NEGATIVE_INFINITY },
+  isImageProven: false,
   figuresAtMs: 0,
   granted: new Map(),
 };

@@ -1,6 +1,7 @@
 import { type CheckedSpec, copyContainerGeneration, interceptTokens, selects, tokenVariable } from '../api/index.js';
 import { type InjectionObstacle, injectionObstacle } from '../injection/injection-obstacle.js';
 import type { CopyContainerRecord, PodRecord } from '../kube/index.js';
+import { isImageProven } from './image-proof.js';
 import type { LifePhase } from './life-phase.js';
 import type { Observation } from './observation.js';
 import { waitsForSecret } from './outside-target.js';
@@ -190,19 +191,12 @@ function strays({ pods, trafficCopy }: Observation): string[] {
     .map(({ pod }) => pod.uid);
 }
 
-/**
- * New pods get a sidecar only when a copy of this TrafficCopy has run: so it is known that its image can be had, and cannot keep a pod of production from starting.
- * Who asks for sidecars alone has to do without that proof.
- */
+/** New pods get a sidecar only from an image that is proven. Who asks for sidecars alone has to do without that proof. */
 function wantsWebhook(observation: Observation, spec: CheckedSpec, phase: LifePhase): boolean {
   const isWanted = (phase.kind === 'active' || phase.kind === 'suspended') && spec.injection !== 'Ephemeral';
   if (!isWanted || isForbidden(observation) || observation.limits.length > 0) return false;
   if (stuckSidecar(observation) !== undefined) return false;
-  return spec.injection === 'Sidecar' || hasRun(observation);
-}
-
-function hasRun({ trafficCopy, copies }: Observation): boolean {
-  return trafficCopy.status.startTime !== undefined || [...copies.values()].some((copy) => copy.report !== undefined);
+  return spec.injection === 'Sidecar' || isImageProven(observation);
 }
 
 /** A pod that cannot start because of our sidecar. */

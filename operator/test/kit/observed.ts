@@ -12,6 +12,7 @@ import {
 import { EMPTY_MEMORY, type Observation, type ObservedTarget } from '../../src/traffic-copy/observation.js';
 
 export const NOW_MS = Date.parse('2026-03-01T12:00:00Z');
+export const COPY_IMAGE = 'copy:1';
 export const UID = 'aaaaaaaa-1111-4222-8333-444444444444';
 
 export const SPEC = {
@@ -66,6 +67,7 @@ export function pod(name: string, rest: Partial<PodRecord> = {}): PodRecord {
 export function copyContainer(n: number, rest: Partial<CopyContainerRecord> = {}): CopyContainerRecord {
   return {
     name: `trafficcopy-${UID.slice(0, 8)}-${n}`,
+    image: COPY_IMAGE,
     kind: n === 0 ? 'sidecar' : 'ephemeral',
     state: 'running',
     reason: '',
@@ -204,6 +206,7 @@ export function observe(given: Case = {}): Observation {
     intercepts: new Map(intercepts.map((one) => [one.node, one])),
     copies: new Map((given.copies ?? []).map((one) => [one.podUid, one])),
     traffic: NO_TRAFFIC,
+    copyImage: COPY_IMAGE,
     memory: EMPTY_MEMORY,
     ...given.rest,
   };

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Condition, ConditionType } from '../../src/api/index.js';
 import { decide, FIGURES_MS } from '../../src/traffic-copy/decide.js';
 import type { Decision } from '../../src/traffic-copy/decision.js';
+import { EMPTY_MEMORY } from '../../src/traffic-copy/observation.js';
 import {
   type Case,
   copyContainer,
@@ -176,9 +177,25 @@ describe('decide: webhook', () => {
     assert.deepEqual(decide(observe(COPIED)).webhook?.matchLabels, { app: 'checkout' });
   });
 
-  it('that a copy has run is known to a new leader by the start time', () => {
+  it('that a copy has run is known to a new leader by the start time and a container that runs', () => {
     const record = trafficCopy({}, { status: { startTime: '2026-03-01T11:00:00Z' } });
-    assert.notEqual(decide(observe({ trafficCopy: record })).webhook, undefined);
+    const { sources } = COPIED;
+    assert.notEqual(decide(observe({ trafficCopy: record, sources: sources! })).webhook, undefined);
+    assert.equal(decide(observe({ trafficCopy: record })).webhook, undefined);
+  });
+
+  it('new pods get no sidecar from another image than the one that copies run from, until one runs from it', () => {
+    const record = trafficCopy({}, { status: { startTime: '2026-03-01T11:00:00Z' } });
+    const upgraded: Case = { ...COPIED, trafficCopy: record, rest: { copyImage: 'copy:2' } };
+    assert.equal(decide(observe(upgraded)).webhook, undefined);
+    const copies = [copyContainer(1, { image: 'copy:2' })];
+    const sources = [...COPIED.sources!, pod('bb', { copies })];
+    assert.notEqual(decide(observe({ ...upgraded, sources })).webhook, undefined);
+  });
+
+  it('new pods get a sidecar though no pod is left, when a copy has run under this leader', () => {
+    const memory = { ...EMPTY_MEMORY, isImageProven: true };
+    assert.notEqual(decide(observe({ sources: [], rest: { memory } })).webhook, undefined);
   });
 
   it('injection Sidecar: running pods are left alone, new ones get a sidecar', () => {
