@@ -86,7 +86,9 @@ interface PodState {
 
 function podState(observation: Observation, spec: CheckedSpec, phase: LifePhase, pod: PodRecord): PodState {
   const own = ownCopies(observation.trafficCopy.uid, pod);
-  const living = own.filter(({ copy }) => isAlive(copy) && !isAsleep(observation, pod, copy)).map(({ copy }) => copy);
+  const living = own
+    .map(({ copy }) => copy)
+    .filter((copy) => isAlive(copy) && !isAsleep(observation, pod, copy) && !isOutdated(observation, copy));
   const complete = living.filter((copy) => hasTokens(observation, spec, pod, copy));
   const running = living.find((copy) => copy.state === 'running');
   if (complete.some((copy) => copy.state === 'running')) return { kind: 'present' };
@@ -171,6 +173,11 @@ function isAlive(copy: CopyContainerRecord): boolean {
 /** A sidecar that was told to stop sleeps, and does not come back. */
 function isAsleep({ memory, copies }: Observation, pod: PodRecord, copy: CopyContainerRecord): boolean {
   return copy.kind === 'sidecar' && memory.stopped.has(pod.uid) && copies.get(pod.uid)?.isConnected !== true;
+}
+
+/** It waits for an image that cannot be had, and that new copies do not get any more. Should it come after all, the hub keeps one of the two. */
+function isOutdated({ copyImage }: Observation, copy: CopyContainerRecord): boolean {
+  return copy.kind === 'ephemeral' && copy.state === 'waiting' && isImageProblem(copy) && copy.image !== copyImage;
 }
 
 function isRunning(pod: PodRecord): boolean {

@@ -184,6 +184,16 @@ describe('decide: webhook', () => {
     assert.equal(decide(observe({ trafficCopy: record })).webhook, undefined);
   });
 
+  it('a pod whose copy waits for an image that was corrected gets another copy', () => {
+    const waiting = { state: 'waiting', reason: 'ImagePullBackOff', image: 'copy:typo' } as const;
+    const sources = [pod('a', { copies: [copyContainer(1, waiting)] })];
+    assert.deepEqual(
+      decide(observe({ sources })).injections.map(({ generation }) => generation),
+      [2],
+    );
+    assert.deepEqual(decide(observe({ sources, rest: { copyImage: 'copy:typo' } })).injections, []);
+  });
+
   it('new pods get no sidecar from another image than the one that copies run from, until one runs from it', () => {
     const record = trafficCopy({}, { status: { startTime: '2026-03-01T11:00:00Z' } });
     const upgraded: Case = { ...COPIED, trafficCopy: record, rest: { copyImage: 'copy:2' } };
