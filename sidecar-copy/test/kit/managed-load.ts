@@ -4,10 +4,30 @@ import { type ManagedRig, ONLINE_PORT } from './managed-rig.js';
 
 export type Load = Readonly<Record<string, string | number>>;
 
-export async function startLoad(rig: ManagedRig, settings: Load): Promise<{ done: Promise<LoadReport> }> {
+/** A load that goes on while a test looks at what is copied. */
+export interface RunningLoad {
+  readonly done: Promise<LoadReport>;
+  /** Ends it at the next answer of each connection. */
+  stop(): Promise<LoadReport>;
+}
+
+/** Longest run of a load that its test does not stop, ms. */
+const DURATION_MS_MAX = 120_000;
+
+export async function startLoad(rig: ManagedRig, settings: Load): Promise<RunningLoad> {
   const host = rig.lab.online.ipv4;
-  const generator = await rig.lab.client.program('load-generator', { host, port: ONLINE_PORT, ...settings });
-  return { done: generator.ask<LoadReport>('run', undefined, 60_000) };
+  const flags = { host, port: ONLINE_PORT, 'duration-ms': DURATION_MS_MAX, ...settings };
+  const generator = await rig.lab.client.program('load-generator', flags);
+  const done = generator.ask<LoadReport>('run', undefined, DURATION_MS_MAX + 30_000);
+  // Told by whoever waits for it; a test that fails before is not told twice.
+  done.catch(() => {});
+  return {
+    done,
+    stop: async () => {
+      await generator.ask('stop');
+      return await done;
+    },
+  };
 }
 
 export async function load(rig: ManagedRig, settings: Load): Promise<LoadReport> {
