@@ -87,7 +87,8 @@ function sourcesFinding(phase: LifePhase, sources: SourcePlan | undefined): Find
       phase.kind === 'suspended' ? 'the others get one when spec.suspend is false again' : 'the others get one now';
     return { isTrue: false, reason: 'CopiesStarting', message: `${counts}; ${why}` };
   }
-  return { isTrue: true, reason: 'Injected', message: counts };
+  const hint = sources.hint === '' ? '' : `; ${sources.hint}`;
+  return { isTrue: true, reason: 'Injected', message: counts + hint };
 }
 
 function targetsFinding(phase: LifePhase, targets: TargetPlan | undefined): Finding {

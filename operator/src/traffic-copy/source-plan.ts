@@ -22,6 +22,8 @@ export interface SourcePlan {
   readonly problems: readonly Problem[];
   /** What users should know though nothing fails. */
   readonly notes: readonly Problem[];
+  /** What is worth knowing while all is well; empty when nothing is. */
+  readonly hint: string;
   /** When something is to be tried again. */
   readonly retryAtMs: number | undefined;
 }
@@ -72,6 +74,7 @@ export function sourcePlan(observation: Observation, spec: CheckedSpec, phase: L
       ...podProblems(states),
     ],
     notes: [...obstacleNotes(selected, obstacles), ...webhookNotes(observation, spec, phase)],
+    hint: quotaHint(observation, spec),
     retryAtMs: retries.length === 0 ? undefined : Math.min(...retries),
   };
 }
@@ -288,6 +291,11 @@ function webhookNotes(observation: Observation, spec: CheckedSpec, phase: LifePh
   if (observation.limits.length === 0 || spec.injection !== 'Sidecar') return [];
   const message = `new pods get no sidecar, as ${observation.limits.join(', ')} could refuse them for it: use spec.injection Auto or Ephemeral`;
   return [{ reason: 'ResourceQuota', message }];
+}
+
+function quotaHint({ limits }: Observation, spec: CheckedSpec): string {
+  if (limits.length === 0 || spec.injection !== 'Auto') return '';
+  return `new pods get their copy when they run, not before, as ${limits.join(', ')} could refuse a pod with one more container`;
 }
 
 /** One for each kind, the first pod standing for the others. */

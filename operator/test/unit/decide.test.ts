@@ -226,6 +226,13 @@ describe('decide: webhook', () => {
     const decision = decide(observe({ ...COPIED, rest: { limits: ['ResourceQuota compute'] } }));
     assert.equal(decision.webhook, undefined);
     expect(decision, 'Ready', 'True', 'Copying');
+    expect(
+      decision,
+      'SourcesInjected',
+      'True',
+      'Injected',
+      /new pods get their copy when they run.*ResourceQuota compute/,
+    );
   });
 
   it('a pod that cannot start for our sidecar ends the webhook, and is named', () => {
