@@ -1,5 +1,6 @@
 import { copyContainerGeneration } from '../api/index.js';
 import type { Observation } from './observation.js';
+import { isImageProblem } from './source-plan.js';
 import { RETURN_MS_MAX } from './target-plan.js';
 
 /** How far the end of a TrafficCopy is. */
@@ -27,12 +28,15 @@ export function cleanupState(observation: Observation): CleanupState {
 }
 
 /** Pods in which a copy of it runs, or may still come from. */
-function livingCopies({ trafficCopy, pods, copies, leadingMs }: Observation): string[] {
+function livingCopies({ trafficCopy, pods, copies, memory, leadingMs }: Observation): string[] {
   return pods
     .filter(({ pod }) => {
       if (pod.isTerminating || pod.phase !== 'Running') return false;
       const own = pod.copies.filter((copy) => copyContainerGeneration(copy.name, trafficCopy.uid) !== undefined);
-      const hasEphemeral = own.some((copy) => copy.kind === 'ephemeral' && copy.state === 'running');
+      // One that is about to start is waited for as well: nobody would be there to stop it. Without its image it does not start.
+      const hasEphemeral =
+        memory.injected.has(pod.uid) ||
+        own.some((copy) => copy.kind === 'ephemeral' && copy.state !== 'terminated' && !isImageProblem(copy));
       const hasSidecar = own.some((copy) => copy.kind === 'sidecar');
       // A sidecar goes on as an empty container; whether it copies only the hub can tell, once those that do have come back.
       return hasEphemeral || copies.get(pod.uid)?.isConnected === true || (hasSidecar && leadingMs < RETURN_MS_MAX / 2);

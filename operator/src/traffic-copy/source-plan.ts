@@ -219,7 +219,8 @@ function stuckSidecar({ pods, trafficCopy }: Observation): { pod: PodRecord; cop
   return undefined;
 }
 
-function isImageProblem({ reason }: CopyContainerRecord): boolean {
+/** It cannot start, as its image cannot be had. */
+export function isImageProblem({ reason }: CopyContainerRecord): boolean {
   return /Image|Registry/.test(reason);
 }
 

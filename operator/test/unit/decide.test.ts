@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Condition, ConditionType } from '../../src/api/index.js';
+import type { CopyContainerRecord } from '../../src/kube/index.js';
 import { decide, FIGURES_MS } from '../../src/traffic-copy/decide.js';
 import type { Decision } from '../../src/traffic-copy/decision.js';
 import { EMPTY_MEMORY } from '../../src/traffic-copy/observation.js';
@@ -552,6 +553,23 @@ describe('decide: the end', () => {
     const decision = decide(observe({ ...COPIED, trafficCopy: deleting(100) }));
     assert.deepEqual([decision.finalizer, decision.secret], ['present', 'present']);
     assert.ok(decision.lookAgainMs !== undefined);
+  });
+
+  it('a copy that is about to start holds the finalizer, and one whose image is not to be had does not', () => {
+    const given = (copy: CopyContainerRecord): Case => {
+      return { ...idle, sources: [pod('a', { copies: [copy] })], trafficCopy: deleting(100) };
+    };
+    const starting = copyContainer(1, { state: 'waiting', reason: 'ContainerCreating' });
+    assert.equal(decide(observe(given(starting))).finalizer, 'present');
+    const imageless = copyContainer(1, { state: 'waiting', reason: 'ImagePullBackOff' });
+    assert.equal(decide(observe(given(imageless))).finalizer, 'absent');
+  });
+
+  it('a copy that was injected a moment ago and that nobody has seen yet holds the finalizer', () => {
+    const injected = new Map([['uid-a', { container: 'trafficcopy-aaaaaaaa-1', atMs: NOW_MS - 100 }]]);
+    const memory = { ...observe().memory, injected };
+    const given = { ...idle, sources: [pod('a')], trafficCopy: deleting(100), rest: { memory } };
+    assert.equal(decide(observe(given)).finalizer, 'present');
   });
 
   it('a pod that the intercept still names holds the finalizer', () => {
