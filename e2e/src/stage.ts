@@ -48,7 +48,10 @@ export class Stage {
     this.inspector = inspector;
     this.namespace = namespace;
     this.#options = options;
-    this.source = new ShopService(cluster, namespace.name, 'checkout', { replicas: 3, ...options.source });
+    this.source = new ShopService(cluster, namespace.name, 'checkout', {
+      ...{ replicas: 3, cpu: '300m' },
+      ...options.source,
+    });
     this.target = new ShopService(cluster, namespace.name, 'checkout-canary', {
       ...{ replicas: 2, version: 2 },
       ...options.target,

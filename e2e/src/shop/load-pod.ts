@@ -84,6 +84,7 @@ export class LoadPod {
             ...image,
             args: ['load-generator', ...Object.entries(settings).map(([key, value]) => `--${key}=${value}`)],
             readinessProbe: { httpGet: { path: '/healthz', port: CONTROL_PORT }, periodSeconds: 1 },
+            resources: { requests: { cpu: '300m', memory: '64Mi' } },
           },
           ...(tls ? [{ name: 'proxy', ...image, command: ['bash', '-c', startsTls(host, port)] }] : []),
           {

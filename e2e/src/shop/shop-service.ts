@@ -18,6 +18,8 @@ export interface ShopOptions {
   /** Port of the Service; the application itself listens on 8080. */
   readonly port?: number;
   readonly idsMax?: number;
+  /** CPU request of the application. Production has one, so that copies get only what it leaves. */
+  readonly cpu?: string;
 }
 
 export interface ShopTotals {
@@ -52,6 +54,7 @@ export class ShopService {
       podLabels = {},
       podSpec = {},
       idsMax = 2_000_000,
+      cpu = '10m',
     } = this.#options;
     const application = {
       name: 'application',
@@ -62,7 +65,7 @@ export class ShopService {
       readinessProbe: { httpGet: { path: '/healthz', port: CONTROL_PORT }, periodSeconds: 1 },
       // The Service forgets the pod before the pod ends, so that clients notice nothing.
       lifecycle: { preStop: { sleep: { seconds: 3 } } },
-      resources: { requests: { cpu: '10m', memory: '64Mi' } },
+      resources: { requests: { cpu, memory: '64Mi' } },
     };
     return {
       ...DEPLOYMENT,

@@ -39,7 +39,7 @@ export const CRASHES_MAX = 5;
 /** Ends in order count too, though they are no crashes: names of ephemeral containers stay in the pod for good. */
 const ATTEMPTS_MAX = 20;
 /** In one look; the others follow in the next one, so that no TrafficCopy keeps others waiting. */
-const INJECTIONS_MAX = 8;
+const INJECTIONS_MAX = 4;
 /** After the first, second ... end. */
 const RETRY_MS = [1000, 2000, 5000, 10_000, 30_000] as const;
 const REFUSED_RETRY_MS = 30_000;
