@@ -45,7 +45,8 @@ export interface TrafficCopyPolicy {
   forgetTrafficCopy(uid: string): void;
 }
 
-const CONCURRENCY = 8;
+/** More at once would only wait for the API server together, and make each look longer. */
+const CONCURRENCY = 4;
 const INTERVAL_MS_MIN = 200;
 const CONFLICT_RETRY_MS = 300;
 const WEBHOOK_KEY = 'webhook:';
