@@ -36,7 +36,7 @@ quietly 'building' scripts/build.sh
 if [ -z "$CLUSTER_GIVEN" ]; then
   quietly 'preparing the cluster (14 minutes the first time where images cannot be pulled)' e2e/cluster/prepare.sh
   . e2e/cluster/env.sh
-  if [ ! -e "$cluster_kept" ]; then
+  if ! cluster_is_kept; then
     is_ours=yes
     quietly 'creating the cluster' bash -c 'e2e/cluster/teardown.sh && e2e/cluster/create.sh'
   fi

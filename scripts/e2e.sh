@@ -31,7 +31,7 @@ is_ours=
 # shellcheck disable=SC2317 # called by step and trap
 # What a run that was killed left is replaced; what somebody made by hand is used and left.
 cluster() {
-  if [ ! -e "$cluster_kept" ]; then
+  if ! cluster_is_kept; then
     e2e/cluster/teardown.sh
     e2e/cluster/create.sh
   else
@@ -61,7 +61,7 @@ step build scripts/build.sh
 if [ -z "$CLUSTER_GIVEN" ]; then
   step prepare e2e/cluster/prepare.sh
   . e2e/cluster/env.sh
-  [ -e "$cluster_kept" ] || is_ours=yes
+  cluster_is_kept || is_ours=yes
   step cluster cluster
 fi
 step images e2e/cluster/build-images.sh
