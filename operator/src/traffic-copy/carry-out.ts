@@ -44,8 +44,9 @@ export class CarryOut {
     if (trafficCopy.isDeleting) return await this.#end(trafficCopy, decision);
     // The finalizer stands before the first thing that it is to clean up.
     const hasFinalizer = trafficCopy.finalizers.includes(CLEANUP_FINALIZER);
-    let current = trafficCopy;
-    if (!hasFinalizer) current = (await this.#setFinalizer(trafficCopy, true)) ?? trafficCopy;
+    const current = hasFinalizer ? trafficCopy : await this.#setFinalizer(trafficCopy, true);
+    // It is gone already: what is set up for it now nobody would clean up.
+    if (current === undefined) return true;
     await this.#keepSecret(current, decision);
     this.#tellCopies(current, decision);
     const isDone = await this.#inject(current, decision.injections);

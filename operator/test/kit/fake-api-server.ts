@@ -39,6 +39,8 @@ export class FakeApiServer {
   #history: Change[] = [];
   #version = 1;
   readonly writes: RecordedWrite[] = [];
+  /** Paths of writes, those that failed by {@link failure} among them. */
+  readonly attempts: string[] = [];
   /** Answers with this status while it is set. */
   failure: { readonly status: number; readonly message: string } | undefined;
   lists = 0;
@@ -140,6 +142,7 @@ export class FakeApiServer {
     let text = '';
     for await (const chunk of request) text += String(chunk);
     const body = text === '' ? {} : (JSON.parse(text) as Json);
+    if (request.method !== 'GET') this.attempts.push(url.pathname);
     if (this.failure !== undefined) return fail(response, this.failure.status, this.failure.message);
     const method = request.method ?? 'GET';
     if (method !== 'GET') this.writes.push({ method, path: url.pathname, body });

@@ -129,6 +129,10 @@ function writes(pattern: RegExp): string[] {
     .map(({ method, path }) => `${method} ${path}`);
 }
 
+function attempts(pattern: RegExp): number {
+  return server.attempts.filter((path) => pattern.test(path)).length;
+}
+
 function endContainers(name: string): void {
   const pod = server.get('v1/pods', 'shop', name)!;
   const ephemeralContainerStatuses = containersOf(name).map((container) => ({
@@ -229,6 +233,20 @@ describe('controller', () => {
     await eventually('it is gone', () => shadow() === undefined);
     assert.equal(server.get(SECRETS, 'shop', TOKEN_NAME), undefined);
     assert.deepEqual(failures, []);
+  });
+
+  it('deleted before its finalizer stood: nothing is set up for it', async () => {
+    putPod('a', 'checkout', 'node-1', '10.0.0.1');
+    await start();
+    const source = { selector: { matchLabels: { app: 'nothing' } } };
+    server.put(COPIES, { metadata: { name: 'other', namespace: 'shop', generation: 1 }, spec: { ...SPEC, source } });
+    await eventually('changes are watched', () => attempts(/trafficcopies.other.status/) > 0);
+    // What the cache shows is gone by the time of the first write.
+    putShadow();
+    server.failure = { status: 404, message: 'not found' };
+    await eventually('the finalizer was tried', () => attempts(/trafficcopies.shadow$/) > 0);
+    await controller.rest();
+    assert.equal(attempts(/uid-shad|ephemeralcontainers/), 0);
   });
 
   it('the API server is away for a while: what was to be done is done afterwards', async () => {
