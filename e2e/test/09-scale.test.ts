@@ -42,8 +42,8 @@ before(async () => {
   );
 });
 after(async () => {
-  // Copies in pods of paper never start, so each of them is waited for: all at once.
-  await inParallel(copies ?? [], COPIES, (copy) => copy.remove(120_000));
+  // Copies in pods of paper never start, so each of them is waited for: many at once.
+  await inParallel(copies ?? [], LANES * 3, (copy) => copy.remove(120_000));
   await namespace?.remove();
 });
 
