@@ -31,6 +31,8 @@ for (const name of NAMES) {
     assert.match(shipped, /^\nFROM \$\{BASE_IMAGE\}\n/);
     assert.match(shipped, name === 'operator' ? /^USER 65532:65532$/m : /^USER 0:0$/m);
     assert.match(shipped, /^COPY LICENSE NOTICE /m);
+    // A SIGTERM during the start must end the container: Node.js as the first process would not get it.
+    assert.match(shipped, /^ENTRYPOINT \["\/usr\/bin\/tini", "--", "\/usr\/local\/bin\/trafficcopy"\]$/m);
     assert.doesNotMatch(shipped, /npm|g\+\+|-dev\b|x86|amd64|arm64|aarch64/);
   });
 }
