@@ -171,9 +171,13 @@ function macAddress(index: number): string {
   return `02:00:00:00:77:${(index + 1).toString(16).padStart(2, '0')}`;
 }
 
+/** intercept's: an outgoing connection that the kernel gave this port would keep intercept from listening, in TIME-WAIT too. */
+const RESERVED_PORT = 36_524;
+
 /** No router, no address detection, no iptables on bridged packets. */
 async function quietNamespace(netns: string): Promise<void> {
   const settings = ['net.ipv4.ip_forward=0', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0'];
+  settings.push(`net.ipv4.ip_local_reserved_ports=${RESERVED_PORT}`);
   for (const scope of ['all', 'default']) {
     settings.push(`net.ipv6.conf.${scope}.disable_ipv6=0`);
     settings.push(`net.ipv6.conf.${scope}.accept_dad=0`, `net.ipv6.conf.${scope}.accept_ra=0`);

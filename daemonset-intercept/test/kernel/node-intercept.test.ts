@@ -51,7 +51,8 @@ describe('intercept on a node', { skip: process.geteuid?.() === 0 ? false : 'nee
   let second: Pod;
   let found: readonly string[];
   const started: LabProcess[] = [];
-  let port = 39_700 + (process.pid % 200);
+  // Below those that the kernel gives to outgoing connections.
+  let port = 29_700 + (process.pid % 200);
 
   before(async () => {
     lab = await Lab.create();

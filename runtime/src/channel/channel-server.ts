@@ -527,7 +527,7 @@ function listenError(address: string | undefined, port: number, cause: NodeJS.Er
   const where = socketText(address ?? '*', port);
   const hint =
     cause.code === 'EADDRINUSE'
-      ? 'another program listens there; end it, or choose another port'
+      ? 'another program listens there (end it, or choose another port), or an outgoing connection has the port just now (try again; net.ipv4.ip_local_reserved_ports keeps it free)'
       : cause.code === 'EADDRNOTAVAIL'
         ? 'no interface of this host has that address'
         : cause.code === 'EACCES'
