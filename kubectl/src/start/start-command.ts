@@ -1,10 +1,11 @@
+import { selects } from '@trafficcopy/operator/api';
 import { type FlagValues, formatDuration, UsageError } from '@trafficcopy/runtime';
 import { stringify } from 'yaml';
 import { Cluster, type ClusterObject } from '../cluster/cluster.js';
 import { ClusterError } from '../cluster/cluster-error.js';
 import type { Output } from '../output.js';
 import { waitForCopying } from '../status/copying-wait.js';
-import { podSelectorOf, selectsLabels } from './pod-selector.js';
+import { podSelectorOf } from './pod-selector.js';
 import type { START_COMMAND } from './start-flags.js';
 import { API_VERSION, KIND, type ManifestTarget, trafficCopyManifest } from './traffic-copy-manifest.js';
 import type { WorkloadReference } from './workload-reference.js';
@@ -75,7 +76,7 @@ function refuseTargetInSource(
   if (namespace !== sourceNamespace) return;
   const template = (target.spec as { template?: { metadata?: { labels?: Record<string, string> } } }).template;
   const labels = template?.metadata?.labels;
-  if (labels === undefined || !selectsLabels(podSelectorOf(source), labels)) return;
+  if (labels === undefined || !selects(podSelectorOf(source), labels)) return;
   const what = `the selector of ${source.kind} ${source.metadata?.name} also selects the pods of the target ${name}`;
   const advice = 'give the target other labels, or write the TrafficCopy with a narrower source selector';
   throw new ClusterError('ERR_CLUSTER_INVALID', `${what}: they would be source and target at once; ${advice}`);

@@ -1,5 +1,5 @@
+import type { LabelSelector } from '@trafficcopy/operator/api';
 import type { ClusterObject } from '../cluster/cluster.js';
-import type { PodSelector } from './pod-selector.js';
 import type { PortPair } from './port-pair-value.js';
 
 export const API_VERSION = 'trafficcopy.dev/v1alpha1';
@@ -9,13 +9,13 @@ export interface ManifestTarget {
   readonly name: string;
   /** Undefined: the TrafficCopy's own. */
   readonly namespace: string | undefined;
-  readonly selector: PodSelector;
+  readonly selector: LabelSelector;
 }
 
 export interface ManifestInput {
   readonly name: string;
   readonly namespace: string;
-  readonly source: PodSelector;
+  readonly source: LabelSelector;
   readonly targets: readonly ManifestTarget[];
   readonly ports: readonly PortPair[];
   readonly percent: number | undefined;

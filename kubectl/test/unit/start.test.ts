@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ValueProblem } from '@trafficcopy/runtime';
 import { ClusterError } from '../../src/cluster/cluster-error.js';
-import { podSelectorOf, selectsLabels } from '../../src/start/pod-selector.js';
+import { podSelectorOf } from '../../src/start/pod-selector.js';
 import { portPairValue } from '../../src/start/port-pair-value.js';
 import { trafficCopyManifest } from '../../src/start/traffic-copy-manifest.js';
 import { workloadValue } from '../../src/start/workload-reference.js';
@@ -58,20 +58,6 @@ describe('the pods of a workload', () => {
       assert.throws(() => podSelectorOf({ kind: 'Service', spec }), ClusterError);
     });
   }
-
-  it('every label and every expression must fit', () => {
-    const selector = {
-      matchLabels: { app: 'a' },
-      matchExpressions: [
-        { key: 'track', operator: 'NotIn', values: ['canary'] },
-        { key: 'tier', operator: 'Exists' },
-      ],
-    };
-    assert.equal(selectsLabels(selector, { app: 'a', tier: 'web' }), true);
-    assert.equal(selectsLabels(selector, { app: 'a', tier: 'web', track: 'canary' }), false);
-    assert.equal(selectsLabels(selector, { app: 'a' }), false);
-    assert.equal(selectsLabels(selector, { app: 'b', tier: 'web' }), false);
-  });
 });
 
 describe('the resource that start makes', () => {
