@@ -7,25 +7,8 @@ cd "$(dirname "$0")/.."
 . scripts/kernel.sh
 . e2e/cluster/env.sh
 [ -n "$CLUSTER_GIVEN" ] || require_root e2e
-reports=$PWD/tmp/e2e
-mkdir -p "$reports"
-rm -f "$reports"/*.log
-started=$SECONDS
-rows=()
-
-# step NAME COMMAND...: runs it quietly; shows its output only when it fails.
-step() {
-  local name=$1 begin=$SECONDS log=$reports/$1.log
-  shift
-  echo "e2e: $name"
-  if "$@" >"$log" 2>&1; then
-    rows+=("$(printf '%-24s ok     %5ds' "$name" $((SECONDS - begin)))")
-  else
-    cat "$log"
-    echo "e2e: $name failed" >&2
-    exit 1
-  fi
-}
+. scripts/report.sh
+begin_report e2e 24
 
 is_ours=
 # shellcheck disable=SC2317 # called by step and trap
@@ -76,7 +59,6 @@ while IFS= read -r file; do
 done < <(find e2e/test charts/test -name '*.test.ts' 2>/dev/null | sort)
 [ ${#files[@]} -gt 0 ] || { echo "e2e: no test file is called like that" >&2; exit 2; }
 
-count() { sed -nE "s/^ℹ $1 ([0-9]+)$/\1/p" "$2" | tail -1 | grep . || echo 0; }
 failed=0
 for file in "${files[@]}"; do
   name=$(basename "$file" .test.ts) begin=$SECONDS state=ok
@@ -84,21 +66,14 @@ for file in "${files[@]}"; do
   echo "e2e: $name"
   node --test --test-timeout=900000 --test-reporter=spec --test-reporter-destination="$log" \
     "$(sed -E 's#^(e2e|charts)/(.*)\.ts$#\1/dist/\2.js#' <<<"$file")" || state=FAILED
-  pass=$(count pass "$log") fail=$(count fail "$log")
-  skipped=$(($(count skipped "$log") + $(count cancelled "$log") + $(count todo "$log")))
-  [ "$pass" -gt 0 ] && [ "$skipped" -eq 0 ] || state=FAILED
   grep -E '^ℹ [a-z]' "$log" | grep -vE '^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ' || true
+  report_suite "$name" "$state" "$begin"
   if [ "$state" = FAILED ]; then
     failed=1
-    sed -n '/^✖ failing tests/,$p' "$log"
-    grep -E '^ *﹣|# (SKIP|TODO)' "$log" || true
     e2e/cluster/state.sh >"$reports/$name-cluster.log" 2>&1 || true
     echo "e2e: what the cluster looked like then: $reports/$name-cluster.log"
   fi
-  rows+=("$(printf '%-24s %-6s %5ds   %4d passed, %d failed, %d skipped' "$name" "$state" $((SECONDS - begin)) "$pass" "$fail" "$skipped")")
 done
 
-echo
-printf '  %s\n' "${rows[@]}"
-printf '  %-24s %-6s %5ds   (reports in tmp/e2e)\n' all "$([ $failed -eq 0 ] && echo ok || echo FAILED)" $((SECONDS - started))
+end_report $failed
 exit $failed

@@ -8,24 +8,8 @@ require_root test
 require_nfqueue test
 parts=("$@")
 [ $# -gt 0 ] || parts=(unit asan e2e load)
-reports=tmp/test
-mkdir -p "$reports"
-rm -f "$reports"/*.log
-started=$SECONDS
-rows=()
-
-# step NAME COMMAND...: runs it quietly; shows its output only when it fails.
-step() {
-  local name=$1 begin=$SECONDS log=$reports/$1.log
-  shift
-  if "$@" >"$log" 2>&1; then
-    rows+=("$(printf '%-8s ok       %4ds' "$name" $((SECONDS - begin)))")
-  else
-    cat "$log"
-    echo "test: $name failed" >&2
-    exit 1
-  fi
-}
+. scripts/report.sh
+begin_report test 8
 
 step setup scripts/setup.sh
 . scripts/env.sh
@@ -41,26 +25,16 @@ tests_in() {
 failed=0
 # suite NAME CONCURRENCY TIMEOUT_MS FILE...: runs test files with node:test, and adds its row to the summary.
 suite() {
-  local name=$1 concurrency=$2 timeout=$3 log=$reports/$1.log begin=$SECONDS state=ok
+  local name=$1 concurrency=$2 timeout=$3 begin=$SECONDS state=ok
   shift 3
   echo "test: $name ($# files)"
   node --test --test-concurrency="$concurrency" --test-timeout="$timeout" \
-    --test-reporter=spec --test-reporter-destination="$log" \
+    --test-reporter=spec --test-reporter-destination="$reports/$name.log" \
     --test-reporter=dot --test-reporter-destination=stdout "$@" || state=FAILED
-  local pass fail skipped
-  pass=$(count pass "$log") fail=$(count fail "$log")
-  skipped=$(($(count skipped "$log") + $(count cancelled "$log") + $(count todo "$log")))
-  [ "$pass" -gt 0 ] || state=FAILED
-  [ "$skipped" -eq 0 ] || state=FAILED
-  if [ "$state" = FAILED ]; then
-    failed=1
-    echo
-    sed -n '/^✖ failing tests/,$p' "$log"
-    grep -E '^ *﹣|# (SKIP|TODO)' "$log" || true
-  fi
-  rows+=("$(printf '%-8s %-6s   %4ds   %4d passed, %d failed, %d skipped' "$name" "$state" $((SECONDS - begin)) "$pass" "$fail" "$skipped")")
+  echo
+  report_suite "$name" "$state" "$begin"
+  [ "$state" = ok ] || failed=1
 }
-count() { sed -nE "s/^ℹ $1 ([0-9]+)$/\1/p" "$2" | tail -1 | grep . || echo 0; }
 
 # Interrupted or not: nothing of a lab stays.
 trap 'node lab/dist/src/programs/reap.js 2>/dev/null || true' EXIT
@@ -75,7 +49,5 @@ for part in "${parts[@]}"; do
   esac
 done
 
-echo
-printf '  %s\n' "${rows[@]}"
-printf '  %-8s %-6s   %4ds   (reports in %s)\n' all "$([ $failed -eq 0 ] && echo ok || echo FAILED)" $((SECONDS - started)) "$reports"
+end_report $failed
 exit $failed
