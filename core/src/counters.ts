@@ -9,6 +9,8 @@ export const TERMINAL_STATES = [
   'copied',
   /** Not chosen by -r. */
   'sampledOut',
+  /** Chosen by -r, but the program was beyond its safety budget (--max-cpu, --max-memory). */
+  'overBudget',
   /** It was running before the capture and ended before it began another turn. */
   'midStreamSkipped',
   /** Bytes were never captured, and nothing after them could be delivered. */
@@ -43,6 +45,7 @@ export const LOSS_REASONS = [
   'targetReset',
   'noResponse',
   'shed',
+  'overBudget',
   'channelLost',
   'targetUnavailable',
   'withdrawn',

@@ -6,6 +6,8 @@ import type { IpAddress } from './wire/ip-address.js';
 export const TARGETS_MAX = 8;
 /** Endpoints that one target may have. */
 export const ENDPOINTS_MAX = 256;
+/** A whole share, in parts per million. */
+export const SHARE_PPM_MAX = 1_000_000;
 
 /** One place where a target listens. Known again by its address, port and lane when the settings change. */
 export interface EndpointConfig {

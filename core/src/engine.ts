@@ -183,6 +183,30 @@ export class Engine {
     this.#capturer.setSample(sample);
   }
 
+  /**
+   * While the program is beyond its safety budget: of the connections that the sample chooses, only this share begins, in parts per
+   * million, uniform and nested like the sample. The others end as `overBudget`. Running sessions go on.
+   */
+  setBudgetShare(sharePpm: number): void {
+    this.#capturer.setBudgetShare(sharePpm);
+  }
+
+  /**
+   * Ends running sessions that the budget's share leaves out, newest first, until `sessionsMax` have ended or none is left. Returns how
+   * many did. Drain the outputs afterwards.
+   */
+  shedOverBudget(sessionsMax: number, nowMs: number): number {
+    const now = this.#setTime(nowMs);
+    const ended = this.#capturer.shedOverBudget(sessionsMax, now);
+    this.#replayer.flush(now);
+    return ended;
+  }
+
+  /** Gives memory of client streams back to the system, if nothing waits in it. Returns whether it did. */
+  giveBackMemory(): boolean {
+    return this.#store.giveBack();
+  }
+
   /** The addresses that replace those of the clients of new sessions; empty: clients keep theirs. */
   setClientAddresses(ranges: readonly AddressRange[]): void {
     this.#capturer.setClientAddresses(ranges);

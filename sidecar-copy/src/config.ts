@@ -23,11 +23,13 @@ import {
   type SocketAddress,
   UsageError,
 } from '@trafficcopy/runtime';
+import { budgetLimits } from './config/budget-limits.js';
 import { CLIENT_ADDRESSES_MAX } from './config/client-address-value.js';
 import { COPY_FLAGS } from './config/copy-flags.js';
 import type { InterceptText } from './config/intercept-value.js';
 import { formatEndpoint, type MappingText } from './config/mapping-value.js';
 import type { CopyPlan } from './copy-plan.js';
+import type { BudgetLimits } from './safety-budget.js';
 
 /** For each device, octets. */
 const CAPTURE_BUFFER_BYTES_DEFAULT = 64 * 1024 * 1024;
@@ -64,6 +66,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly insecure: boolean;
   readonly name: string;
   readonly limits: EngineLimits;
+  /** What the program may use before it copies less. */
+  readonly budget: BudgetLimits;
 }
 
 /**
@@ -121,6 +125,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
       heldBytesMax: values.heldBytesMax,
       heldBytesPerConnectionMax: Math.min(values.heldBytesMax, ENGINE_LIMITS_DEFAULT.heldBytesPerConnectionMax),
     },
+    budget: budgetLimits(values),
   };
 }
 
@@ -136,6 +141,7 @@ export type CopyBasis = Pick<
   | 'captureBufferBytes'
   | 'name'
   | 'limits'
+  | 'budget'
 >;
 
 /**

@@ -1,4 +1,5 @@
 import { compileFilter, RawSender } from '@trafficcopy/native';
+import type { ProgramUsage } from './budget-keeper.js';
 import type { PacketSource } from './capture/packet-source.js';
 import { RingSource } from './capture/ring-source.js';
 import { InterceptChannel, type InterceptChannelOptions } from './channel/intercept-channel.js';
@@ -23,6 +24,8 @@ export interface CopyEdges {
   openChannel(options: InterceptChannelOptions): Pick<InterceptChannel, 'start' | 'setCredentials' | 'close'>;
   /** A clock that never goes back, whole milliseconds. */
   nowMs(): number;
+  /** What this program has used. */
+  usage(): ProgramUsage;
 }
 
 /** The real ones. */
@@ -33,7 +36,13 @@ export async function copyEdges(config: Pick<CopyConfig, 'capture'>): Promise<Co
     openSender: (family) => new RawSender({ family }),
     openChannel: (options) => new InterceptChannel(options),
     nowMs: () => Math.floor(performance.now()),
+    usage,
   };
+}
+
+function usage(): ProgramUsage {
+  const { user, system } = process.cpuUsage();
+  return { cpuUs: user + system, rssBytes: process.memoryUsage.rss() };
 }
 
 async function sourceOpener(capture: CopyConfig['capture']): Promise<(request: SourceRequest) => PacketSource> {

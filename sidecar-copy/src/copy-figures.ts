@@ -1,4 +1,5 @@
 import { createEngineCounters, type EngineCounters } from '@trafficcopy/core';
+import type { BudgetFigures } from './budget-keeper.js';
 import type { CaptureStatistics } from './capture/packet-source.js';
 import type { LaneCounters } from './channel/lane.js';
 import type { SinkCounters } from './sink/packet-sink.js';
@@ -27,6 +28,8 @@ export interface CopyFigures {
   readonly sessionsOpen: number;
   /** How far the targets are behind the clients, ms. */
   readonly lagMs: number;
+  /** What --max-cpu and --max-memory leave. */
+  readonly budget: BudgetFigures;
   readonly sources: readonly SourceFigures[];
   readonly lanes: readonly LaneFigures[];
   /** CPU time of the process, microseconds. */
@@ -43,6 +46,7 @@ export function noFigures(): CopyFigures {
     engine: createEngineCounters(),
     sessionsOpen: 0,
     lagMs: 0,
+    budget: { share: 1, sessionsShed: 0 },
     sources: [],
     lanes: [],
     cpuUserUs: cpu.user,

@@ -12,6 +12,7 @@ export function copyStatus(before: CopyFigures, now: CopyFigures): string[] {
   const cpuUs = now.cpuUserUs + now.cpuSystemUs - before.cpuUserUs - before.cpuSystemUs;
   return [
     ...down.map((lane) => `no channel to ${lane.name}`),
+    ...(now.budget.share < 1 ? [`over budget: ${shareText(now.budget.share)} of connections copied`] : []),
     `${perSecond(now.engine.turnsDelivered - before.engine.turnsDelivered)} requests/s copied`,
     `${now.sessionsOpen.toLocaleString('en-US')} sessions`,
     `lost ${lossText(now)}`,
@@ -34,4 +35,9 @@ export function lossText(figures: Pick<CopyFigures, 'engine' | 'sources'>): stri
 
 export function lagText(lagMs: number): string {
   return lagMs < MS_PER_SECOND ? `${Math.round(lagMs)} ms` : `${(lagMs / MS_PER_SECOND).toFixed(1)} s`;
+}
+
+/** Two digits that count: 25 %, 0.13 %. */
+export function shareText(share: number): string {
+  return `${Number((share * 100).toPrecision(2))} %`;
 }

@@ -7,7 +7,8 @@ const LOSS_NOTES: Readonly<Record<string, string>> = {
   targetRefused: 'nothing listens at the target',
   targetReset: 'the target closed or reset connections',
   noResponse: 'the target did not answer within -t/--timeout',
-  shed: 'a limit was reached: --max-sessions, --max-connections or -m/--max-memory',
+  shed: 'a limit was reached: --max-sessions, --max-connections or --max-held',
+  overBudget: 'the program was far beyond --max-cpu or -m/--max-memory',
   channelLost: 'no channel to intercept, or intercept does not serve the target',
   targetUnavailable: 'the target had no place to go to: none of its pods was ready',
   withdrawn: 'their port or target was taken out of the settings',
@@ -19,6 +20,7 @@ const LOSS_NOTES: Readonly<Record<string, string>> = {
 const TERMINAL_LABELS: Readonly<Record<string, string>> = {
   copied: 'copied to their end',
   sampledOut: 'not chosen (-r)',
+  overBudget: 'left out for the safety budget',
   midStreamSkipped: 'ended before they could be joined',
   captureGap: 'not captured completely',
   targetRefused: 'refused by the target',
@@ -127,6 +129,7 @@ export function copySummaryJson(figures: CopyFigures, reason: string): Record<st
     engine,
     capture: { drops: captureDrops(figures), sources: figures.sources },
     lanes: figures.lanes,
+    budget: figures.budget,
     cpu: { userUs: figures.cpuUserUs, systemUs: figures.cpuSystemUs, usPerTurn: cpuUsPerTurn(figures) },
     rssBytes: figures.rssBytes,
   };

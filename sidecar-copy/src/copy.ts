@@ -1,6 +1,7 @@
 import { Engine, type MappingConfig } from '@trafficcopy/core';
 import type { ClientCredentials, PcapngRecorder, ProgramLog } from '@trafficcopy/runtime';
 import { Bandwidth } from './bandwidth.js';
+import { BudgetKeeper } from './budget-keeper.js';
 import { capturePlan } from './capture/capture-plan.js';
 import { Captures } from './capture/captures.js';
 import type { LocalNetwork } from './capture/local-network.js';
@@ -48,6 +49,7 @@ export class Copy {
   private readonly lanes: Lanes;
   private readonly pipeline: Pipeline;
   private readonly bandwidth: Bandwidth;
+  private readonly budget: BudgetKeeper;
   private readonly lag = new TurnLag();
   private plan: CopyPlan;
   private lagMs = 0;
@@ -66,6 +68,8 @@ export class Copy {
     this.plan = plan;
     this.bandwidth = new Bandwidth(edges.nowMs());
     this.engine = new Engine(engineConfigOf(basis, plan, options.seed), edges.nowMs());
+    const usage = (): ReturnType<CopyEdges['usage']> => edges.usage();
+    this.budget = new BudgetKeeper({ limits: basis.budget, engine: this.engine, logger, usage }, edges.nowMs());
     this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.nowMs() });
     this.captures = new Captures({
       edges,
@@ -154,6 +158,7 @@ export class Copy {
     const { edges, logger } = this.options;
     this.beganMs = edges.nowMs();
     this.cpuAtBegin = process.cpuUsage();
+    this.budget.begin(this.beganMs);
     this.captures.start();
     logger.info({ interfaces: this.captures.names }, 'copying');
   }
@@ -166,6 +171,8 @@ export class Copy {
     for (const lane of this.lanes.all) lane.checkQueue();
     this.holdOffLanes();
     if (this.beganMs === undefined) return;
+    this.budget.tick(nowMs);
+    this.pipeline.flush();
     this.captures.checkDrops(nowMs);
     if (nowMs - this.addressesCheckedMs < ADDRESS_CHECK_MS) return;
     this.addressesCheckedMs = nowMs;
@@ -187,6 +194,11 @@ export class Copy {
   /** Whether more was sent than the plan allows, so that no session begins. */
   get isOverBandwidth(): boolean {
     return this.bandwidthTimer !== undefined;
+  }
+
+  /** The share of connections that the safety budget leaves; 1 while there is room. */
+  get budgetShare(): number {
+    return this.budget.figures().share;
   }
 
   private sent(bytes: number): void {
@@ -252,6 +264,7 @@ export class Copy {
       engine: { ...this.engine.counters },
       sessionsOpen: this.engine.sessionsOpen,
       lagMs: this.lagMs,
+      budget: this.budget.figures(),
       sources: this.captures.figures(),
       lanes: this.lanes.all.map((lane) => lane.figures()),
       cpuUserUs: cpu.user,

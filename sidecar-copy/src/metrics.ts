@@ -50,6 +50,16 @@ export function copyMetrics(read: () => CopyFigures): ProgramMetrics {
   metrics.gauge(`${PREFIX}turns_pending`, 'Turns on their way', () => read().engine.turnsPending);
   metrics.gauge(`${PREFIX}sessions`, 'Sessions that are open', () => read().sessionsOpen);
   metrics.gauge(`${PREFIX}lag_seconds`, 'How far targets are behind clients', () => read().lagMs / 1000);
+  metrics.gauge(
+    `${PREFIX}budget_share`,
+    'Share of the connections chosen by -r that --max-cpu and --max-memory leave; 1 while there is room',
+    () => read().budget.share,
+  );
+  metrics.counter(
+    `${PREFIX}budget_sessions_shed_total`,
+    'Running sessions that were ended because the program was far beyond its safety budget',
+    () => read().budget.sessionsShed,
+  );
   addSources(metrics, () => read().sources);
   addLanes(metrics, () => read().lanes);
   return metrics;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type IpAddress, type MappingConfig, parseIpAddress } from '@trafficcopy/core';
+import type { Copy } from '../src/copy.js';
+import { copyStatus } from '../src/copy-status.js';
 import { COPY_CONFIG, CopySurroundings } from './kit/copy-surroundings.js';
 
 const address = (text: string): IpAddress => parseIpAddress(text)!;
@@ -123,4 +125,39 @@ test('the end: no packet is read any more, then channels, sinks and sources are 
     around.calls.filter((call) => call !== 'release'),
     ['stop', 'close source', 'close channel', 'close channel', 'close sender', 'close sender'],
   );
+});
+
+/** Uses so much CPU for so many seconds, and ticks in each. */
+function spend(around: CopySurroundings, copy: Copy, cpuPercent: number, seconds: number): void {
+  for (let second = 0; second < seconds; second += 1) {
+    around.clockMs += 1000;
+    around.cpuUs += cpuPercent * 10_000;
+    copy.tick();
+  }
+}
+
+test('beyond --max-cpu fewer connections are copied, which is said once, and all of them again when there is room', () => {
+  const around = new CopySurroundings();
+  const copy = around.open({ budget: { cpuPercentMax: 10, memoryBytesMax: 0 } });
+  spend(around, copy, 500, 3);
+  assert.equal(copy.budgetShare, 1, 'the start does not count');
+  around.channels[0]!.onUp(around.connection());
+  spend(around, copy, 20, 2);
+  assert.deepEqual(copy.figures().budget, { share: 0.45, sessionsShed: 0 });
+  assert.ok(copyStatus(copy.figures(), copy.figures()).includes('over budget: 45 % of connections copied'));
+  spend(around, copy, 9, 2);
+  spend(around, copy, 1, 20);
+  assert.equal(copy.budgetShare, 1);
+  assert.deepEqual(
+    around.logged.filter((line) => line.includes('budget')),
+    ['beyond the safety budget: fewer new connections are copied', 'within the safety budget again: all is copied'],
+  );
+});
+
+test('a memory budget that the program alone takes is said at the start', () => {
+  const around = new CopySurroundings();
+  around.rssBytes = 90 << 20;
+  around.open({ budget: { cpuPercentMax: 0, memoryBytesMax: 100 << 20 } });
+  around.channels[0]!.onUp(around.connection());
+  assert.equal(around.logged.filter((line) => line.includes('--max-memory leaves no room')).length, 1);
 });

@@ -8,18 +8,24 @@ export const BLOCK_BYTES = 2048;
 export const NO_BLOCK = -1;
 
 export class ByteStore {
-  readonly bytes: Uint8Array;
+  #bytes: Uint8Array;
   /** Next block of a chain, or of the free list. */
   readonly next: Int32Array;
   readonly blocksMax: number;
   #free = NO_BLOCK;
+  /** Blocks from here on were never touched. */
   #fresh = 0;
   #used = 0;
 
   constructor(bytesMax: number) {
     this.blocksMax = Math.max(1, Math.floor(bytesMax / BLOCK_BYTES));
-    this.bytes = new Uint8Array(this.blocksMax * BLOCK_BYTES);
+    this.#bytes = new Uint8Array(this.blocksMax * BLOCK_BYTES);
     this.next = new Int32Array(this.blocksMax);
+  }
+
+  /** Another array after {@link giveBack}. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
   }
 
   get usedBytes(): number {
@@ -44,5 +50,14 @@ export class ByteStore {
     this.next[block] = this.#free;
     this.#free = block;
     this.#used -= 1;
+  }
+
+  /** Lets go of the pages that were touched, when no block is in use. Returns whether it did. */
+  giveBack(): boolean {
+    if (this.#used > 0 || this.#fresh === 0) return false;
+    this.#bytes = new Uint8Array(this.blocksMax * BLOCK_BYTES);
+    this.#free = NO_BLOCK;
+    this.#fresh = 0;
+    return true;
   }
 }

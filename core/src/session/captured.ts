@@ -82,6 +82,8 @@ export class Captured {
   outOfOrderBytes = 0;
   gapSinceMs = 0;
   lastSeenMs: number;
+  /** The higher, the newer. */
+  order = 0;
   sessions: readonly Session[] = NO_SESSIONS;
   /** Settings whose targets it has, or had, sessions for, by number. */
   revision = NEVER_JOINED;

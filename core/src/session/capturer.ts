@@ -10,7 +10,7 @@ import {
   type PacketBatch,
 } from '../batch/packet-batch.js';
 import type { EngineCounters, TerminalState } from '../counters.js';
-import type { EngineConfig, MappingConfig, SampleConfig } from '../engine-config.js';
+import { type EngineConfig, type MappingConfig, type SampleConfig, SHARE_PPM_MAX } from '../engine-config.js';
 import type { AddressRange } from '../flow/address-pool.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
 import { add, type Seq, sizeBetween } from '../seq.js';
@@ -66,6 +66,7 @@ export class Capturer {
   readonly #header = new PacketHeader();
   readonly #options = new TcpOptions();
   #sample: ConnectionSample;
+  #budgetSharePpm = SHARE_PPM_MAX;
   #copies: number;
   #isPaused = false;
   #replayer!: Replayer;
@@ -134,7 +135,34 @@ export class Capturer {
   }
 
   setSample(sample: SampleConfig): void {
-    this.#sample = new ConnectionSample(sample);
+    this.#sample = new ConnectionSample(sample, this.#budgetSharePpm);
+  }
+
+  /** Of the connections that the sample chooses, the share that is copied while the program is beyond its safety budget. */
+  setBudgetShare(sharePpm: number): void {
+    this.#budgetSharePpm = sharePpm;
+    this.setSample(this.#sample.config);
+  }
+
+  /**
+   * Ends running sessions of connections that the budget leaves out, newest first, until `sessionsMax` have ended; those of one
+   * connection together. Its next packet is that of a running connection, and left out like any other. Returns how many ended.
+   */
+  shedOverBudget(sessionsMax: number, nowMs: number): number {
+    const beyond: Captured[] = [];
+    for (const captured of this.#connections.all) {
+      if (captured === undefined || captured.sessions.length === 0) continue;
+      if (this.#sample.isOverBudget(captured)) beyond.push(captured);
+    }
+    beyond.sort((a, b) => b.order - a.order);
+    let ended = 0;
+    for (const captured of beyond) {
+      if (ended >= sessionsMax) break;
+      ended += captured.sessions.length;
+      this.#replayer.endSessions(captured, 'overBudget', nowMs);
+      this.#remove(captured);
+    }
+    return ended;
   }
 
   setSampleFraction(fraction: number): void {
@@ -209,8 +237,9 @@ export class Capturer {
     if (this.#isPaused) return;
     this.#counters.connectionsSeen += 1;
     const mapping = this.#onlines.mappingOf(online)!;
-    if (!this.#sample.has(bytes, this.#header)) {
-      this.#countUnreplayed(mapping, 'sampledOut');
+    const verdict = this.#sample.verdict(bytes, this.#header);
+    if (verdict !== 'chosen') {
+      this.#countUnreplayed(mapping, verdict);
       return;
     }
     const captured = this.#createConnection(bytes, online, header.seq, nowMs);
@@ -231,7 +260,8 @@ export class Capturer {
   }
 
   #onUnknown(bytes: Uint8Array, online: number, nowMs: number): void {
-    if (this.#isPaused || this.#config.fullSessionsOnly || !this.#sample.has(bytes, this.#header)) return;
+    if (this.#isPaused || this.#config.fullSessionsOnly) return;
+    if (this.#sample.verdict(bytes, this.#header) !== 'chosen') return;
     const captured = this.#createConnection(bytes, online, undefined, nowMs);
     if (captured === undefined) return;
     this.#counters.connectionsSeen += 1;
@@ -251,6 +281,7 @@ export class Capturer {
     const mapping = this.#onlines.mappingOf(online)!;
     const looksForTls = this.#config.recogniseTls !== false;
     const captured = new Captured(slot, mapping, online, address, sourcePort, iss, looksForTls, nowMs);
+    captured.order = this.#counters.connectionsSeen;
     this.#connections.add(captured);
     this.#wheel.arm(this.#wheelBase + slot, nowMs + this.#config.idleTimeoutMs);
     return captured;
@@ -568,6 +599,11 @@ export class Capturer {
 
   /** The current header's segment begins a turn: the stream starts, or goes on, with it. */
   #join(captured: Captured, bytes: Uint8Array, nowMs: number): void {
+    if (captured.sessions.length === 0 && this.#sample.isOverBudget(captured)) {
+      this.#countUnjoined(captured, 'overBudget');
+      this.#remove(captured);
+      return;
+    }
     captured.state = CAPTURED_OPEN;
     if (captured.sessions.length === 0 && !this.#createSessions(captured, nowMs)) return;
     const header = this.#header;

@@ -6,6 +6,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   targetUnavailable: 'no target pod was ready, or the one in use went away',
   noResponse: 'the target did not answer in time',
   shed: 'a limit was reached (spec.limits), or the node is short of CPU',
+  overBudget: 'the copy was far beyond its safety budget, so sessions were ended',
   channelLost: 'the channel to the intercept of the target was lost',
   interrupted: 'the copy ended while the request was on its way',
   encrypted: 'the connection turned out to be TLS, which cannot be copied',

@@ -9,6 +9,7 @@ import {
   ValueProblem,
 } from '@trafficcopy/runtime';
 import type { ManagedBasis } from '../operator/managed-copy.js';
+import { budgetLimits } from './budget-limits.js';
 import { COPY_FLAGS } from './copy-flags.js';
 import { isGiven } from './given-flag.js';
 import { joinTokenValue } from './join-token-value.js';
@@ -85,6 +86,7 @@ function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): Manag
     captureBufferBytes: values.captureBufferBytes ?? CAPTURE_BUFFER_BYTES_DEFAULT,
     name: podName(env) ?? values.name,
     limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: values.connectionsMax },
+    budget: budgetLimits(values),
   };
 }
 

@@ -5,6 +5,7 @@ import type { CopyBasis } from '../config.js';
 import { Copy } from '../copy.js';
 import type { CopyEdges } from '../copy-edges.js';
 import { type CopyFigures, noFigures } from '../copy-figures.js';
+import { shareText } from '../copy-status.js';
 import { copyReport, emptyReport, type ReportFrame } from './copy-report.js';
 import type { OutsideCredentials } from './outside-credentials.js';
 import { type SettingsPlan, settingsPlan } from './settings-plan.js';
@@ -149,6 +150,9 @@ export class ManagedCopy {
     problems.push(...this.planProblems, ...this.laterProblems());
     if (this.copy === undefined || this.lastFigures !== undefined) return problems;
     if (this.copy.isOverBandwidth) problems.push('the bandwidth limit is reached: new connections are not copied');
+    const { budgetShare } = this.copy;
+    if (budgetShare < 1)
+      problems.push(`the safety budget is used up: ${shareText(budgetShare)} of connections are copied`);
     for (const { name, interfaceState } of this.copy.figures().sources) {
       if (interfaceState !== 'up') problems.push(`interface ${name} is ${interfaceState}`);
     }

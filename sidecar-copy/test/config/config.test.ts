@@ -182,7 +182,7 @@ describe('the configuration of a copy', () => {
   it('takes every flag', async () => {
     const config = await configure(
       '-x 80-10.16.12.11:80 -c 10.1.1.1 -n 3 -r 2.5 --sample-by client --seed 9 -O -W -M 1400 -t 500ms -k 1m -i eth0,eth1 ' +
-        '-F tcp -B 8 --capture cap --state /tmp/x --insecure --name web-1 --max-sessions 10 --max-connections 20 -m 16 -L ' +
+        '-F tcp -B 8 --capture cap --state /tmp/x --insecure --name web-1 --max-sessions 10 --max-connections 20 --max-held 16 --max-cpu 25 -m 300 -L ' +
         '-l /tmp/l --log-level debug --metrics :9100 --summary /tmp/s.json --record /tmp/r.pcapng --duration 2h -P /tmp/p --delivery tunnel',
     );
     const { mappings, lanes, clientAddresses, limits, ...rest } = config;
@@ -208,6 +208,7 @@ describe('the configuration of a copy', () => {
       filter: 'tcp',
       captureBufferBytes: 8 * 1024 * 1024,
       capture: 'cap',
+      budget: { cpuPercentMax: 25, memoryBytesMax: 300 * 1024 * 1024 },
       joinToken: undefined,
       stateDirectory: '/tmp/x',
       insecure: true,

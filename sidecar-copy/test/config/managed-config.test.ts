@@ -46,10 +46,11 @@ test('the pod is what it is called', async () => {
 });
 
 test('what belongs to one pod may be given', async () => {
-  const config = await configure('--operator [fd00::20]:7 -B 8 --metrics 9100 -M 1400');
+  const config = await configure('--operator [fd00::20]:7 -B 8 --metrics 9100 -M 1400 --max-cpu 50');
   assert.deepEqual(config.operator, { host: 'fd00::20', port: 7 });
   assert.equal(config.metrics?.port, 9100);
   assert.deepEqual([config.basis.captureBufferBytes, config.basis.mtuBytes], [8 * 1024 * 1024, 1400]);
+  assert.equal(config.basis.budget.cpuPercentMax, 50);
 });
 
 for (const words of [
@@ -68,7 +69,7 @@ for (const words of [
   '--state /s',
   '--insecure',
   '--max-sessions 1',
-  '-m 1',
+  '--max-held 1',
   '--record /r',
   '--duration 5s',
   '-P /p',

@@ -62,6 +62,8 @@ export class CopySurroundings implements CopyEdges {
   readonly fatal: Error[] = [];
   addresses: IpAddress[] = [address('10.0.0.1')];
   clockMs = 1000;
+  cpuUs = 0;
+  rssBytes = 0;
   senderError: Error | undefined;
   sourceError: Error | undefined;
 
@@ -93,6 +95,10 @@ export class CopySurroundings implements CopyEdges {
 
   nowMs(): number {
     return this.clockMs;
+  }
+
+  usage(): { readonly cpuUs: number; readonly rssBytes: number } {
+    return { cpuUs: this.cpuUs, rssBytes: this.rssBytes };
   }
 
   get logger(): ProgramLog['logger'] {
@@ -162,6 +168,7 @@ export const COPY_CONFIG: CopyConfig = {
   insecure: true,
   name: 'source-host',
   limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: 16, sessionsMax: 32, heldBytesMax: 1 << 20 },
+  budget: { cpuPercentMax: 0, memoryBytesMax: 0 },
   logFile: undefined,
   logLevel: 'info',
   metrics: undefined,
