@@ -19,6 +19,8 @@ export interface RunOptions {
   /** Distinguishes several of a kind in one host. */
   readonly name?: string | undefined;
   readonly isEchoed?: boolean | undefined;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** Wait until it says that it is ready (default). */
   readonly waitReady?: boolean | undefined;
 }
@@ -129,7 +131,7 @@ export class TrafficCopy {
         ...[command, ...words, '--state', stateDirectory, '--metrics', metricsAddress],
         ...['--summary', summaryFileOf(host, name), ...(options.flags ?? [])],
       ],
-      { isEchoed: options.isEchoed },
+      { isEchoed: options.isEchoed, env: options.env },
     );
     const run = new TrafficCopy(host, started, name, stateDirectory, metricsAddress);
     if (options.waitReady ?? true) await run.ready();

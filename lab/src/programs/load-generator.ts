@@ -1,13 +1,16 @@
 /**
  * HTTP clients with latencies: --host --port --connections --requests (for each connection) --total (requests in all, 0: no bound)
  *   --duration-ms (0: until all is done) --rate (requests a second in all, 0: as fast as answers come) --pipeline --body-bytes
- *   --id-start --client-port (all connections one after the other from this port) --client-port-start (each from the next one) --pause-ms (between requests of a connection)
- *   --path (of all requests; default: those of a shop)
+ *   --id-start --client-port (all connections one after the other from this port) --client-port-start (each from the next one)
+ *   --client-port-count (how many ports there are from that start; each is used again when its connection is closed, the longest unused first)
+ *   --pause-ms (between requests of a connection) --path (of all requests, `#` in it stands for the request's number; default: those of a shop)
+ *   --nice (leave the processors to everybody else first, 0 to 19)
  * A connection that has made its requests is closed by the client and replaced by a fresh one, until the bounds are reached.
  * `--requests=1` is a connection per request. Questions: run -> LoadReport, stop, progress,
  * lap -> LoadReport whose latencies are those since the lap before.
  */
 import { connect, type Socket } from 'node:net';
+import { setPriority } from 'node:os';
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { LoadReport } from '../load-report.js';
 import { ProgramControl } from './program-control.js';
@@ -17,12 +20,14 @@ const control = new ProgramControl([
   ...[
     'client-port',
     'client-port-start',
+    'client-port-count',
     'client-address',
     'pause-ms',
     'connections-total',
     'close',
     'timeout-ms',
     'path',
+    'nice',
   ],
 ]);
 const host = control.text('host', '127.0.0.1');
@@ -37,6 +42,7 @@ const pipeline = Math.max(1, control.number('pipeline', 1));
 const bodyBytes = control.number('body-bytes', 0);
 const clientPort = control.number('client-port', 0);
 const clientPortStart = control.number('client-port-start', 0);
+const clientPortCount = control.number('client-port-count', 0);
 const clientAddress = control.text('client-address', '');
 const pauseMs = control.number('pause-ms', 0);
 const closing = control.text('close', 'fin');
@@ -60,6 +66,8 @@ let responses = 0;
 let connections = 0;
 let responseBytes = 0;
 let isStopping = false;
+/** Of `--client-port-count`: the ports that no connection has, the longest unused first. */
+const freePorts = Array.from({ length: clientPortCount }, (_, index) => clientPortStart + index);
 let startedMs = 0;
 
 /** Requests may begin at the rate's pace only; a slot that was not used is not made up for later than 100 ms. */
@@ -86,9 +94,16 @@ const PATHS = [
   () => 'POST /cart',
 ];
 
+/** The local port of the next connection; 0: the kernel's choice. */
+function takePort(): number {
+  if (clientPortCount > 0) return freePorts.shift()!;
+  return clientPortStart > 0 ? clientPortStart + connections : clientPort;
+}
+
 /** One HTTP/1.1 connection: sends, reads answers by their content-length, measures. */
 class Client {
   readonly #socket: Socket;
+  readonly #localPort: number;
   readonly #finish: () => void;
   readonly #sentMs: number[] = [];
   #requests = 0;
@@ -99,13 +114,13 @@ class Client {
 
   constructor(finish: () => void) {
     this.#finish = finish;
-    const localPort = clientPortStart > 0 ? clientPortStart + connections : clientPort;
+    this.#localPort = takePort();
     connections += 1;
     this.#socket = connect({
       host,
       port,
       noDelay: true,
-      ...(localPort > 0 ? { localPort } : {}),
+      ...(this.#localPort > 0 ? { localPort: this.#localPort } : {}),
       ...(clientAddress === '' ? {} : { localAddress: clientAddress }),
     });
     this.#socket.setTimeout(timeoutMs, () => this.#end('timeout'));
@@ -155,7 +170,7 @@ class Client {
     const isLast = requestsPerConnection > 0 && this.#requests >= requestsPerConnection;
     const line =
       path !== ''
-        ? `GET ${path}`
+        ? `GET ${path.replace('#', String(id))}`
         : bodyBytes > 0
           ? 'POST /upload'
           : PATHS[id % 20 === 19 ? 2 : id % 5 === 4 ? 1 : 0]!(id);
@@ -235,7 +250,10 @@ class Client {
     if (error !== undefined) note(error);
     if (error !== undefined || closing === 'reset') this.#socket.resetAndDestroy();
     else this.#socket.end();
-    const gone = (): void => this.#finish();
+    const gone = (): void => {
+      if (clientPortCount > 0) freePorts.push(this.#localPort);
+      this.#finish();
+    };
     if (this.#socket.closed) gone();
     else this.#socket.once('close', gone);
   }
@@ -289,8 +307,12 @@ function report(latencies: Histogram): LoadReport {
 if (durationMs === 0 && requestsTotal === 0 && connectionsTotal === 0) {
   throw new RangeError('no bound: give --duration-ms, --total or --connections-total');
 }
+if (clientPortCount > 0 && clientPortCount < connectionsMax) {
+  throw new RangeError('--client-port-count: fewer ports than --connections');
+}
 if (bodyBytes > 0 && pipeline > 1) throw new RangeError('--body-bytes does not go with --pipeline');
 
+setPriority(control.number('nice', 0));
 control.on('run', run);
 control.on('progress', () => report(histogram));
 control.on('lap', () => {

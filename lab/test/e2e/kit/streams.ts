@@ -24,7 +24,10 @@ export function expectSameStreams(online: readonly StreamRecord[], target: reado
   for (const [client, streams] of expected) {
     const arrived = actual.get(client) ?? [];
     if (JSON.stringify(arrived) !== JSON.stringify(streams)) {
-      differences.push(`${client}: online received [${streams.join('; ')}], the target [${arrived.join('; ')}]`);
+      const from = streams.findIndex((stream, index) => stream !== arrived[index]);
+      const show = (list: readonly string[]): string => list.slice(Math.max(from, 0)).slice(0, 3).join('; ');
+      const counts = `${streams.length} and ${arrived.length} streams, from number ${from + 1} on`;
+      differences.push(`${client}: ${counts}: online received [${show(streams)}], the target [${show(arrived)}]`);
     }
   }
   for (const client of actual.keys()) {
