@@ -21,6 +21,8 @@ export const REFUSAL_CODES = [
   'tokenUnknown',
   'tokenUsed',
   'tokenExpired',
+  /** What the token was for existed and was deleted: it does not come back. */
+  'gone',
   /** The certificate request cannot be read, or is not signed by its key. */
   'certificateRequest',
   /** The server is no authority. */

@@ -103,6 +103,8 @@ export class JoinPolicy implements ChannelAuthority {
   async #joinCopy(request: JoinRequest, remote: string): Promise<CertificateGrant | GrantRefusal> {
     const trafficCopy = this.#trafficCopies.findBySecret(request.secret);
     if (trafficCopy === undefined) {
+      // Said by every replica: what was deleted does not come back.
+      if (this.#trafficCopies.isGone(request.secret)) return { code: 'gone', message: 'the TrafficCopy was deleted' };
       return this.#doubt('tokenUnknown', 'no TrafficCopy has this token; it may have been deleted');
     }
     const { authority, pods } = this.#options;

@@ -25,6 +25,8 @@ export interface CarryOutOptions {
   readonly tokenOf: (trafficCopy: TrafficCopyRecord) => string;
   /** What all TrafficCopies share is as it should be without this one: webhook and node labels. */
   readonly release: (uid: string) => Promise<void>;
+  /** Whether the cache still has it. */
+  readonly exists: (uid: string) => boolean;
   readonly now: () => number;
 }
 
@@ -48,6 +50,9 @@ export class CarryOut {
     // It is gone already: what is set up for it now nobody would clean up.
     if (current === undefined) return true;
     await this.#keepSecret(current, decision);
+    // A DELETE that the API server had begun before the finalizer stood does not heed it. What comes too late here for that, copies are told
+    // when they join (see TrafficCopyRegistry); the Secret goes with its owner.
+    if (!this.#options.exists(current.uid)) return true;
     this.#tellCopies(current, decision);
     const isDone = await this.#inject(current, decision.injections);
     await this.#report(current, decision);

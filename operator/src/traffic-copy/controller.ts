@@ -90,6 +90,7 @@ export class Controller {
       knowledge: this.#knowledge,
       tokenOf: (trafficCopy) => policy.registerTrafficCopy(trafficCopy),
       release: (uid) => this.#release(uid),
+      exists: (uid) => cache.trafficCopyOf(uid) !== undefined,
       now: this.#now,
     });
   }

@@ -43,6 +43,8 @@ export class FakeApiServer {
   readonly attempts: string[] = [];
   /** Answers with this status while it is set. */
   failure: { readonly status: number; readonly message: string } | undefined;
+  /** After a write of a client, before its answer. */
+  onStored: ((path: string) => void) | undefined;
   lists = 0;
 
   constructor() {
@@ -163,6 +165,7 @@ export class FakeApiServer {
       uid: before?.metadata.uid ?? `uid-${target.name}`,
     };
     const stored = this.#store(target.collection, key, merged, before === undefined ? 'ADDED' : 'MODIFIED');
+    this.onStored?.(url.pathname);
     json(response, 200, stored);
   }
 

@@ -249,6 +249,22 @@ describe('controller', () => {
     assert.equal(attempts(/uid-shad|ephemeralcontainers/), 0);
   });
 
+  it('deleted by a request that the API server had begun before the finalizer stood: nothing is set up for it', async () => {
+    putPod('a', 'checkout', 'node-1', '10.0.0.1');
+    putPod('b', 'canary', 'node-2', '10.0.0.2');
+    await start();
+    // DELETE does not look again at what it has read: the object goes in spite of its finalizer.
+    server.onStored = (path) => {
+      if (path.endsWith('/trafficcopies/shadow')) server.remove(COPIES, 'shop', 'shadow');
+    };
+    putShadow();
+    await eventually('the Secret, behind the finalizer', () => attempts(/secrets/) > 0);
+    await eventually('no label is left', () => !isLabelled('node-2'));
+    await controller.rest();
+    assert.equal(attempts(/ephemeralcontainers/), 0);
+    assert.deepEqual(failures, []);
+  });
+
   it('the API server is away for a while: what was to be done is done afterwards', async () => {
     putPod('a', 'checkout', 'node-1', '10.0.0.1');
     await start();

@@ -12,6 +12,7 @@ import {
   parseJoinToken,
 } from '@trafficcopy/runtime';
 import { ClusterAuthority, type TokenReviewStatus } from '../../src/identity/index.js';
+import { GONE_MAX, TrafficCopyRegistry } from '../../src/identity/traffic-copy-registry.js';
 import { HubRig, INTERCEPT, OTHER, reviewOf, SECOND, SHOP, SOURCE, until } from '../kit/hub-rig.js';
 
 function identityNameOf(certificate: string): string | undefined {
@@ -45,17 +46,38 @@ test('every replica makes the same token, and a new authority another', async (t
   assert.equal(rig.policy.registerTrafficCopy(SHOP), rig.token());
 });
 
-test('a token that nobody has, and one of a TrafficCopy that is gone, are refused for good', async (t) => {
+test('a token that nobody has is refused for good', async (t) => {
   const rig = await HubRig.leading(t);
   const stranger = formatJoinToken(newJoinToken(rig.authority.pin));
   const refused = { code: 'ERR_CHANNEL_REFUSED', refusal: 'tokenUnknown', message: /no TrafficCopy has this token/ };
   await assert.rejects(rig.join(stranger), refused);
+});
+
+test('the token of a TrafficCopy that is gone is refused as such, by every replica, until it is there again', async (t) => {
+  const rig = await HubRig.leading(t);
   const token = rig.token();
   rig.policy.forgetTrafficCopy(SHOP.uid);
-  await assert.rejects(rig.join(token), refused);
+  for (const isComplete of [true, false]) {
+    rig.policy.isComplete = isComplete;
+    await assert.rejects(rig.join(token), { code: 'ERR_CHANNEL_REFUSED', refusal: 'gone' });
+  }
   assert.equal(
     rig.refusals.every((error) => !error.message.includes(parseJoinToken(token).secret)),
     true,
+  );
+  rig.policy.registerTrafficCopy(SHOP);
+  assert.ok((await rig.join(token)).certificate);
+});
+
+test('of TrafficCopies that are gone only so many are remembered', () => {
+  const registry = new TrafficCopyRegistry();
+  for (let number = 0; number <= GONE_MAX; number += 1) {
+    registry.add({ ...SHOP, uid: `uid-${number}` }, `secret-${number}`);
+    registry.delete(`uid-${number}`);
+  }
+  assert.deepEqual(
+    ['secret-0', 'secret-1', `secret-${GONE_MAX}`].map((secret) => registry.isGone(secret)),
+    [false, true, true],
   );
 });
 

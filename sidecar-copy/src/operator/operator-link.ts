@@ -42,7 +42,7 @@ export interface OperatorLinkOptions {
 }
 
 /**
- * An operator that refuses us for so long knows our TrafficCopy no more: the copying ends. Shorter it may only not have heard yet: of the
+ * An operator that refuses us for so long, without saying that our TrafficCopy is gone, knows our TrafficCopy no more: the copying ends. Shorter it may only not have heard yet: of the
  * TrafficCopy, or of this pod's address.
  */
 export const REFUSED_MS_MAX = 60_000;
@@ -158,7 +158,8 @@ export class OperatorLink {
   private failed(error: Error): void {
     if (this.hasEnded) return;
     this.logDown(error);
-    if (error instanceof ChannelError && error.isFinal && this.wasRefusedTooLong()) {
+    const isGone = error instanceof ChannelError && error.refusal === 'gone';
+    if (isGone || (error instanceof ChannelError && error.isFinal && this.wasRefusedTooLong())) {
       this.stop(`the operator does not know this copy any more: ${error.message}`);
       return;
     }

@@ -147,6 +147,15 @@ test('a token that nobody knows: the copy ends after a while, not at once', asyn
   assert.match(rig.stops[0]!, /does not know this copy any more.*tokenUnknown/);
 });
 
+test('a TrafficCopy that is gone: the copy ends at once', async (context) => {
+  const standIn = await operator(context);
+  standIn.refusal = 'gone';
+  const rig = new LinkRig(context, standIn, { refusedMsMax: DEADLINE_MS * 100 });
+  await until('stop', () => rig.stops.length > 0);
+  assert.equal(standIn.joins, 1);
+  assert.match(rig.stops[0]!, /gone/);
+});
+
 test('a TrafficCopy that the operator hears of late: the copy waits for it', async (context) => {
   const standIn = await operator(context);
   standIn.refusal = 'forbidden';
