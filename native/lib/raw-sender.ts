@@ -1,5 +1,6 @@
 import type { PacketBatch } from '@trafficcopy/core';
 import { addon, callNative, type NativeRawSender } from './addon.js';
+import { NativeError } from './native-error.js';
 import { boundedOption } from './option-bounds.js';
 
 export interface RawSenderOptions {
@@ -38,7 +39,10 @@ export class RawSender {
 
   /** @throws NativeError (permission, namespace, family unsupported, option). */
   constructor(options: RawSenderOptions) {
-    const family = boundedOption('RawSender', 'family', options.family, 4, 6);
+    const { family } = options;
+    if (family !== 4 && family !== 6) {
+      throw new NativeError('ERR_NATIVE_OPTION', `RawSender: family is ${family}, expected 4 or 6`);
+    }
     const mark = boundedOption('RawSender', 'mark', options.mark ?? 0, 0, 0xffff_ffff);
     const sendBufferBytes = options.sendBufferBytes ?? 8 * 1024 * 1024;
     const bufferBytes = boundedOption('RawSender', 'sendBufferBytes', sendBufferBytes, 4096, 2 ** 30);

@@ -14,18 +14,25 @@ namespace trafficcopy {
 namespace {
 
 void CompileFilter(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string expression = arguments.Text(0);
+  if (!arguments.AreRight()) return;
   PacketFilter filter;
-  if (const Outcome error = filter.Compile(info[0].As<Napi::String>().Utf8Value())) ThrowSysError(info.Env(), *error);
+  if (const Outcome error = filter.Compile(expression)) ThrowSysError(info.Env(), *error);
 }
 
 // What the function throws is pending when this returns, and goes on from there.
 Napi::Value InNamespace(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.Text(0);
+  const Napi::Function work = arguments.Function(1);
+  if (!arguments.AreRight()) return info.Env().Undefined();
   NetnsScope scope;
-  if (const Outcome error = scope.Enter(info[0].As<Napi::String>().Utf8Value())) {
+  if (const Outcome error = scope.Enter(path)) {
     ThrowSysError(info.Env(), *error);
     return info.Env().Undefined();
   }
-  return info[1].As<Napi::Function>().Call({});
+  return work.Call({});
 }
 
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {

@@ -27,6 +27,39 @@ void ThrowSysError(Napi::Env env, const SysError& error) {
   thrown.ThrowAsJavaScriptException();
 }
 
+bool Arguments::IsOfType(size_t index, napi_valuetype type, const char* name) {
+  if (info_[index].Type() == type) return true;
+  if (wrong_name_ == nullptr) {
+    wrong_index_ = index;
+    wrong_name_ = name;
+  }
+  return false;
+}
+
+uint32_t Arguments::Unsigned(size_t index) {
+  return IsOfType(index, napi_number, "a number") ? info_[index].As<Napi::Number>().Uint32Value() : 0;
+}
+
+int32_t Arguments::Signed(size_t index) {
+  return IsOfType(index, napi_number, "a number") ? info_[index].As<Napi::Number>().Int32Value() : 0;
+}
+
+std::string Arguments::Text(size_t index) {
+  if (!IsOfType(index, napi_string, "a string")) return {};
+  return info_[index].As<Napi::String>().Utf8Value();
+}
+
+Napi::Function Arguments::Function(size_t index) {
+  return IsOfType(index, napi_function, "a function") ? info_[index].As<Napi::Function>() : Napi::Function();
+}
+
+bool Arguments::AreRight() const {
+  if (wrong_name_ == nullptr) return true;
+  const std::string message = "argument " + std::to_string(wrong_index_ + 1) + ": " + wrong_name_ + " was expected";
+  Napi::TypeError::New(info_.Env(), message).ThrowAsJavaScriptException();
+  return false;
+}
+
 std::span<uint8_t> BytesOf(Napi::Value value) { return ArrayOf<uint8_t>(value, napi_uint8_array); }
 
 std::span<BatchEntry> EntriesOf(Napi::Value value) {

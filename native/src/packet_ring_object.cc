@@ -19,15 +19,17 @@ Napi::Function PacketRingObject::Define(Napi::Env env) {
 }
 
 PacketRingObject::PacketRingObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  Arguments arguments(info);
   const PacketRingConfig config{
-      .interface_name = info[0].As<Napi::String>().Utf8Value(),
-      .filter = info[1].As<Napi::String>().Utf8Value(),
-      .netns_path = info[6].As<Napi::String>().Utf8Value(),
-      .block_bytes = info[2].As<Napi::Number>().Uint32Value(),
-      .block_count = info[3].As<Napi::Number>().Uint32Value(),
-      .retire_ms = info[4].As<Napi::Number>().Uint32Value(),
-      .fanout_group = info[5].As<Napi::Number>().Int32Value(),
+      .interface_name = arguments.Text(0),
+      .filter = arguments.Text(1),
+      .netns_path = arguments.Text(6),
+      .block_bytes = arguments.Unsigned(2),
+      .block_count = arguments.Unsigned(3),
+      .retire_ms = arguments.Unsigned(4),
+      .fanout_group = arguments.Signed(5),
   };
+  if (!arguments.AreRight()) return;
   if (const Outcome error = ring_.Open(config)) {
     ring_.Close();
     ThrowSysError(info.Env(), *error);
@@ -66,12 +68,18 @@ Napi::Value PacketRingObject::Next(const Napi::CallbackInfo& info) {
 void PacketRingObject::Release(const Napi::CallbackInfo&) { ring_.Release(); }
 
 void PacketRingObject::SetFilter(const Napi::CallbackInfo& info) {
-  if (const Outcome error = ring_.SetFilter(info[0].As<Napi::String>().Utf8Value())) ThrowSysError(info.Env(), *error);
+  Arguments arguments(info);
+  const std::string expression = arguments.Text(0);
+  if (!arguments.AreRight()) return;
+  if (const Outcome error = ring_.SetFilter(expression)) ThrowSysError(info.Env(), *error);
 }
 
 void PacketRingObject::Start(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const Napi::Function callback = arguments.Function(0);
+  if (!arguments.AreRight()) return;
   const bool was_started = watch_.is_started();
-  const Outcome error = watch_.Start(info.Env(), ring_.fd(), info[0].As<Napi::Function>(), "trafficcopy.PacketRing");
+  const Outcome error = watch_.Start(info.Env(), ring_.fd(), callback, "trafficcopy.PacketRing");
   // A started ring is not garbage.
   if (!error && !was_started) Ref();
   if (error && was_started) Unref();
@@ -98,9 +106,12 @@ void PacketRingObject::Statistics(const Napi::CallbackInfo& info) {
 void PacketRingObject::Close(const Napi::CallbackInfo& info) {
   Stop(info);
   if (!memory_.IsEmpty()) {
-    // Once detached JavaScript cannot reach the pages, and they can go before the garbage collector comes.
+    // Once detached JavaScript cannot reach the pages, and they can go before the garbage collector comes. One that is
+    // detached already was handed on: whoever has the pages now keeps them.
     const Napi::ArrayBuffer memory = memory_.Value();
-    if (napi_detach_arraybuffer(info.Env(), memory) == napi_ok && ring_.mapping()) ring_.mapping()->Unmap();
+    if (!memory.IsDetached() && napi_detach_arraybuffer(info.Env(), memory) == napi_ok && ring_.mapping()) {
+      ring_.mapping()->Unmap();
+    }
     memory_.Reset();
   }
   ring_.Close();

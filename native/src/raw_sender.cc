@@ -12,6 +12,8 @@
 namespace trafficcopy {
 namespace {
 
+// No packet has more octets, super-packets included (BIG TCP: 512 KiB). What is longer is a mistake, and is not cut.
+constexpr size_t kPacketBytesMax = 512 << 10;
 constexpr size_t kTcpSeqOffset = 4;
 constexpr size_t kTcpFlagsOffset = 13;
 constexpr uint8_t kFin = 0x01;
@@ -82,7 +84,8 @@ void RawSender::Queue(const IpPacket& packet, uint32_t index) {
 // for the last segment, SYN and CWR (RFC 3168 6.1.2) belong to the first.
 void RawSender::QueueSegments(const IpPacket& packet, uint32_t index) {
   const size_t headers_bytes = packet.payload_offset;
-  if (!packet.is_tcp() || headers_bytes > kHeadersBytesMax || headers_bytes >= segment_bytes_max_) {
+  const bool is_too_long = packet.length > kPacketBytesMax;
+  if (is_too_long || !packet.is_tcp() || headers_bytes > kHeadersBytesMax || headers_bytes >= segment_bytes_max_) {
     Fail(index, EMSGSIZE);
     return;
   }

@@ -17,13 +17,15 @@ Napi::Function RawSenderObject::Define(Napi::Env env) {
 }
 
 RawSenderObject::RawSenderObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  Arguments arguments(info);
   const RawSenderConfig config{
-      .family = info[0].As<Napi::Number>().Int32Value(),
-      .mark = info[1].As<Napi::Number>().Uint32Value(),
-      .send_buffer_bytes = info[2].As<Napi::Number>().Int32Value(),
-      .segment_bytes_max = info[3].As<Napi::Number>().Uint32Value(),
-      .netns_path = info[4].As<Napi::String>().Utf8Value(),
+      .family = arguments.Signed(0),
+      .mark = arguments.Unsigned(1),
+      .send_buffer_bytes = arguments.Signed(2),
+      .segment_bytes_max = arguments.Unsigned(3),
+      .netns_path = arguments.Text(4),
   };
+  if (!arguments.AreRight()) return;
   if (const Outcome error = sender_.Open(config)) {
     sender_.Close();
     ThrowSysError(info.Env(), *error);
@@ -32,7 +34,9 @@ RawSenderObject::RawSenderObject(const Napi::CallbackInfo& info) : ObjectWrap(in
 
 Napi::Value RawSenderObject::Send(const Napi::CallbackInfo& info) {
   const std::span<BatchEntry> entries = EntriesOf(info[1]);
-  const size_t count = std::min<size_t>(info[2].As<Napi::Number>().Uint32Value(), entries.size());
+  Arguments arguments(info);
+  const size_t count = std::min<size_t>(arguments.Unsigned(2), entries.size());
+  if (!arguments.AreRight()) return info.Env().Undefined();
   return Napi::Number::New(info.Env(), static_cast<double>(sender_.Send(BytesOf(info[0]), entries.first(count))));
 }
 

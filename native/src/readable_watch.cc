@@ -18,10 +18,12 @@ Outcome ReadableWatch::Start(Napi::Env env, int fd, Napi::Function callback, con
   Handle* const started = handle.release();
   if (napi_add_async_cleanup_hook(env, OnEnvironmentEnd, started, &started->cleanup_hook) != napi_ok) {
     started->cleanup_hook = nullptr;
+    started->owner = nullptr;
     uv_close(reinterpret_cast<uv_handle_t*>(&started->poll), OnClosed);
     return SysError{ENOSYS, "napi_add_async_cleanup_hook", {}, {}};
   }
   if (const int error = uv_poll_start(&started->poll, UV_READABLE, OnReady); error != 0) {
+    started->owner = nullptr;
     uv_close(reinterpret_cast<uv_handle_t*>(&started->poll), OnClosed);
     return SysError{-error, "uv_poll_start", {}, {}};
   }

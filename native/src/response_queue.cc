@@ -30,6 +30,11 @@ constexpr size_t kControlBytes = 1024;
 // A namespace has at most 65536 queues; a row takes 9 numbers.
 constexpr size_t kTableBytesMax = 8 << 20;
 
+// A netlink message begins at an address that its header is aligned to, and holds that at least.
+constexpr size_t kSlotBytesMin = 64;
+// What recvmmsg takes in one call (UIO_MAXIOV).
+constexpr size_t kSlotsMax = 1024;
+
 constexpr uint16_t kPacketType = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET;
 
 // The attributes of a packet message that matter here, each with a length that was checked.
@@ -71,6 +76,10 @@ bool HasNetAdmin() {
 Outcome ResponseQueue::Open(const ResponseQueueConfig& config) {
   queue_number_ = config.queue_number;
   slot_bytes_ = config.slot_bytes;
+  const bool is_aligned = config.slot_bytes % alignof(nlmsghdr) == 0;
+  if (!is_aligned || config.slot_bytes < kSlotBytesMin || config.slot_count < 1 || config.slot_count > kSlotsMax) {
+    return SysError{EINVAL, "slots of a queue", {}, {}};
+  }
   {
     NetnsScope netns;
     if (Outcome error = netns.Enter(config.netns_path)) return error;
@@ -173,6 +182,7 @@ size_t ResponseQueue::Read(std::span<uint8_t> bytes, std::span<BatchEntry> entri
     was_short_ = false;
     return 0;
   }
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % alignof(nlmsghdr) != 0) return 0;
   const size_t slots = std::min({headers_.size(), bytes.size() / slot_bytes_, entries.size()});
   for (size_t i = 0; i < slots; i++) {
     slots_[i] = iovec{bytes.data() + i * slot_bytes_, slot_bytes_};

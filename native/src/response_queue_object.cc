@@ -18,15 +18,17 @@ Napi::Function ResponseQueueObject::Define(Napi::Env env) {
 }
 
 ResponseQueueObject::ResponseQueueObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  Arguments arguments(info);
   const ResponseQueueConfig config{
-      .queue_number = static_cast<uint16_t>(info[0].As<Napi::Number>().Uint32Value()),
-      .copy_bytes = info[1].As<Napi::Number>().Uint32Value(),
-      .queue_length_max = info[2].As<Napi::Number>().Uint32Value(),
-      .receive_buffer_bytes = info[3].As<Napi::Number>().Int32Value(),
-      .slot_bytes = info[4].As<Napi::Number>().Uint32Value(),
-      .slot_count = info[5].As<Napi::Number>().Uint32Value(),
-      .netns_path = info[6].As<Napi::String>().Utf8Value(),
+      .queue_number = static_cast<uint16_t>(arguments.Unsigned(0)),
+      .copy_bytes = arguments.Unsigned(1),
+      .queue_length_max = arguments.Unsigned(2),
+      .receive_buffer_bytes = arguments.Signed(3),
+      .slot_bytes = arguments.Unsigned(4),
+      .slot_count = arguments.Unsigned(5),
+      .netns_path = arguments.Text(6),
   };
+  if (!arguments.AreRight()) return;
   if (const Outcome error = queue_.Open(config)) {
     queue_.Close();
     ThrowSysError(info.Env(), *error);
@@ -43,9 +45,11 @@ Napi::Value ResponseQueueObject::Read(const Napi::CallbackInfo& info) {
 }
 
 void ResponseQueueObject::Start(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const Napi::Function callback = arguments.Function(0);
+  if (!arguments.AreRight()) return;
   const bool was_started = watch_.is_started();
-  const Outcome error =
-      watch_.Start(info.Env(), queue_.fd(), info[0].As<Napi::Function>(), "trafficcopy.ResponseQueue");
+  const Outcome error = watch_.Start(info.Env(), queue_.fd(), callback, "trafficcopy.ResponseQueue");
   // A started queue is not garbage.
   if (!error && !was_started) Ref();
   if (error && was_started) Unref();
