@@ -24,15 +24,16 @@ export function parseJson(
   }
 }
 
-/** A string of at most `lengthMax` UTF-16 units without control characters, or undefined. */
+/** Control characters, and surrogates without their other half. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/gu;
+
+/**
+ * A string of at most `lengthMax` UTF-16 units, or undefined. Control characters are not accepted, and neither is half a surrogate pair, which
+ * JSON can hold and UTF-8 cannot.
+ */
 export function textField(object: JsonObject, key: string, lengthMax: number): string | undefined {
   const value = Object.hasOwn(object, key) ? object[key] : undefined;
-  if (typeof value !== 'string' || value.length > lengthMax) return undefined;
-  for (let index = 0; index < value.length; index += 1) {
-    const unit = value.charCodeAt(index);
-    if (unit < 0x20 || (unit >= 0x7f && unit < 0xa0)) return undefined;
-  }
-  return value;
+  return typeof value === 'string' && value.length <= lengthMax && value.search(UNPRINTABLE) < 0 ? value : undefined;
 }
 
 /** As {@link textField}, with line breaks allowed: PEM. */
@@ -121,9 +122,6 @@ export function wholeCounts(counts: { readonly [name: string]: number }, lengthM
   const entries = Object.entries(counts).filter(([name]) => WORD.test(name));
   return Object.fromEntries(entries.slice(0, lengthMax).map(([name, count]) => [name, wholeCount(count)]));
 }
-
-/** Control characters, and surrogates without their other half. */
-const UNPRINTABLE = /[\p{Cc}\p{Cs}]/gu;
 
 /** `text` as {@link textField} accepts it: control characters become spaces, and the end is cut off. */
 export function plainText(text: string, lengthMax: number): string {

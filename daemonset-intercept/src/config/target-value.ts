@@ -11,10 +11,8 @@ export interface ServedTarget {
 export const targetValue: ValueType<ServedTarget> = {
   expected: '[IP:]PORT or an IP address, like 8080, 10.16.12.11:8080 or [fd00::11]:8080',
   parse(text: string): ServedTarget {
-    if (text.includes(':') && !text.startsWith('[') && !text.startsWith(':')) {
-      const bare = parseIpAddress(text);
-      if (bare !== undefined) return { address: bare, port: undefined };
-    }
+    const bare = parseIpAddress(text);
+    if (bare !== undefined) return { address: bare, port: undefined };
     const match = /^(?:(\[[^\]]*\]|\d+\.[\d.]+)?(?::(\d{1,5}))?|(\d{1,5}))$/.exec(text);
     if (match === null || text === '') throw new ValueProblem('');
     const [, addressText, afterColon, alone] = match;

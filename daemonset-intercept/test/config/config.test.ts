@@ -33,11 +33,11 @@ describe('the configuration of intercept', () => {
 
   it('targets: ports, addresses, both', async () => {
     const { targets } = await configure(
-      '--target 8080,:81,10.1.1.1,10.1.1.1:82,[fd00::1]:83,fd00::2 --target [fd00::3]',
+      '--target 8080,:81,10.1.1.1,10.1.1.1:82,[fd00::1]:83,fd00::2,::9 --target [fd00::3]',
     );
     assert.deepEqual(
       targets.map(({ address, port }) => `${address === undefined ? '*' : formatIpAddress(address)} ${port ?? '*'}`),
-      ['* 8080', '* 81', '10.1.1.1 *', '10.1.1.1 82', 'fd00::1 83', 'fd00::2 *', 'fd00::3 *'],
+      ['* 8080', '* 81', '10.1.1.1 *', '10.1.1.1 82', 'fd00::1 83', 'fd00::2 *', '::9 *', 'fd00::3 *'],
     );
   });
 

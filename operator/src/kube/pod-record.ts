@@ -125,7 +125,7 @@ function stateOf(status: unknown): Omit<CopyContainerRecord, 'name' | 'image' | 
       state: 'terminated',
       reason: textAt(terminated, 'reason') ?? '',
       message: (textAt(terminated, 'message') ?? '').slice(-MESSAGE_LENGTH_MAX),
-      exitCode: Number(valueAt(terminated, 'exitCode') ?? 0),
+      exitCode: exitCodeOf(terminated),
       finishedAtMs: Date.parse(textAt(terminated, 'finishedAt') ?? '') || 0,
     };
   }
@@ -133,4 +133,9 @@ function stateOf(status: unknown): Omit<CopyContainerRecord, 'name' | 'image' | 
   const waiting = valueAt(status, 'state', 'waiting');
   const message = (textAt(waiting, 'message') ?? '').slice(0, MESSAGE_LENGTH_MAX);
   return { ...none, state: 'waiting', reason: textAt(waiting, 'reason') ?? '', message };
+}
+
+function exitCodeOf(terminated: unknown): number {
+  const exitCode = valueAt(terminated, 'exitCode');
+  return typeof exitCode === 'number' ? exitCode : 0;
 }

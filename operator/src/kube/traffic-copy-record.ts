@@ -1,6 +1,6 @@
 import { type CheckedSpec, checkSpec, type SpecProblems, type TrafficCopyStatus } from '../api/index.js';
 import type { InformerItem } from './informer.js';
-import { readKubeObject, valueAt } from './kube-object.js';
+import { readKubeObject, textAt, valueAt } from './kube-object.js';
 
 /** What the operator keeps of a TrafficCopy. */
 export interface TrafficCopyRecord extends InformerItem {
@@ -19,7 +19,8 @@ export interface TrafficCopyRecord extends InformerItem {
 export function readTrafficCopy(value: unknown): TrafficCopyRecord | undefined {
   const object = readKubeObject(value);
   if (object?.metadata.namespace === undefined) return undefined;
-  const { namespace, name, uid, generation = 0, resourceVersion, deletionTimestamp, finalizers } = object.metadata;
+  const { namespace, name, uid, generation = 0, resourceVersion, finalizers } = object.metadata;
+  const deletionTimestamp = textAt(object, 'metadata', 'deletionTimestamp');
   const status = valueAt(object, 'status');
   return {
     namespace,
