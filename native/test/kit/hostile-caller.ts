@@ -7,7 +7,6 @@ import { batchOf, packet } from './packet-list.js';
 
 export interface HostileTask {
   readonly seed: number;
-  readonly rounds: number;
   /** Nothing leaves this namespace. */
   readonly netnsPath: string;
   readonly source: string;
@@ -39,13 +38,11 @@ export class HostileCaller {
     this.#random = new Random(task.seed);
   }
 
-  run(): void {
-    for (let round = 0; round < this.#task.rounds; round += 1) {
-      this.#construct();
-      this.#abuseRing();
-      this.#abuseSender();
-      this.#abuseQueue();
-    }
+  round(): void {
+    this.#construct();
+    this.#abuseRing();
+    this.#abuseSender();
+    this.#abuseQueue();
   }
 
   /** Objects of nonsense: what cannot be is refused, and what can be is closed. */

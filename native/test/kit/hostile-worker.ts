@@ -1,8 +1,9 @@
-/** A worker thread of hostile calls. */
+/** A thread of hostile calls, until it is ended. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { HostileCaller, type HostileTask } from './hostile-caller.js';
 
 const caller = new HostileCaller(workerData as HostileTask);
-parentPort!.postMessage('begun');
-caller.run();
-parentPort!.postMessage('done');
+for (;;) {
+  caller.round();
+  parentPort!.postMessage('round');
+}
