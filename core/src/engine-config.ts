@@ -1,4 +1,5 @@
 import type { AddressRange } from './flow/address-pool.js';
+import type { PortShare } from './flow/port-share.js';
 import type { EngineLimits } from './limits.js';
 import type { IpAddress } from './wire/ip-address.js';
 
@@ -72,6 +73,8 @@ export interface EngineConfig {
   readonly markSegments: boolean;
   /** Seeds initial sequence numbers and the choice of ports. */
   readonly seed: number;
+  /** The ports that sessions may have, when other engines have the rest. Default: all. */
+  readonly ports?: PortShare | undefined;
   /** A session whose target does not answer for so long ends (-t), ms. */
   readonly responseTimeoutMs: number;
   /** An idle connection is forgotten after so long (-k), ms. */

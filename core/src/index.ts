@@ -12,6 +12,7 @@ export * from './engine-config.js';
 export type { AddressRange } from './flow/address-pool.js';
 export * from './flow/flow-hash.js';
 export * from './flow/flow-table.js';
+export * from './flow/port-share.js';
 export * from './limits.js';
 export * as Seq from './seq.js';
 export * from './wire/bytes.js';

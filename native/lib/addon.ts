@@ -17,7 +17,8 @@ export interface Addon {
     blockBytes: number,
     blockCount: number,
     retireMs: number,
-    fanoutGroup: number,
+    worker: number,
+    workers: number,
     netnsPath: string,
   ) => NativePacketRing;
   readonly RawSender: new (

@@ -1,4 +1,4 @@
-import { PACKET_ENTRY_FIELDS, type PacketBatch } from '@trafficcopy/core';
+import { ALL_PORTS, PACKET_ENTRY_FIELDS, type PacketBatch, type PortShare } from '@trafficcopy/core';
 import { addon, callNative, type NativePacketRing } from './addon.js';
 import { NativeError } from './native-error.js';
 import { boundedOption } from './option-bounds.js';
@@ -19,8 +19,8 @@ export interface PacketRingOptions {
   readonly retireMs: number;
   /** Capture in this namespace (a file such as /proc/<pid>/ns/net) instead of the thread's own. */
   readonly netnsPath?: string | undefined;
-  /** Share the traffic with the other rings of this group, by flow (PACKET_FANOUT_HASH), 0 to 65535. */
-  readonly fanoutGroup?: number | undefined;
+  /** Take the packets only whose source port is in this share: other rings take the rest. */
+  readonly share?: PortShare | undefined;
 }
 
 export interface PacketRingStatistics {
@@ -40,6 +40,7 @@ export interface PacketRingStatistics {
 const RECORD_BYTES_MIN = 112;
 const PAGE_BYTES = 4096;
 const RING_BYTES_MAX = 2 ** 30;
+const WORKERS_MAX = 65_536;
 const INTERFACE_STATES = ['up', 'down', 'gone'] as const;
 
 /**
@@ -71,14 +72,15 @@ export class PacketRing implements PacketBatch {
     const blockCountMax = Math.floor(RING_BYTES_MAX / blockBytes);
     const blockCount = boundedOption('PacketRing', 'blockCount', options.blockCount, 1, blockCountMax);
     const retireMs = boundedOption('PacketRing', 'retireMs', options.retireMs, 1, 10_000);
-    const { fanoutGroup } = options;
-    const group = fanoutGroup === undefined ? -1 : boundedOption('PacketRing', 'fanoutGroup', fanoutGroup, 0, 0xffff);
+    const share = options.share ?? ALL_PORTS;
+    const workers = boundedOption('PacketRing', 'share.workers', share.workers, 1, WORKERS_MAX);
+    const worker = boundedOption('PacketRing', 'share.worker', share.worker, 0, workers - 1);
     this.name = options.interfaceName === '' ? 'any' : options.interfaceName;
     const where = options.netnsPath === undefined ? '' : ` in ${options.netnsPath}`;
     this.#native = callNative(`open a capture ring on ${this.name}${where}`, () => {
       const { PacketRing: Native } = addon();
       const { interfaceName, filter, netnsPath } = options;
-      return new Native(interfaceName, filter, blockBytes, blockCount, retireMs, group, netnsPath ?? '');
+      return new Native(interfaceName, filter, blockBytes, blockCount, retireMs, worker, workers, netnsPath ?? '');
     });
     this.bytes = new Uint8Array(this.#native.memory());
     this.entries = new Uint32Array(Math.ceil(blockBytes / RECORD_BYTES_MIN) * PACKET_ENTRY_FIELDS);

@@ -17,6 +17,28 @@ constexpr sock_filter kOnlyIp[] = {
     BPF_STMT(BPF_RET | BPF_K, 0),
 };
 
+constexpr uint32_t kIpv6HeaderBytes = 40;
+// As in core/src/flow/port-share.ts.
+constexpr uint32_t kMultiplier = 0x9e3779b1;
+
+// Passes what is in the share on to the instruction after these, and drops the rest. Behind IPv6 extension headers
+// other bytes than a port are looked at: such packets still come to one ring only.
+std::vector<sock_filter> OnlyShare(const PortShare& share) {
+  return {
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 3, 0),
+      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+      BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),
+      BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kIpv6HeaderBytes),
+      BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, kMultiplier),
+      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, share.workers),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, share.worker, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+}
+
 static_assert(sizeof(sock_filter) == sizeof(bpf_insn), "libpcap and the kernel share the instruction layout");
 
 SysError Refused(const std::string& expression, std::string reason) {
@@ -25,7 +47,7 @@ SysError Refused(const std::string& expression, std::string reason) {
 
 }  // namespace
 
-Outcome PacketFilter::Compile(const std::string& expression) {
+Outcome PacketFilter::Compile(const std::string& expression, const PortShare& share) {
   pcap_t* const pcap = pcap_open_dead(DLT_RAW, kSnapBytes);
   if (pcap == nullptr) return SysError{ENOMEM, "pcap_open_dead", expression, {}};
   bpf_program compiled{};
@@ -35,6 +57,10 @@ Outcome PacketFilter::Compile(const std::string& expression) {
     return error;
   }
   program_.assign(std::begin(kOnlyIp), std::end(kOnlyIp));
+  if (share.workers > 1) {
+    const std::vector<sock_filter> only_share = OnlyShare(share);
+    program_.insert(program_.end(), only_share.begin(), only_share.end());
+  }
   for (u_int i = 0; i < compiled.bf_len; i++) {
     const bpf_insn& from = compiled.bf_insns[i];
     program_.push_back(sock_filter{from.code, from.jt, from.jf, from.k});

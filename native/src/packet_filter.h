@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,19 @@
 
 namespace trafficcopy {
 
+// Which packets of all that fit a filter are ours, when other rings take the rest: those from the source ports that
+// belong to `worker`, as workerOfPort in core/src/flow/port-share.ts says.
+struct PortShare {
+  uint32_t worker = 0;
+  uint32_t workers = 1;
+};
+
 // A classic BPF program for packets that start at their IP header.
 class PacketFilter {
  public:
   // Compiles a libpcap expression. The program also refuses what is not IP by its link-layer protocol, since the bytes
-  // of an ARP packet may look like an IP header.
-  Outcome Compile(const std::string& expression);
+  // of an ARP packet may look like an IP header, and what is not in the share.
+  Outcome Compile(const std::string& expression, const PortShare& share = {});
 
   Outcome Attach(int socket) const;
 

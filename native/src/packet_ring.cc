@@ -11,13 +11,6 @@
 #include <cstring>
 
 #include "netns.h"
-#include "packet_filter.h"
-
-// Linux 6.0 headers and newer have it; the kernel knows it since 4.20 (without it a fanout group would see what
-// leaves).
-#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
-#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
-#endif
 
 namespace trafficcopy {
 namespace {
@@ -48,8 +41,9 @@ void RingMapping::Unmap() {
 }
 
 Outcome PacketRing::Open(const PacketRingConfig& config) {
+  share_ = config.share;
   PacketFilter filter;
-  if (Outcome error = filter.Compile(config.filter)) return error;
+  if (Outcome error = filter.Compile(config.filter, share_)) return error;
   {
     NetnsScope netns;
     if (Outcome error = netns.Enter(config.netns_path)) return error;
@@ -79,16 +73,7 @@ Outcome PacketRing::Open(const PacketRingConfig& config) {
   block_count_ = config.block_count;
 
   interface_name_ = config.interface_name;
-  if (Outcome error = BindInterface()) return error;
-  if (config.fanout_group >= 0) {
-    const uint32_t type = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
-    const uint32_t fanout = static_cast<uint32_t>(config.fanout_group) | type << 16;
-    if (!SetOption(fd(), PACKET_FANOUT, fanout)) {
-      return SysError::Take("setsockopt PACKET_FANOUT", "group " + std::to_string(config.fanout_group));
-    }
-    is_fanout_member_ = true;
-  }
-  return std::nullopt;
+  return BindInterface();
 }
 
 void PacketRing::Close() {
@@ -99,7 +84,7 @@ void PacketRing::Close() {
 
 Outcome PacketRing::SetFilter(const std::string& expression) {
   PacketFilter filter;
-  if (Outcome error = filter.Compile(expression)) return error;
+  if (Outcome error = filter.Compile(expression, share_)) return error;
   return filter.Attach(fd());
 }
 
@@ -191,9 +176,9 @@ PacketRing::InterfaceState PacketRing::ReviewInterface() {
   sockaddr_ll address{};
   socklen_t length = sizeof address;
   if (getsockname(fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return InterfaceState::kGone;
-  // The kernel sets -1 when it unregisters the interface. A member of a fanout group cannot be bound again.
+  // The kernel sets -1 when it unregisters the interface.
   if (address.sll_ifindex <= 0) {
-    if (is_fanout_member_ || BindInterface()) return InterfaceState::kGone;
+    if (BindInterface()) return InterfaceState::kGone;
     if (getsockname(fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return InterfaceState::kGone;
   }
   ifreq request{};

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "batch.h"
+#include "packet_filter.h"
 #include "sys_error.h"
 #include "unique_fd.h"
 
@@ -24,7 +25,7 @@ struct PacketRingConfig {
   uint32_t block_bytes;
   uint32_t block_count;
   uint32_t retire_ms;
-  int fanout_group;  // -1: none
+  PortShare share;
 };
 
 // The mapped pages. Shared with the ArrayBuffer over them, so they stay until the last owner is gone. While they are
@@ -84,12 +85,12 @@ class PacketRing {
   UniqueFd socket_;
   std::shared_ptr<RingMapping> mapping_;
   std::string interface_name_;
+  PortShare share_;
   Statistics statistics_;
   uint32_t block_bytes_ = 0;
   uint32_t block_count_ = 0;
   uint32_t block_index_ = 0;
   bool is_current_ = false;
-  bool is_fanout_member_ = false;
 };
 
 }  // namespace trafficcopy

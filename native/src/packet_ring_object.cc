@@ -23,11 +23,11 @@ PacketRingObject::PacketRingObject(const Napi::CallbackInfo& info) : ObjectWrap(
   const PacketRingConfig config{
       .interface_name = arguments.Text(0),
       .filter = arguments.Text(1),
-      .netns_path = arguments.Text(6),
+      .netns_path = arguments.Text(7),
       .block_bytes = arguments.Unsigned(2),
       .block_count = arguments.Unsigned(3),
       .retire_ms = arguments.Unsigned(4),
-      .fanout_group = arguments.Signed(5),
+      .share = {.worker = arguments.Unsigned(5), .workers = arguments.Unsigned(6)},
   };
   if (!arguments.AreRight()) return;
   if (const Outcome error = ring_.Open(config)) {

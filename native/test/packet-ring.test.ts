@@ -9,6 +9,7 @@ import {
   PACKET_ENTRY_FIELDS,
   PacketHeader,
   parsePacket,
+  workerOfPort,
 } from '@trafficcopy/core';
 import { addon } from '../lib/addon.js';
 import { compileFilter, FilterError, NativeError, PacketRing, RawSender } from '../lib/index.js';
@@ -291,38 +292,45 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
     );
   });
 
-  it('rings of one fanout group share the traffic by flow, each packet goes to one', async () => {
-    const rings = [0, 1].map(() =>
-      own(
-        new PacketRing({
-          interfaceName: 'eth0',
-          filter: 'tcp dst port 9',
-          netnsPath: network.b.netnsPath,
-          fanoutGroup: 77,
-          ...RING,
-        }),
-      ),
-    );
-    const captured = rings.map(collect);
-    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
-    const flows = Array.from({ length: 64 }, (_, index) => 10_000 + index);
-    const send = (): number =>
-      sender.send(
-        batchOf(flows.map((sourcePort) => packet({ source: network.a.ipv4, destination: network.b.ipv4, sourcePort }))),
+  for (const family of [4, 6] as const) {
+    it(`IPv${family}: rings share the packets by source port, each as workerOfPort says, and keep to it when one closes`, async () => {
+      const workers = 3;
+      const rings = Array.from({ length: workers }, (_, worker) =>
+        own(
+          new PacketRing({
+            interfaceName: 'eth0',
+            filter: 'tcp dst port 9',
+            netnsPath: network.b.netnsPath,
+            share: { worker, workers },
+            ...RING,
+          }),
+        ),
       );
-    send();
-    send();
-    await until('all packets', () => captured[0]!.length + captured[1]!.length === 128);
-    const portsOf = (packets: Uint8Array[]): Set<number> =>
-      new Set(packets.map((bytes) => (bytes[20]! << 8) | bytes[21]!));
-    const [first, second] = captured.map(portsOf);
-    assert.ok(first!.size > 0 && second!.size > 0, 'both have flows');
-    assert.deepEqual(
-      [...first!].filter((port) => second!.has(port)),
-      [],
-      'no flow is split',
-    );
-  });
+      const captured = rings.map(collect);
+      const sender = own(new RawSender({ family, netnsPath: network.a.netnsPath }));
+      const [source, destination] = family === 4 ? [network.a.ipv4, network.b.ipv4] : [network.a.ipv6, network.b.ipv6];
+      const ports = Array.from({ length: 200 }, (_, index) => 1024 + index * 317);
+      const send = (): number =>
+        sender.send(batchOf(ports.map((sourcePort) => packet({ source, destination, sourcePort }))));
+      const portsOf = (packets: Uint8Array[]): number[] =>
+        packets.map((bytes) => {
+          const tcp = family === 4 ? 20 : 40;
+          return (bytes[tcp]! << 8) | bytes[tcp + 1]!;
+        });
+      const shareOf = (worker: number): number[] => ports.filter((port) => workerOfPort(port, workers) === worker);
+      send();
+      await until('all packets', () => captured.reduce((sum, packets) => sum + packets.length, 0) === ports.length);
+      for (const [worker, packets] of captured.entries()) assert.deepEqual(portsOf(packets), shareOf(worker));
+      // A share holds for a new filter, too, and whatever happens to the other rings.
+      rings[0]!.close();
+      for (const ring of rings.slice(1)) ring.setFilter('tcp dst port 9 and not src port 1024');
+      for (const packets of captured) packets.length = 0;
+      send();
+      const expected = [1, 2].map((worker) => shareOf(worker).filter((port) => port !== 1024));
+      await until('the rest', () => captured[1]!.length + captured[2]!.length === expected.flat().length);
+      assert.deepEqual([portsOf(captured[1]!), portsOf(captured[2]!)], expected);
+    });
+  }
 
   it('an interface that goes down and comes up again, or is replaced, does not end the capture', async () => {
     const cable = own(new TestNetwork());

@@ -120,7 +120,7 @@ export class Replayer {
     this.#ledger = new Ledger(counters, this.#retention);
     this.#gate = new TurnGate(config.wait);
     this.#notices = new FlowNotices(sessions, lanes, writer);
-    this.#ports = new PortAllocator(config.limits.sessionsMax, config.seed);
+    this.#ports = new PortAllocator(config.limits.sessionsMax, config.seed, config.ports);
   }
 
   /** A turn of the connection has begun. */
