@@ -68,6 +68,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly limits: EngineLimits;
   /** What the program may use before it copies less. */
   readonly budget: BudgetLimits;
+  /** Worker processes that share the clients; 1: none, the program does it all. */
+  readonly threads: number;
 }
 
 /**
@@ -94,6 +96,11 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
   if (values.seed !== 0 && values.percent === 100) {
     throw new UsageError('--seed has no effect without -r/--percent below 100');
   }
+  if (values.threads > 1 && values.capture !== 'native') {
+    throw new UsageError(
+      `--threads ${values.threads} does not go together with --capture=${values.capture}: only the native capture can share the clients among workers`,
+    );
+  }
   return {
     ...programConfig(
       values,
@@ -118,6 +125,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     stateDirectory: values.stateDirectory,
     insecure: values.insecure,
     name: values.name,
+    threads: values.threads,
     limits: {
       ...ENGINE_LIMITS_DEFAULT,
       connectionsMax: values.connectionsMax,

@@ -32,10 +32,13 @@ export interface CopyFigures {
   readonly budget: BudgetFigures;
   readonly sources: readonly SourceFigures[];
   readonly lanes: readonly LaneFigures[];
-  /** CPU time of the process, microseconds. */
+  /** CPU time of the process, or of all of them, microseconds. */
   readonly cpuUserUs: number;
   readonly cpuSystemUs: number;
   readonly rssBytes: number;
+  /** Workers that run (--threads), and how often one was started again. */
+  readonly workers: number;
+  readonly workerRestarts: number;
 }
 
 /** Those of a copy that has not been made yet. */
@@ -52,6 +55,8 @@ export function noFigures(): CopyFigures {
     cpuUserUs: cpu.user,
     cpuSystemUs: cpu.system,
     rssBytes: process.memoryUsage.rss(),
+    workers: 1,
+    workerRestarts: 0,
   };
 }
 

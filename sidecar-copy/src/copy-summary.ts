@@ -14,7 +14,7 @@ const LOSS_NOTES: Readonly<Record<string, string>> = {
   withdrawn: 'their port or target was taken out of the settings',
   suspended: 'copying was suspended',
   encrypted: 'the connection carries TLS, which no target could decrypt',
-  interrupted: 'the program ended before they were delivered',
+  interrupted: 'the program, or the worker that had them, ended before they were delivered',
 };
 
 const TERMINAL_LABELS: Readonly<Record<string, string>> = {
@@ -32,7 +32,7 @@ const TERMINAL_LABELS: Readonly<Record<string, string>> = {
   withdrawn: 'taken out of the settings',
   suspended: 'ended by a suspension',
   encrypted: 'encrypted (TLS), not copied',
-  interrupted: 'running at the end',
+  interrupted: 'running at the end, of the program or their worker',
 };
 
 /** The table at the end of a run. */
@@ -76,6 +76,7 @@ export function copySummaryTable(figures: CopyFigures): SummaryTable {
       ? []
       : [{ label: 'CPU time per request', value: `${cpuUsPerTurn(figures).toFixed(1)} us` }]),
     { label: 'memory', value: `${Math.round(figures.rssBytes / (1024 * 1024))} MiB` },
+    ...present({ label: 'workers started again', value: figures.workerRestarts, note: 'the log says why they died' }),
   ]);
   return table;
 }
@@ -132,5 +133,7 @@ export function copySummaryJson(figures: CopyFigures, reason: string): Record<st
     budget: figures.budget,
     cpu: { userUs: figures.cpuUserUs, systemUs: figures.cpuSystemUs, usPerTurn: cpuUsPerTurn(figures) },
     rssBytes: figures.rssBytes,
+    workers: figures.workers,
+    workerRestarts: figures.workerRestarts,
   };
 }

@@ -1,4 +1,4 @@
-import { Engine, type MappingConfig } from '@trafficcopy/core';
+import { Engine, type MappingConfig, type PortShare } from '@trafficcopy/core';
 import type { ClientCredentials, PcapngRecorder, ProgramLog } from '@trafficcopy/runtime';
 import { Bandwidth } from './bandwidth.js';
 import { BudgetKeeper } from './budget-keeper.js';
@@ -32,6 +32,10 @@ export interface CopyOptions {
   readonly recorder: PcapngRecorder | undefined;
   /** Seeds initial sequence numbers and ports: real randomness. */
   readonly seed: number;
+  /** Tells this process from others with the same certificate. Default: the seed. */
+  readonly instance?: number | undefined;
+  /** What of the clients is ours, by their ports. Default: all. */
+  readonly ports?: PortShare | undefined;
   readonly localNetwork: () => LocalNetwork;
   readonly identity: LaneIdentity;
   /** A lane can never work: the program should end with this. */
@@ -67,7 +71,7 @@ export class Copy {
     if (plan.filter !== undefined) edges.checkFilter(plan.filter);
     this.plan = plan;
     this.bandwidth = new Bandwidth(edges.nowMs());
-    this.engine = new Engine(engineConfigOf(basis, plan, options.seed), edges.nowMs());
+    this.engine = new Engine({ ...engineConfigOf(basis, plan, options.seed), ports: options.ports }, edges.nowMs());
     const usage = (): ReturnType<CopyEdges['usage']> => edges.usage();
     this.budget = new BudgetKeeper({ limits: basis.budget, engine: this.engine, logger, usage }, edges.nowMs());
     this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.nowMs() });
@@ -86,7 +90,7 @@ export class Copy {
       recorder,
       delivery: basis.delivery,
       name: basis.name,
-      instance: options.seed,
+      instance: options.instance ?? options.seed,
       onResponses: (lane, batch) => this.pipeline.ingestResponses(lane, batch),
       onOutput: () => this.pipeline.flushSoon(),
       onSent: (bytes) => this.sent(bytes),
@@ -270,6 +274,8 @@ export class Copy {
       cpuUserUs: cpu.user,
       cpuSystemUs: cpu.system,
       rssBytes: process.memoryUsage.rss(),
+      workers: 1,
+      workerRestarts: 0,
     };
   }
 

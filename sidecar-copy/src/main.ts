@@ -1,16 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { FilterError, NativeError } from '@trafficcopy/native';
 import {
-  ChannelError,
   MetricsServer,
   PcapngRecorder,
   PidFile,
   ProgramLog,
-  StartError,
   StatusLine,
   StopRequest,
   SummaryFile,
-  UsageError,
 } from '@trafficcopy/runtime';
 import { localNetwork } from './capture/local-network.js';
 import { LaneCredentials } from './channel/lane-credentials.js';
@@ -23,6 +19,8 @@ import { copyStatus, lossText } from './copy-status.js';
 import { copySummaryJson, copySummaryTable } from './copy-summary.js';
 import { endFirstWhenMemoryIsShort } from './memory-shortage.js';
 import { copyMetrics } from './metrics.js';
+import { startFailure } from './start-failure.js';
+import { CopyWorkers } from './workers/copy-workers.js';
 
 const TICK_MS = 1000;
 /** Without a terminal, how often the log says how it goes. */
@@ -58,7 +56,7 @@ class CopyProgram {
   private readonly config: CopyConfig;
   private readonly log: ProgramLog;
   private readonly statusLine: StatusLine;
-  private readonly copy: Copy;
+  private readonly copy: Copy | CopyWorkers;
   private readonly recorder: PcapngRecorder | undefined;
   private readonly summaryFile: SummaryFile | undefined;
   private readonly pidFile: PidFile | undefined;
@@ -73,7 +71,9 @@ class CopyProgram {
     try {
       const credentials = new LaneCredentials(config, log.logger);
       await credentials.check();
-      return new CopyProgram(config, log, statusLine, await copyEdges(config), credentials, opened);
+      const program = new CopyProgram(config, log, statusLine, await copyEdges(config), credentials, opened);
+      if (program.copy instanceof CopyWorkers) await program.copy.open();
+      return program;
     } catch (error) {
       for (const one of opened) one.close();
       throw startFailure(error);
@@ -94,28 +94,34 @@ class CopyProgram {
     const { logger } = log;
     for (const note of config.notes) logger.warn(note);
     this.summaryFile = config.summaryFile === undefined ? undefined : new SummaryFile(config.summaryFile);
-    if (config.recordFile !== undefined) {
+    const isOne = config.threads === 1;
+    // Workers record for themselves.
+    if (config.recordFile !== undefined && isOne) {
       this.recorder = new PcapngRecorder({ path: config.recordFile, onStop: (message) => logger.error(message) });
       opened.push(this.recorder);
     }
-    this.copy = new Copy({
-      basis: config,
-      plan: hostPlan(config),
-      edges,
-      logger,
-      recorder: this.recorder,
-      seed: randomBytes(4).readUInt32LE(),
-      localNetwork,
-      identity: {
-        credentials: (intercept) => credentials.get(intercept),
-        onRenewed: (intercept, renewed) => credentials.keep(intercept, renewed),
-        isManaged: false,
-      },
-      onFatal: (error) => {
-        this.fatal = error;
-        this.stopRequest.request('refused');
-      },
-    });
+    const seed = randomBytes(4).readUInt32LE();
+    const onFatal = (error: Error): void => {
+      this.fatal = error;
+      this.stopRequest.request('refused');
+    };
+    this.copy = isOne
+      ? new Copy({
+          basis: config,
+          plan: hostPlan(config),
+          edges,
+          logger,
+          recorder: this.recorder,
+          seed,
+          localNetwork,
+          identity: {
+            credentials: (intercept) => credentials.get(intercept),
+            onRenewed: (intercept, renewed) => credentials.keep(intercept, renewed),
+            isManaged: false,
+          },
+          onFatal,
+        })
+      : new CopyWorkers({ config, log, credentials, seed, onFatal });
     opened.push(this.copy);
     this.pidFile = config.pidFile === undefined ? undefined : new PidFile(config.pidFile);
     this.stopRequest = new StopRequest({ durationMs: config.durationMs, hasLogFile: config.logFile !== undefined });
@@ -146,6 +152,7 @@ class CopyProgram {
     this.log.logger.fatal({ err: error }, 'internal error: the copy ends, production is not affected');
     this.pidFile?.remove();
     this.log.close();
+    if (this.copy instanceof CopyWorkers) this.copy.kill();
     process.exit(1);
   }
 
@@ -165,10 +172,19 @@ class CopyProgram {
     const address = this.config.metrics;
     if (address === undefined) return undefined;
     const { registry } = copyMetrics(() => this.copy.figures());
-    const server = new MetricsServer({ address, registry, readiness: () => this.copy.unreadyReason() });
+    const server = new MetricsServer({
+      address,
+      registry,
+      readiness: () => this.copy.unreadyReason(),
+      refresh: this.refresh,
+    });
     await server.listen();
     return server;
   }
+
+  private readonly refresh = async (): Promise<void> => {
+    if (this.copy instanceof CopyWorkers) await this.copy.refresh();
+  };
 
   private tick(): void {
     this.copy.tick();
@@ -219,14 +235,4 @@ class CopyProgram {
       this.log.logger.error({ err: error }, `--summary: ${this.summaryFile?.path} could not be written`);
     }
   }
-}
-
-/** What the parts say, as what the program says to its user. */
-function startFailure(error: unknown): unknown {
-  if (error instanceof FilterError) return new UsageError(`-F/--filter: ${error.message}`, { cause: error });
-  if (error instanceof NativeError) {
-    return new StartError(`ERR_START_${error.code.slice('ERR_'.length)}`, error.message, { cause: error });
-  }
-  if (error instanceof ChannelError) return new StartError('ERR_START_CHANNEL', error.message, { cause: error });
-  return error;
 }

@@ -60,6 +60,12 @@ export function copyMetrics(read: () => CopyFigures): ProgramMetrics {
     'Running sessions that were ended because the program was far beyond its safety budget',
     () => read().budget.sessionsShed,
   );
+  metrics.gauge(`${PREFIX}workers`, 'Workers that run (--threads)', () => read().workers);
+  metrics.counter(
+    `${PREFIX}worker_restarts_total`,
+    'Workers that were started again after they died',
+    () => read().workerRestarts,
+  );
   addSources(metrics, () => read().sources);
   addLanes(metrics, () => read().lanes);
   return metrics;

@@ -10,6 +10,8 @@ import { copyMetrics } from '../src/metrics.js';
 function figures(overrides: Partial<CopyFigures> = {}): CopyFigures {
   return {
     elapsedMs: 1000,
+    workers: 1,
+    workerRestarts: 0,
     engine: createEngineCounters(),
     sessionsOpen: 0,
     lagMs: 0,

@@ -19,6 +19,7 @@ export interface ProgramLogOptions {
 
 export class ProgramLog {
   readonly logger: Logger;
+  readonly #statusLine: StatusLine;
   readonly #writer: LogWriter | undefined;
   readonly #onHangUp: (() => void) | undefined;
 
@@ -28,6 +29,7 @@ export class ProgramLog {
    */
   constructor(options: ProgramLogOptions) {
     const { logFile, logLevel } = options.config;
+    this.#statusLine = options.statusLine;
     const pinoOptions = {
       level: logLevel,
       base: { program: options.program, pid: process.pid },
@@ -37,9 +39,7 @@ export class ProgramLog {
       formatters: { level: (label: string) => ({ level: label }) },
     };
     if (logFile === undefined && options.statusLine.isTerminal) {
-      this.logger = pino(pinoOptions, {
-        write: (line: string) => options.statusLine.writeLine(formatLogLine(line, options.statusLine.hasColors)),
-      });
+      this.logger = pino(pinoOptions, { write: (line: string) => this.writeLine(line) });
       return;
     }
     this.#writer = openWriter(logFile);
@@ -52,6 +52,12 @@ export class ProgramLog {
   /** Lines that the log lost: its file or pipe was too slow, full or broken. */
   get linesDropped(): number {
     return this.#writer?.linesDropped ?? 0;
+  }
+
+  /** Writes a line that a logger has made: that of this program, or of another process of it. */
+  writeLine(line: string): void {
+    if (this.#writer !== undefined) this.#writer.write(line);
+    else this.#statusLine.writeLine(formatLogLine(line, this.#statusLine.hasColors));
   }
 
   /** Opens the log file anew, so that it can be moved away. No effect without a file. Never rejects. */

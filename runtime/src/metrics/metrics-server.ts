@@ -15,6 +15,8 @@ export interface MetricsServerOptions {
   readonly registry: Registry;
   /** Undefined when ready, else why not: what /readyz says, with status 503. */
   readonly readiness: () => string | undefined;
+  /** Asks those for their figures who have them, before /metrics is read. */
+  readonly refresh?: (() => Promise<void>) | undefined;
 }
 
 export class MetricsServer {
@@ -60,7 +62,7 @@ export class MetricsServer {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { registry, readiness }: MetricsServerOptions,
+  { registry, readiness, refresh }: MetricsServerOptions,
 ): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', 'GET, HEAD');
@@ -69,6 +71,7 @@ async function answer(
   }
   const path = (request.url ?? '/').split('?', 1)[0];
   if (path === '/metrics') {
+    await refresh?.();
     send(response, 200, await registry.metrics(), registry.contentType);
   } else if (path === '/healthz') {
     send(response, 200, 'ok\n');

@@ -1,3 +1,4 @@
+import type { PortShare } from '@trafficcopy/core';
 import { PacketRing } from '@trafficcopy/native';
 import type { CaptureStatistics, PacketSource } from './packet-source.js';
 
@@ -9,6 +10,8 @@ export interface RingSourceOptions {
   readonly bufferBytes: number;
   /** Another network namespace than the process's own. */
   readonly netnsPath?: string | undefined;
+  /** Capture only what clients send from these ports. */
+  readonly share?: PortShare | undefined;
 }
 
 /**
@@ -32,7 +35,7 @@ export class RingSource implements PacketSource {
 
   /** @throws NativeError (permission, interface, memory), FilterError. */
   constructor(options: RingSourceOptions) {
-    const { interfaceName, filter, bufferBytes, netnsPath } = options;
+    const { interfaceName, filter, bufferBytes, netnsPath, share } = options;
     const blockCount = Math.max(Math.floor(bufferBytes / BLOCK_BYTES), BLOCK_COUNT_MIN);
     this.ring = new PacketRing({
       interfaceName,
@@ -41,6 +44,7 @@ export class RingSource implements PacketSource {
       blockCount,
       retireMs: RETIRE_MS,
       netnsPath,
+      share,
     });
     this.name = this.ring.name;
     this.bytes = this.ring.bytes;

@@ -297,6 +297,15 @@ export const COPY_FLAGS = {
     defaultNote: 'no limit',
     value: megabytesValue(1, 1_048_576),
   },
+  threads: {
+    kind: 'value',
+    long: 'threads',
+    argument: 'N',
+    group: LIMITS,
+    help: 'Share the clients among N worker processes, for more than one processor can do; the limits above are for all together',
+    default: '1',
+    value: integerValue(1, 16),
+  },
   operator: {
     kind: 'value',
     long: 'operator',

@@ -47,6 +47,7 @@ const REFUSED = [
   'insecure',
   'sessionsMax',
   'heldBytesMax',
+  'threads',
   'recordFile',
   'durationMs',
   'pidFile',
@@ -93,6 +94,7 @@ function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): Manag
 function adviceOn(name: (typeof REFUSED)[number]): string {
   if (name === 'joinToken') return 'the token comes by the environment variable TRAFFICCOPY_TOKEN';
   if (name === 'stateDirectory') return 'keys and certificates are kept in memory';
+  if (name === 'threads') return 'a copy in a pod is one process';
   return 'leave it out; what is copied stands in the TrafficCopy resource';
 }
 

@@ -144,6 +144,11 @@ describe('what a copy refuses before anything is touched', () => {
     ['-x 80-10.16.12.11:80 --delivery raw', /one of tunnel, direct/],
     ['-x 80-10.16.12.11:80 --join tc1.secret', /--join: the value does not fit: expected the whole token/],
     [`-x 80-10.16.12.11:80 --insecure --join tc1.${'a'.repeat(43)}.${'b'.repeat(43)}`, /exclude each other/],
+    ['-x 80-10.16.12.11:80 --threads 0', /--threads: "0" does not fit: expected a whole number from 1 to 16/],
+    [
+      '-x 80-10.16.12.11:80 --threads 2 --capture=cap',
+      /--threads 2 does not go together with --capture=cap: only the native/,
+    ],
     ['-x 80-10.16.12.11:80 -H 10.1.1.1', /-H: use -c\/--client-address/],
     ['-x 80-10.16.12.11:80 -a 4', /replaying capture files is not supported yet/],
   ];
@@ -213,6 +218,7 @@ describe('the configuration of a copy', () => {
       stateDirectory: '/tmp/x',
       insecure: true,
       name: 'web-1',
+      threads: 1,
       logFile: '/tmp/l',
       logLevel: 'debug',
       metrics: { host: '127.0.0.1', port: 9100 },

@@ -70,6 +70,7 @@ for (const words of [
   '--insecure',
   '--max-sessions 1',
   '--max-held 1',
+  '--threads 2',
   '--record /r',
   '--duration 5s',
   '-P /p',

@@ -176,5 +176,6 @@ export const COPY_CONFIG: CopyConfig = {
   recordFile: undefined,
   durationMs: undefined,
   pidFile: undefined,
+  threads: 1,
   notes: [],
 };
