@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'daemonset-intercept': ['core', 'native', 'runtime'],
   operator: ['core', 'runtime'],
   cli: ['core', 'runtime', 'sidecar-copy', 'daemonset-intercept', 'operator'],
-  kubectl: ['core', 'runtime'],
+  kubectl: ['core', 'runtime', 'operator'],
   charts: ['operator'],
   bench: ['core', 'lab', 'runtime'],
   e2e: ['core', 'runtime', 'operator', 'lab'],
