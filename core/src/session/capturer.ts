@@ -13,9 +13,9 @@ import type { EngineCounters, TerminalState } from '../counters.js';
 import { type EngineConfig, type MappingConfig, type SampleConfig, SHARE_PPM_MAX } from '../engine-config.js';
 import type { AddressRange } from '../flow/address-pool.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
-import { add, type Seq, sizeBetween } from '../seq.js';
+import { add, lessThan, type Seq, sizeBetween } from '../seq.js';
 import { PacketHeader, parsePacket } from '../wire/packet-header.js';
-import { ACK, FIN, RST, SYN } from '../wire/tcp.js';
+import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.js';
 import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.js';
 import type { ByteStore } from './byte-store.js';
 import {
@@ -27,7 +27,6 @@ import {
   type EarlySegment,
   END_FIN,
   END_RESET,
-  GAP_TIMEOUT_MS,
   NEVER_JOINED,
   OUT_OF_ORDER_BYTES_MAX,
 } from './captured.js';
@@ -255,7 +254,16 @@ export class Capturer {
     for (const session of captured.sessions) this.#replayer.begin(session, nowMs);
     // RFC 7413: what a SYN carries is the stream's beginning. If online does not take it, the client sends it again.
     if (header.payloadBytesPresent > 0) {
-      this.#append(captured, bytes, header.payloadOffset, header.payloadBytesPresent, captured.turnAck, false, nowMs);
+      this.#append(
+        captured,
+        bytes,
+        header.payloadOffset,
+        header.payloadBytesPresent,
+        captured.turnAck,
+        false,
+        true,
+        nowMs,
+      );
     }
   }
 
@@ -268,6 +276,7 @@ export class Capturer {
     captured.rcvNxt = add(this.#header.seq, this.#header.payloadBytes);
     captured.noteAck(this.#header.ack);
     captured.sentBeforeJoin = true;
+    captured.isPushed = endsWithPush(this.#header);
     this.#counters.turnsBeforeJoin += 1;
   }
 
@@ -353,6 +362,11 @@ export class Capturer {
   #onSegment(captured: Captured, bytes: Uint8Array, nowMs: number): void {
     const header = this.#header;
     const { flags } = header;
+    if (captured.hasSyn && captured.streamEnd < AHEAD_BYTES_MAX && lessThan(header.seq, captured.iss)) {
+      // Of an earlier connection on the client's port, that came late: what it says holds for that one (RFC 9293 3.4.3).
+      this.#counters.captureDuplicates += 1;
+      return;
+    }
     if (captured.state === CAPTURED_ENDED) {
       if ((flags & (FIN | RST)) !== 0 && captured.sessions.length === 0) this.#remove(captured);
       return;
@@ -368,6 +382,7 @@ export class Capturer {
     if ((flags & ACK) === 0) return;
     if (header.payloadBytes === 0 && (flags & FIN) === 0) {
       captured.noteAck(header.ack);
+      if (captured.outOfOrder !== undefined) this.#armGap(captured, nowMs);
       return;
     }
     // Where the capture cut the packet, the rest is a gap like any other.
@@ -391,7 +406,8 @@ export class Capturer {
       return;
     }
     captured.noteAck(header.ack);
-    this.#append(captured, bytes, header.payloadOffset - ahead, fresh, header.ack, hasFin, nowMs);
+    const isPushed = endsWithPush(header);
+    this.#append(captured, bytes, header.payloadOffset - ahead, fresh, header.ack, hasFin, isPushed, nowMs);
     if (captured.outOfOrder !== undefined) this.#takeEarly(captured, nowMs);
   }
 
@@ -408,12 +424,18 @@ export class Capturer {
     this.#counters.captureOutOfOrder += 1;
     if (ahead > AHEAD_BYTES_MAX || captured.hasEarly(seq, payloadBytes, hasFin)) return;
     const copy = bytes.slice(payloadOffset, payloadOffset + payloadBytes);
-    this.#earlyBytes += captured.keepEarly({ seq, bytes: copy, clientAck: ack, hasFin }, nowMs);
+    const isPushed = endsWithPush(this.#header);
+    this.#earlyBytes += captured.keepEarly({ seq, bytes: copy, clientAck: ack, hasFin, isPushed }, nowMs);
     if (captured.outOfOrderBytes > OUT_OF_ORDER_BYTES_MAX || this.#earlyBytes > this.#earlyBytesMax) {
       this.#onGap(captured, nowMs);
     } else {
-      this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapSinceMs + GAP_TIMEOUT_MS);
+      this.#armGap(captured, nowMs);
     }
+  }
+
+  #armGap(captured: Captured, nowMs: number): void {
+    captured.lookAtGap(this.#header.ack, nowMs);
+    this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapEndMs);
   }
 
   #dropEarly(captured: Captured): void {
@@ -431,6 +453,7 @@ export class Capturer {
     length: number,
     ack: Seq,
     hasFin: boolean,
+    isPushed: boolean,
     nowMs: number,
     beginsTurn = false,
   ): void {
@@ -447,6 +470,7 @@ export class Capturer {
         }
       }
       captured.rcvNxt = add(captured.rcvNxt, length);
+      captured.isPushed = isPushed;
       for (const session of captured.sessions) this.#replayer.touch(session);
     }
     if (hasFin) {
@@ -489,7 +513,7 @@ export class Capturer {
     const { turns } = captured;
     const answeredBytes = sizeBetween(captured.turnAck, ack);
     const isFirst = turns.endIndex === 0;
-    const isAnswered = answeredBytes > 0 || isForced;
+    const isAnswered = (answeredBytes > 0 && captured.isPushed) || isForced;
     if (!isFirst && !isAnswered && !isLastTurnDelivered(captured)) return;
     if (isFirst && captured.hasSyn) captured.greetingBytes = answeredBytes;
     const beginsWhole = isFirst || isAnswered;
@@ -516,7 +540,8 @@ export class Capturer {
       const fresh = segment.bytes.length + ahead;
       if (fresh < 0 || (fresh === 0 && !segment.hasFin)) continue;
       captured.noteAck(segment.clientAck);
-      this.#append(captured, segment.bytes, -ahead, fresh, segment.clientAck, segment.hasFin, nowMs, beginsTurn);
+      const { clientAck, hasFin, isPushed } = segment;
+      this.#append(captured, segment.bytes, -ahead, fresh, clientAck, hasFin, isPushed, nowMs, beginsTurn);
       beginsTurn = false;
     }
     if (captured.outOfOrder !== list) return;
@@ -530,8 +555,8 @@ export class Capturer {
       this.#earlyBytes -= takenBytes;
     }
     // Another gap: it has its own time.
-    captured.gapSinceMs = nowMs;
-    this.#wheel.arm(this.#wheelBase + captured.slot, nowMs + GAP_TIMEOUT_MS);
+    captured.openGap(captured.outOfOrder[0]!.clientAck, nowMs);
+    this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapEndMs);
   }
 
   #onReset(captured: Captured, nowMs: number): void {
@@ -539,7 +564,9 @@ export class Capturer {
     // RFC 9293 3.10.7.4: a reset counts when its number fits; what never reached online ends nothing there.
     if (Math.abs(sizeBetween(captured.rcvNxt, header.seq)) > AHEAD_BYTES_MAX) return;
     if (header.flags & ACK) captured.noteAck(header.ack);
-    if (captured.outOfOrder !== undefined) this.#onGap(captured, nowMs);
+    // A client that has heard nothing since may well have given up before it repeated what is missing: online has not had more of
+    // it than we.
+    if (captured.outOfOrder !== undefined && captured.isGapAnswered) this.#onGap(captured, nowMs);
     this.#endStream(captured, END_RESET, nowMs);
   }
 
@@ -581,12 +608,14 @@ export class Capturer {
       const hasAnswer = sizeBetween(captured.turnAck, header.ack) > 0;
       // Sessions may have ended before the client said anything: what comes first begins a turn, too.
       const isFirst = captured.hasSyn && captured.rcvNxt === add(captured.iss, 1);
-      if (header.seq === captured.rcvNxt && (hasAnswer || isFirst) && !this.#isPaused) {
+      const mayBegin = isFirst || (hasAnswer && captured.isPushed);
+      if (header.seq === captured.rcvNxt && mayBegin && !this.#isPaused) {
         this.#join(captured, bytes, nowMs);
         return;
       }
       if (!captured.sentBeforeJoin || hasAnswer) this.#counters.turnsBeforeJoin += 1;
       captured.sentBeforeJoin = true;
+      captured.isPushed = endsWithPush(header);
       if (hasAnswer) captured.turnAck = header.ack;
     } else if (sizeBetween(captured.clientAck, header.ack) > 0) {
       // Only what comes with new data moves the mark: an acknowledgement on its way through an answer, a retransmission
@@ -620,6 +649,7 @@ export class Capturer {
     const { goesOnWith, end, last } = new Gap(captured);
     this.#dropEarly(captured);
     this.#breakTurn(captured, end, nowMs);
+    captured.isPushed = last?.isPushed ?? false;
     if (goesOnWith.length > 0) {
       captured.state = CAPTURED_OPEN;
       this.#goOnWith(captured, [...goesOnWith], nowMs);
@@ -627,7 +657,8 @@ export class Capturer {
       this.#endStream(captured, END_FIN, nowMs);
     } else if (last !== undefined) {
       captured.noteAck(last.clientAck);
-      captured.turnAck = captured.clientAck;
+      // What the client has heard since, it may have said without text.
+      captured.turnAck = last.clientAck;
     }
   }
 
@@ -642,9 +673,10 @@ export class Capturer {
   /** Bytes up to `rcvNxt` were never captured: the turn that they belong to is lost. The next turn is joined again. */
   #breakTurn(captured: Captured, rcvNxt: Seq, nowMs: number): void {
     const { turns } = captured;
-    // A gap may hide a turn that began in it; a turn that some session has delivered is not the one that is hit.
+    // A gap may hide a turn that began in it; a turn that some session has delivered is not the one that is hit. But where the
+    // target answered before all of it was captured, the missing octets may be its rest.
     if (turns.endIndex === 0 || isLastTurnDelivered(captured)) {
-      turns.begin(captured.streamEnd, 0);
+      turns.begin(captured.streamEnd, 0, captured.isPushed ? 0 : TURN_CONTINUES);
       for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
     }
     turns.breakLast();
@@ -673,7 +705,7 @@ export class Capturer {
     const captured = this.#connections.at(slot);
     if (captured === undefined) return;
     const isRemembered = captured.state === CAPTURED_ENDED && captured.sessions.length === 0;
-    if (captured.outOfOrder !== undefined && nowMs >= captured.gapSinceMs + GAP_TIMEOUT_MS) {
+    if (captured.outOfOrder !== undefined && nowMs >= captured.gapEndMs) {
       this.#onGap(captured, nowMs);
     }
     // Once the client has ended, the sessions have timers of their own.
@@ -684,7 +716,7 @@ export class Capturer {
       else this.#endStream(captured, END_RESET, nowMs);
       return;
     }
-    const gapAtMs = captured.outOfOrder === undefined ? idleAtMs : captured.gapSinceMs + GAP_TIMEOUT_MS;
+    const gapAtMs = captured.outOfOrder === undefined ? idleAtMs : captured.gapEndMs;
     this.#wheel.arm(this.#wheelBase + slot, Math.min(Math.max(idleAtMs, nowMs + 1), gapAtMs));
   }
 
@@ -716,6 +748,11 @@ export class Capturer {
     this.#dropEarly(captured);
     this.#wheel.cancel(this.#wheelBase + captured.slot);
   }
+}
+
+/** Whether the client had said with this text what it had to say. What the capture cut off is not there. */
+function endsWithPush({ flags, payloadBytes, payloadBytesPresent }: PacketHeader): boolean {
+  return (flags & PSH) !== 0 && payloadBytesPresent === payloadBytes;
 }
 
 /** Whether some session has delivered the last turn: what comes now is not part of it any more. */

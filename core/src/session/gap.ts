@@ -20,20 +20,35 @@ export class Gap {
   }
 }
 
-/** Index of the first segment that begins a turn, or -1. */
-function firstTurn({ sessions, turns, turnAck }: Captured, early: readonly EarlySegment[]): number {
-  // What the target answered so far tells whether an answer lies between the last turn and the segment.
-  const answered = sessions[0]?.replay.receivedBytes ?? 0;
-  const base = sessions[0]?.answeredAtGate ?? 0;
-  let previousAck = turnAck;
-  let expected = turns.endIndex > 0 ? answered - base : 0;
-  for (let index = 0; index < early.length; index += 1) {
-    const { clientAck } = early[index]!;
-    const advance = sizeBetween(previousAck, clientAck);
-    // The first segment behind the gap begins a turn only if the client had more answers than to the turn before it.
-    if (index === 0 ? expected > 0 && advance > expected + (expected >> 3) : advance > 0) return index;
-    previousAck = clientAck;
-    expected = 0;
+/** A client's segment where its SYN was not captured: that of an Ethernet path. */
+const SEGMENT_BYTES = 1460;
+/** TCP options take so much of a segment at most (RFC 9293 3.1). */
+const OPTION_BYTES_MAX = 40;
+
+/**
+ * Index of the first segment that begins a turn, or -1. Behind another segment that is one with which the client has heard more,
+ * where the other ended what it had to say.
+ */
+function firstTurn(captured: Captured, early: readonly EarlySegment[]): number {
+  if (early[0] !== undefined && beginsTurn(captured, early[0])) return 0;
+  for (let index = 1; index < early.length; index += 1) {
+    const before = early[index - 1]!;
+    const { clientAck, seq } = early[index]!;
+    const isBehind = sizeBetween(add(before.seq, before.bytes.length), seq) === 0;
+    if (isBehind && before.isPushed && sizeBetween(before.clientAck, clientAck) > 0) return index;
   }
   return -1;
+}
+
+/**
+ * Whether the first segment behind the missing octets surely begins a turn: the client had more answers than to the turn before
+ * them, all of which the target has given; and they are less than a full segment, so they ended what the client had to say:
+ * of more, the first segment of a turn might be a part, and this the next one.
+ */
+function beginsTurn({ sessions, turns, turnAck, rcvNxt, mss }: Captured, { seq, clientAck }: EarlySegment): boolean {
+  const session = sessions[0];
+  if (session === undefined || turns.endIndex === 0 || !session.replay.answerPushed) return false;
+  if (sizeBetween(rcvNxt, seq) >= (mss > 0 ? mss : SEGMENT_BYTES) - OPTION_BYTES_MAX) return false;
+  const expected = session.replay.receivedBytes - session.answeredAtGate;
+  return expected > 0 && sizeBetween(turnAck, clientAck) > expected + (expected >> 3);
 }

@@ -13,6 +13,8 @@
  *  - The smallest retransmission timeout is 200 ms instead of 1 s (RFC 6298 2.4), as in Linux.
  *  - A segment without timestamps is taken on a connection that uses them (RFC 7323 3.2 would drop it): a header that a
  *    middlebox stripped says the same about what the target has.
+ *  - The window of a segment that acknowledges new octets counts whatever its sequence number (3.10.7.4 asks for a newer one
+ *    than SND.WL1), as in Linux.
  *  - A SYN-ACK that acknowledges something else is answered with a reset only once our SYN was repeated (RFC 9293
  *    3.10.7.3 would at once): the first such answer may belong to our own last connection on that port.
  */
@@ -135,6 +137,8 @@ export class Replay {
   tsRecentMs = 0;
   hasSentFin = false;
   hasPeerFin = false;
+  /** The target has closed its side and never said anything: that is no answer, and it may well go on reading. */
+  isPeerFinEarly = false;
   /** The target has sent a segment other than SYN-ACK: the connection is open on its side too. */
   wasHeardOpen = false;
   /** An acknowledgement must go out now: something came that the target must hear about (RFC 9293 3.10.7.4). */
@@ -182,6 +186,7 @@ export class Replay {
     this.tsRecent = 0;
     this.hasSentFin = false;
     this.hasPeerFin = false;
+    this.isPeerFinEarly = false;
     this.wasHeardOpen = false;
     this.mustAck = false;
     this.mustRetransmit = false;
@@ -313,7 +318,11 @@ export class Replay {
     if (flags & RST) {
       // RFC 5961 3.2: only the exact number resets; another one inside the window is challenged.
       if (ahead !== 0) {
-        if (ahead > 0 && ahead < windowBytes) this.#challenge(0, nowMs);
+        if (ahead > 0 && ahead < windowBytes) {
+          // Text before it was lost on the way to us: the target had the connection, and may have taken what we sent.
+          if (flags & ACK) this.wasHeardOpen = true;
+          this.#challenge(0, nowMs);
+        }
         return 0;
       }
       // The acknowledgement of a reset tells how much the target's kernel had taken.
@@ -372,6 +381,7 @@ export class Replay {
         if (payloadBytes > 0) events |= EVENT_ANSWERED;
         if (flags & FIN) {
           this.hasPeerFin = true;
+          this.isPeerFinEarly = this.receivedBytes === 1;
           this.mustAck = true;
           events |= EVENT_PEER_FIN;
           this.#enterAfterPeerFin();
@@ -458,7 +468,9 @@ export class Replay {
     const oldWindow = this.sndWnd;
     if (advance >= 0) {
       const isNewer = lessThan(this.sndWl1, segSeq) || (this.sndWl1 === segSeq && !lessThan(segAck, this.sndWl2));
-      if (isNewer) {
+      // What acknowledges more is newer than all before, also where a target repeats octets of its own whose first header was
+      // lost: the window that we know ended at an earlier place.
+      if (isNewer || advance > 0) {
         this.sndWnd = window;
         if (window > this.sndWndMax) this.sndWndMax = window;
         this.sndWl1 = segSeq;

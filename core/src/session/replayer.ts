@@ -469,7 +469,7 @@ export class Replayer {
 
   /**
    * Loses turns that cannot be delivered because bytes of them were never captured. The target connection stays when it
-   * has seen nothing of them.
+   * has seen nothing of them, and nothing that they go on with.
    */
   #loseBroken(session: Session, nowMs: number): void {
     const { replay, captured } = session;
@@ -477,9 +477,10 @@ export class Replayer {
     while (session.turnUna < turns.endIndex && turns.isBroken(session.turnUna)) {
       const start = turns.offsetOf(session.turnUna);
       const end = session.captured.endOfTurn(session.turnUna);
+      const hasBegun = turns.isContinuation(session.turnUna) && replay.sndMaxOffset > replay.baseOffset;
       this.#ledger.lose(session, session.turnUna + 1, 'captureGap');
       if (replay.state === CLOSED) continue;
-      if (replay.sndMaxOffset > start) this.#abandon(session, nowMs);
+      if (replay.sndMaxOffset > start || hasBegun) this.#abandon(session, nowMs);
       else if (end > start) replay.skipTo(end);
     }
   }
@@ -556,9 +557,13 @@ export class Replayer {
     // Half-close: a client that ends before the answer came does the same here. Otherwise the answer comes first, as
     // servers may drop what they were about to send to a client that has gone.
     const expected = captured.endAnswerBytes;
-    if (expected > 1 && !this.#gate.isAnswered(session, expected, nowMs)) return;
+    const isReset = captured.end === END_RESET;
+    const isAnswered = isReset
+      ? this.#gate.isAnsweredWhole(session, expected, nowMs)
+      : this.#gate.isAnswered(session, expected, nowMs);
+    if (expected > 1 && !isAnswered) return;
     if (!this.#isReachable(session)) return;
-    if (captured.end === END_RESET) {
+    if (isReset) {
       this.#reset(session);
       this.#finish(session, session.failure ?? 'copied');
       return;

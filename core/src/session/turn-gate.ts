@@ -86,6 +86,19 @@ export class TurnGate {
   }
 
   /**
+   * Whether the target has said all that it has to say, before a reset takes away what its program has not read: no shortcut
+   * counts, and -W does not either.
+   */
+  isAnsweredWhole(session: Session, expected: number, nowMs: number): boolean {
+    const { replay } = session;
+    const answered = replay.receivedBytes - session.answeredAtGate;
+    if (answered >= expected || replay.hasPeerFin) return true;
+    if (answered <= 0) return this.#isAnsweredBefore(session, expected, nowMs);
+    session.gateAtMs = replay.lastAnswerMs + QUIET_MS;
+    return nowMs >= session.gateAtMs;
+  }
+
+  /**
    * Nothing has come since the last gate, but before it more than that asked for: on a connection that speaks in both
    * directions at once (HTTP/2, WebSocket) a turn may need no answer of its own, like a window update after text that the
    * target has sent already. It holds up the next one for a short quiet time only.

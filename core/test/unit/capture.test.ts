@@ -265,7 +265,9 @@ describe('segments that come too early', () => {
     const client = open(rig);
     client.send('ab');
     rig.capture(client.packet({ flags: ACK | FIN | PSH, text: textOf('cd') }));
-    rig.wait(3000);
+    rig.wait(9000);
+    assert.deepEqual(rig.lost(), {});
+    rig.wait(2000);
     assert.deepEqual(rig.lost(), { captureGap: 1 });
     assert.deepEqual(rig.terminals(), { captureGap: 1 });
     assert.equal(rig.engine.connectionsOpen, 0);
@@ -284,13 +286,61 @@ describe('a gap', () => {
     client.hear(100);
     // Whether this begins a turn or goes on with the one that was cut cannot be known: the target has not answered.
     rig.capture(client.send('three;'));
+    client.hear(100);
+    rig.capture(client.acknowledge());
     rig.wait(2000);
     assert.equal(rig.engine.counters.captureGaps, 1);
     assert.deepEqual(rig.lost(), { captureGap: 1 });
     assert.equal(rig.target.connections[0]!.state, 'reset');
-    client.hear(100);
     rig.capture(client.send('four;'));
     assert.deepEqual(rig.target.streams(), ['one;two is ', 'four;']);
+  });
+
+  it('behind octets of a turn that the target answered early resets it: half a turn would stand before the next', () => {
+    const rig = new Rig({}, { answer: (connection) => (connection.received.length === 4 ? 50 : 100) });
+    const client = open(rig);
+    const first = client.packet({ flags: ACK, text: textOf('one,') });
+    client.send('one,two;');
+    rig.capture(first);
+    assert.equal(rig.engine.counters.turnsDelivered, 1, 'it has had an answer');
+    client.hear(150);
+    rig.capture(client.send('three;'));
+    client.hear(100);
+    rig.capture(client.acknowledge());
+    rig.wait(1500);
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+    assert.equal(rig.target.connections[0]!.state, 'reset');
+    rig.capture(client.send('four;'));
+    const streams = rig.target.streams();
+    assert.equal(streams[0], 'one,');
+    assert.equal(streams.at(-1)!.endsWith('four;'), true);
+  });
+
+  it('of a full segment may be the beginning of a turn: what follows is not taken for one', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    rig.capture(client.send('one'));
+    client.hear(500);
+    client.send('x'.repeat(1460));
+    rig.capture(client.send('rest of two'));
+    client.hear(100);
+    rig.capture(client.acknowledge());
+    rig.wait(1500);
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+    rig.capture(client.send('three'));
+    assert.deepEqual(rig.target.streams(), ['onethree']);
+  });
+
+  it('that a client leaves behind when it resets was never at online either: what came before it is delivered', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    rig.capture(client.send('one'));
+    client.send('two');
+    rig.capture(client.send('three'), client.reset());
+    rig.wait(1000);
+    assert.deepEqual(rig.target.streams(), ['one']);
+    assert.deepEqual(rig.lost(), {});
+    rig.checkEnd();
   });
 
   it('is the same for each of several sessions', () => {
@@ -322,6 +372,18 @@ describe('joining', () => {
     rig.wait(1000);
     assert.deepEqual(rig.target.streams(), ['last']);
     assert.deepEqual(rig.terminals(), { copied: 1 });
+  });
+
+  it('begins no turn behind text that did not end with PSH: the client had more of it to say', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    rig.capture(client.packet({ flags: ACK, text: textOf('part of one') }));
+    client.seq += 11;
+    client.hear(100);
+    rig.capture(client.send(' and its rest'));
+    client.hear(100);
+    rig.capture(client.send('two'));
+    assert.deepEqual(rig.target.streams(), ['two']);
   });
 
   it('is not put off by retransmissions and keep-alive probes', () => {
@@ -468,5 +530,28 @@ describe('a lane', () => {
     assert.deepEqual(rig.terminals(), { copied: 60 });
     assert.equal(new Set(rig.target.released).size, 60);
     assert.ok(rig.engine.counters.outputOverflows > 0, 'the batch was full');
+  });
+});
+
+describe('what comes late of an earlier connection on the same port', () => {
+  it('says nothing of this one, and does not end it', () => {
+    const rig = new Rig({}, answerAll);
+    const before = open(rig);
+    rig.capture(before.send('before'), before.fin());
+    const client = new Client({ seq: before.seq + 100_000, ack: before.ack + 5_000_000 });
+    rig.capture(client.syn());
+    before.hear(90_000_000);
+    rig.capture(
+      before.acknowledge(),
+      before.reset(),
+      before.packet({ flags: ACK | PSH, seq: before.seq - 4, text: textOf('old') }),
+    );
+    rig.capture(client.acknowledge(), client.send('one'));
+    client.hear(100);
+    rig.capture(client.send('two'), client.fin());
+    rig.wait(2000);
+    assert.deepEqual(rig.target.streams(), ['before', 'onetwo']);
+    assert.equal(rig.engine.counters.turnsDelivered, 3);
+    rig.checkEnd();
   });
 });
