@@ -16,6 +16,7 @@ import {
 } from '@trafficcopy/runtime';
 import { COPY_COMMAND, copyConfig, managedConfig } from '@trafficcopy/sidecar-copy/config';
 import { Command } from 'commander';
+import { doctorCommand } from './doctor/doctor-command.js';
 
 const NAME = 'trafficcopy';
 const ERRORS_OF_NODE: ReadonlySet<string> = new Set(['Error', 'TypeError', 'RangeError', 'SyntaxError', 'SystemError']);
@@ -61,11 +62,19 @@ export async function runProgram(
   const operator = await operatorCommand(env, (code) => {
     exitCode = code;
   });
+  const doctor = doctorCommand({
+    env,
+    stdout,
+    hostAddresses,
+    onEnd: (code) => {
+      exitCode = code;
+    },
+  });
   const version = new Command('version').summary('Print the version').action(() => {
     stdout.write(`${VERSION}\n`);
   });
   const help = new Command('help')
-    .summary('Print the help of a command: help copy, help intercept, help operator')
+    .summary('Print the help of a command: help copy, help intercept, help operator, help doctor')
     .argument('[command]')
     .action(async (name: string | undefined) => {
       const isKnown = root.commands.some((command) => command.name() === name);
@@ -76,14 +85,14 @@ export async function runProgram(
     configureCommand(command);
     addHelpFlags(command);
   }
-  for (const command of [copy, intercept, ...operator, version, help]) root.addCommand(command);
-  for (const command of [root, ...root.commands]) {
+  for (const command of [copy, intercept, ...operator, doctor, version, help]) root.addCommand(command);
+  for (const command of [root, ...root.commands, ...doctor.commands]) {
     command.configureOutput({ writeOut: (text) => stdout.write(text) });
   }
   root.addHelpText('after', `\n"${NAME} COMMAND --help" lists the flags of a command.`);
 
   try {
-    if (words.length === 0) throw new UsageError('a command is missing: expected copy, intercept or operator');
+    if (words.length === 0) throw new UsageError('a command is missing: expected copy, intercept, operator or doctor');
     await root.parseAsync([...words], { from: 'user' });
     return exitCode;
   } catch (error) {

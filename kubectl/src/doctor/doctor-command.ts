@@ -1,9 +1,8 @@
-import type { FlagValues } from '@trafficcopy/runtime';
+import { type Finding, type FlagValues, fail, findingText, pass, warn } from '@trafficcopy/runtime';
 import { Cluster, type ClusterObject } from '../cluster/cluster.js';
 import { ClusterError } from '../cluster/cluster-error.js';
 import type { Output } from '../output.js';
 import type { DOCTOR_COMMAND } from './doctor-flags.js';
-import { type Finding, fail, pass, warn } from './finding.js';
 import { type Installation, installation } from './installation-findings.js';
 import { networkFinding } from './network-finding.js';
 import { podSecurityFinding } from './pod-security-finding.js';
@@ -11,7 +10,6 @@ import { probeNode } from './queue-probe.js';
 import { nodeFinding, versionFinding } from './version-findings.js';
 
 const NODES_PROBED_MAX = 20;
-const SIGNS = { pass: 'pass', warn: 'WARN', fail: 'FAIL' } as const;
 
 /** `kubectl trafficcopy doctor`. Returns 1 when something keeps the cluster from copying. */
 export async function doctor(values: FlagValues<typeof DOCTOR_COMMAND.flags>, output: Output): Promise<number> {
@@ -19,9 +17,9 @@ export async function doctor(values: FlagValues<typeof DOCTOR_COMMAND.flags>, ou
   let failures = 0;
   const say = (findings: readonly Finding[]): void => {
     output.endProgress();
-    for (const { verdict, text, fix } of findings) {
-      if (verdict === 'fail') failures += 1;
-      output.result(`${SIGNS[verdict]}  ${text}${fix === '' ? '' : `\n      fix: ${fix}`}`);
+    for (const finding of findings) {
+      if (finding.verdict === 'fail') failures += 1;
+      output.result(findingText(finding));
     }
   };
   say([versionFinding(await cluster.version())]);

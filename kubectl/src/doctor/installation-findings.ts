@@ -1,6 +1,6 @@
+import { type Finding, fail, pass, warn } from '@trafficcopy/runtime';
 import type { Cluster, ClusterObject } from '../cluster/cluster.js';
 import { API_VERSION } from '../start/traffic-copy-manifest.js';
-import { type Finding, fail, pass, warn } from './finding.js';
 import type { ProbePlan } from './queue-probe.js';
 
 const CRD = 'trafficcopies.trafficcopy.dev';

@@ -1,4 +1,4 @@
-import { type Finding, pass, warn } from './finding.js';
+import { type Finding, pass, warn } from '@trafficcopy/runtime';
 
 /** Pod networks by a part of the name of the DaemonSet that they run. */
 const NETWORKS = [

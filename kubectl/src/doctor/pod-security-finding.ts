@@ -1,4 +1,4 @@
-import { type Finding, pass, warn } from './finding.js';
+import { type Finding, pass, warn } from '@trafficcopy/runtime';
 
 const ENFORCE = 'pod-security.kubernetes.io/enforce';
 

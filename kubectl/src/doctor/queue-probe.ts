@@ -3,8 +3,8 @@
  * rule in its own network namespace, which ends with it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Finding, fail, pass, warn } from '@trafficcopy/runtime';
 import type { Cluster, ClusterObject } from '../cluster/cluster.js';
-import { type Finding, fail, pass, warn } from './finding.js';
 
 const WAIT_MS_MAX = 60_000;
 const POLL_MS = 500;

@@ -1,4 +1,4 @@
-import { type Finding, fail, pass, warn } from './finding.js';
+import { type Finding, fail, pass, warn } from '@trafficcopy/runtime';
 
 /** Native sidecars are on from 1.29 (KEP-753), rules in CEL final (KEP-2876), ephemeral containers since 1.25. */
 const MINOR_MIN = 29;
