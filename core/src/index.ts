@@ -5,6 +5,7 @@
 export * from './batch/packet-batch.js';
 export * from './batch/replay-batch.js';
 export * from './batch/response-record.js';
+export * from './batch/response-record-writer.js';
 export * from './channel/index.js';
 export * from './counters.js';
 export * from './engine.js';

@@ -32,6 +32,11 @@ export interface InterceptCounters {
   /** Flows that a copy took up again after its connection was lost. */
   flowsResumed: number;
   flowsReleased: number;
+  /** Registrations of C tcpcopies, and their messages of a type that is not known. */
+  registrations: number;
+  messagesUnknown: number;
+  /** Flows of C tcpcopies that made room for newer ones. */
+  flowsEvicted: number;
   /** Forgotten because nothing came or went for long. */
   flowsIdle: number;
   /** Reset at the target: their copy did not come back, or intercept ended. */
@@ -64,6 +69,9 @@ export function createInterceptCounters(): InterceptCounters {
     flowsOpened: 0,
     flowsResumed: 0,
     flowsReleased: 0,
+    registrations: 0,
+    messagesUnknown: 0,
+    flowsEvicted: 0,
     flowsIdle: 0,
     flowsReset: 0,
     resetsInjected: 0,

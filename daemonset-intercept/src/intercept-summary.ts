@@ -44,6 +44,8 @@ export function interceptSummaryTable(figures: InterceptFigures): SummaryTable {
       { label: 'taken up after a reconnection', value: counters.flowsResumed },
       { label: 'reset, their copy was gone', value: counters.flowsReset },
       { label: 'forgotten when idle', value: counters.flowsIdle },
+      { label: 'registered by C tcpcopies', value: counters.registrations },
+      { label: 'of those forgotten to make room', value: counters.flowsEvicted },
     ),
   ]);
   table.add('Channel', [

@@ -6,12 +6,15 @@ import {
   ChannelServer,
   type PcapngRecorder,
   type ProgramLog,
+  type WireTunnel,
+  WireTunnelServer,
 } from '@trafficcopy/runtime';
 import { requireCapabilities } from './capabilities.js';
+import type { WireConfig } from './config/wire-config.js';
 import type { InterceptConfig } from './config.js';
 import { createInterceptCounters } from './counters.js';
 import type { InterceptFigures } from './intercept-figures.js';
-import { INTERCEPT_LIMITS_DEFAULT, type InterceptLimits } from './limits.js';
+import { INTERCEPT_LIMITS_DEFAULT, type InterceptLimits, WIRE_PARKED_MS } from './limits.js';
 import type { WorkerSlot } from './rules/worker-slot.js';
 import { TargetNamespace } from './target-namespace.js';
 
@@ -35,12 +38,14 @@ export class Intercept {
   readonly #cpuAtStart = process.cpuUsage();
   #authority: Authority | undefined;
   #server: ChannelServer | undefined;
+  #tunnels: WireTunnelServer | undefined;
   #namespace: TargetNamespace | undefined;
   #connections = 0;
 
   private constructor(options: InterceptOptions) {
     this.#options = options;
-    this.#limits = options.limits ?? INTERCEPT_LIMITS_DEFAULT;
+    const limits = options.limits ?? INTERCEPT_LIMITS_DEFAULT;
+    this.#limits = options.config.wire === undefined ? limits : { ...limits, parkedMs: WIRE_PARKED_MS };
   }
 
   /**
@@ -80,6 +85,7 @@ export class Intercept {
     const cpu = process.cpuUsage(this.#cpuAtStart);
     let queuedBytes = 0;
     for (const connection of this.#server?.connections ?? []) queuedBytes += connection.queuedBytes;
+    for (const tunnel of this.#tunnels?.tunnels ?? []) queuedBytes += tunnel.queuedBytes;
     return {
       elapsedMs: nowMs() - this.#startedMs,
       ...(this.#namespace?.figures() ?? NO_FIGURES),
@@ -88,7 +94,7 @@ export class Intercept {
       podsNotServing: 0,
       queuedBytes,
       connections: this.#connections,
-      peersRefused: this.#server?.refusals ?? 0,
+      peersRefused: (this.#server?.refusals ?? 0) + (this.#tunnels?.refusals ?? 0),
       cpuUserUs: cpu.user,
       cpuSystemUs: cpu.system,
       rssBytes: process.memoryUsage.rss(),
@@ -97,6 +103,7 @@ export class Intercept {
 
   /** Resets what copies left at the target, restores what was found, closes everything. Returns the last figures. */
   async close(): Promise<InterceptFigures> {
+    this.#tunnels?.close('intercept ends');
     await this.#server?.close('intercept ends');
     try {
       await this.#namespace?.leave();
@@ -126,6 +133,8 @@ export class Intercept {
         address === undefined || port === undefined ? [] : [{ address: formatIpAddress(address), port }],
       ),
     };
+    const refused = (error: Error, remote: string) => logger.warn({ remote, err: error }, 'a peer was refused');
+    this.#tunnels = config.wire && this.#tunnelServer(config.wire, refused);
     const server = new ChannelServer({
       address: config.bindAddress === undefined ? undefined : formatIpAddress(config.bindAddress),
       port: config.port,
@@ -140,7 +149,8 @@ export class Intercept {
       onFrame: (connection, type, bytes, offset, length) =>
         this.#namespace?.frame(connection, type, bytes, offset, length),
       onClose: (connection, reason) => this.#closed(connection, reason),
-      onRefusal: (error, remote) => logger.warn({ remote, err: error }, 'a peer was refused'),
+      onRefusal: refused,
+      foreign: this.#tunnels,
       onJoin: (identity, remote) => logger.info({ remote, identity: identity.name }, 'a copy has joined'),
       onFault: (error) => logger.error({ err: error }, 'the channel has a fault'),
     });
@@ -155,6 +165,7 @@ export class Intercept {
       procPath: '/proc',
       served: config.targets,
       passed: config.pass,
+      wire: config.wire?.traffic,
       limits: this.#limits,
       holdEveryS: HOLD_EVERY_S,
       logger,
@@ -166,6 +177,26 @@ export class Intercept {
       { port: config.port, queueNumber, iptables: namespace.kind, instance: config.instance },
       'intercept serves',
     );
+  }
+
+  /** C tcpcopies at the same port. */
+  #tunnelServer({ versions }: WireConfig, onRefusal: (error: Error, remote: string) => void): WireTunnelServer {
+    return new WireTunnelServer({
+      versions,
+      tunnelsMax: this.#limits.connectionsMax,
+      queueBytesMax: this.#limits.connectionQueueBytesMax,
+      onTunnel: (tunnel) => this.#tunnelConnected(tunnel),
+      onMessage: (tunnel, bytes, offset) => this.#namespace?.registration(tunnel, bytes, offset),
+      onClose: (tunnel, reason) => this.#closed(tunnel, reason),
+      onRefusal,
+    });
+  }
+
+  #tunnelConnected(tunnel: WireTunnel): boolean {
+    if (this.#namespace?.tunnelConnected(tunnel) !== true) return false;
+    this.#connections += 1;
+    this.#options.logger.info({ remote: tunnel.remote, copy: tunnel.peer.name }, 'a C tcpcopy has opened a tunnel');
+    return true;
   }
 
   #connected(connection: ChannelConnection): void {

@@ -18,11 +18,16 @@ export interface InterceptLimits {
   readonly unawareMs: number;
   /** A flow without a packet in either direction is forgotten after so long. */
   readonly idleMs: number;
+  /** The same for a flow of a C tcpcopy, which never says that one has ended. */
+  readonly wireIdleMs: number;
   /** RST packets in a second, for responses that nobody wants. */
   readonly resetsPerSecondMax: number;
   /** Octets that may wait for one copy. */
   readonly connectionQueueBytesMax: number;
 }
+
+/** How long a C intercept keeps the response to a SYN whose registration is late. */
+export const WIRE_PARKED_MS = 30_000;
 
 /** About 40 MB of tables in all. */
 export const INTERCEPT_LIMITS_DEFAULT: InterceptLimits = {
@@ -35,6 +40,8 @@ export const INTERCEPT_LIMITS_DEFAULT: InterceptLimits = {
   unawareMs: SILENCE_MS_MAX + 1000,
   // Longer than any -k of a copy (7 days): copies release what is over, this only finds what was left behind.
   idleMs: 8 * 86_400_000,
+  // Longer than the -k of both versions (1320 and 720 s).
+  wireIdleMs: 1_800_000,
   resetsPerSecondMax: 2000,
   connectionQueueBytesMax: 16 * 1024 * 1024,
 };

@@ -3,6 +3,7 @@
  *
  *     PACKETS frame ──► each record: whole? its flow known, or a SYN to a served target? ──► raw socket ──► lo ──► target
  *     REGISTER, RELEASE frames ──► flows                                                                             │
+ *     registration of a C tcpcopy ──► flow                                                                           │
  *     HEADERS frame ◄── buffer of the flow's connection ◄── flow known? ◄── header ◄── NFQUEUE (dropped) ◄───────────┘
  *
  * Everything happens on one thread and synchronously. Bytes stay where the channel and the queue put them; what one frame brought
@@ -34,6 +35,13 @@ import {
   Seq,
   SYN,
   TcpOptions,
+  TUNNEL_ADD,
+  TUNNEL_CLIENT_ADDRESS,
+  TUNNEL_CLIENT_PORT,
+  TUNNEL_DELETE,
+  TUNNEL_TARGET_ADDRESS,
+  TUNNEL_TARGET_PORT,
+  TUNNEL_TYPE,
 } from '@trafficcopy/core';
 import type { CopyLink } from './channel/copy-link.js';
 import type { CopyLinks } from './channel/copy-links.js';
@@ -44,7 +52,6 @@ import type { PacketSender } from './injector/packet-sender.js';
 import { ResetWriter } from './injector/reset-writer.js';
 import type { InterceptLimits } from './limits.js';
 import { ParkedResponses } from './responses/parked-responses.js';
-import { writeEventRecord, writeSegmentRecord } from './responses/response-record-writer.js';
 import type { ResponseSource } from './responses/response-source.js';
 import type { FlowBudget } from './targets/flow-budget.js';
 import { FlowRegistry } from './targets/flow-registry.js';
@@ -54,6 +61,8 @@ import type { TargetGate } from './targets/target-gate.js';
 const READS_PER_TURN_MAX = 32;
 /** Packets of one call to the kernel, and of all calls until the queue is looked at again: what one sendmmsg of native code takes. */
 export const PIECE_PACKETS = 256;
+/** Lines that are looked at for a flow that can go. */
+const EVICTION_LINES = 64;
 const NONE = -1;
 
 export interface PipelineOptions {
@@ -82,7 +91,11 @@ export class Pipeline {
   readonly #resets: ResetWriter;
   readonly #batch = new InjectionBatch(PIECE_PACKETS);
   readonly #header = new PacketHeader();
+  readonly #parkedHeader = new PacketHeader();
   readonly #tcpOptions = new TcpOptions();
+  /** Client's and target's address of a registration, and where they and its ports stand. */
+  readonly #registration = new Uint8Array(8);
+  readonly #registrationHeader = new PacketHeader();
   readonly #waiting: CopyLink[] = [];
   /** Of one flow, client's and target's. */
   readonly #addresses = new Uint8Array(32);
@@ -209,8 +222,88 @@ export class Pipeline {
       return this.#refuseOpen('flowTableFull', link, sessionId, RESPONSE_EVENT_FLOW_TABLE_FULL);
     }
     this.#counters.flowsOpened += 1;
+    this.#claimParked(link, flow, bytes, header);
+    return flow;
+  }
+
+  /** The response that came before the flow was known, if it waits. `header` is the flow's way to the target. */
+  #claimParked(link: CopyLink, flow: number, bytes: Uint8Array, header: PacketHeader): void {
+    const parked = this.#parked;
+    const line = parked.find(bytes, header);
+    if (line === NONE) return;
+    const packetAt = parked.packetAt(line);
+    const response = this.#parkedHeader;
+    parked.claim(line);
+    const [headerBytes, packetBytes] = [parked.headerBytesOf(line), parked.packetBytesOf(line)];
+    if (parsePacket(parked.bytes, packetAt, headerBytes, packetBytes, response) !== 'ok') return;
+    this.#return(link, flow, parked.bytes, packetAt, response);
+  }
+
+  /** target --response--> the copy of a flow */
+  #return(link: CopyLink, flow: number, bytes: Uint8Array, packetAt: number, header: PacketHeader): void {
+    if (header.flags & ACK) this.flows.noteAck(flow, header.ack);
+    parseTcpOptions(bytes, header.optionsOffset, header.payloadOffset, this.#tcpOptions);
     this.#makeRoom(link);
-    if (this.#parked.claim(bytes, header, sessionId, link.buffer, link.nextOffset)) this.#committed(link);
+    link.addSegment(this.flows.sessionIdOf(flow), bytes, packetAt, header, this.#tcpOptions);
+    this.#committed(link);
+  }
+
+  /** tcpcopy --registration--> intercept: 14 octets at `offset`. */
+  register(link: CopyLink, bytes: Uint8Array, offset: number): void {
+    const counters = this.#counters;
+    const type = readU16(bytes, offset + TUNNEL_TYPE);
+    if (type !== TUNNEL_ADD) {
+      // A C intercept does not act on it either: its peers never say when a flow is over.
+      if (type !== TUNNEL_DELETE) counters.messagesUnknown += 1;
+      return;
+    }
+    counters.registrations += 1;
+    const header = this.#registrationHeader;
+    const addresses = this.#registration;
+    for (let at = 0; at < 4; at += 1) {
+      addresses[at] = bytes[offset + TUNNEL_CLIENT_ADDRESS + at]!;
+      addresses[at + 4] = bytes[offset + TUNNEL_TARGET_ADDRESS + at]!;
+    }
+    header.sourcePort = readU16(bytes, offset + TUNNEL_CLIENT_PORT);
+    header.destinationPort = readU16(bytes, offset + TUNNEL_TARGET_PORT);
+    this.#route(link, addresses, header);
+    this.#flushWaiting();
+  }
+
+  /** Responses of that flow go to `link` from now on. */
+  #route(link: CopyLink, addresses: Uint8Array, header: PacketHeader): void {
+    const { gate, nowMs } = this.#options;
+    const known = this.flows.findSent(addresses, header);
+    if (known !== NONE) {
+      const owner = this.#links.at(this.flows.ownerOf(known));
+      if (!owner.isWire) this.#refuse('flowTaken');
+      else if (owner !== link) this.flows.assign(known, link.owner, link.nextSessionId());
+      this.flows.touch(known, nowMs());
+      return;
+    }
+    if (!gate.servesDestination(addresses, header, undefined)) {
+      this.#refuse('targetUnknown');
+    } else if (!gate.permitsSource(addresses, header, undefined)) {
+      this.#refuse('sourceRefused');
+    } else {
+      const flow = this.#openRoute(link, addresses, header, nowMs());
+      if (flow === NONE) this.#refuse('flowTableFull');
+      else this.#claimParked(link, flow, addresses, header);
+    }
+  }
+
+  /** A C tcpcopy never ends a flow: where there is no room the one goes that was silent for longest, of those that are looked at. */
+  #openRoute(link: CopyLink, addresses: Uint8Array, header: PacketHeader, nowMs: number): number {
+    const sessionId = link.nextSessionId();
+    let flow = this.flows.open(addresses, header, link.owner, sessionId, nowMs);
+    if (flow === NONE) {
+      const oldest = this.flows.oldestOf(EVICTION_LINES, (owner) => this.#links.at(owner).isWire);
+      if (oldest === NONE) return NONE;
+      this.flows.remove(oldest);
+      this.#counters.flowsEvicted += 1;
+      flow = this.flows.open(addresses, header, link.owner, sessionId, nowMs);
+    }
+    if (flow !== NONE) this.#counters.flowsOpened += 1;
     return flow;
   }
 
@@ -252,26 +345,22 @@ export class Pipeline {
     }
     counters.responses += 1;
     counters.responseBytes += wireBytes;
-    parseTcpOptions(bytes, header.optionsOffset, header.payloadOffset, this.#tcpOptions);
+    const packetAt = entries[entry + ENTRY_OFFSET]!;
     const flow = this.flows.findResponse(bytes, header);
     if (flow === NONE) {
-      this.#respondUnknown(bytes, header, nowMs);
+      this.#respondUnknown(bytes, packetAt, header, nowMs);
       return;
     }
-    if (header.flags & ACK) this.flows.noteAck(flow, header.ack);
     this.flows.touch(flow, nowMs);
-    const link = this.#links.at(this.flows.ownerOf(flow));
-    this.#makeRoom(link);
-    writeSegmentRecord(link.buffer, link.nextOffset, this.flows.sessionIdOf(flow), header, this.#tcpOptions);
-    this.#committed(link);
+    this.#return(this.#links.at(this.flows.ownerOf(flow)), flow, bytes, packetAt, header);
   }
 
   /** A first response waits for its REGISTER; for any other nobody is there, and the target is told so. */
-  #respondUnknown(bytes: Uint8Array, header: PacketHeader, nowMs: number): void {
+  #respondUnknown(bytes: Uint8Array, packetAt: number, header: PacketHeader, nowMs: number): void {
     this.#counters.responsesUnknown += 1;
     if (header.flags & (SYN | RST) && !this.#isClosing) {
       this.#counters.responsesParked += 1;
-      this.#parked.park(bytes, header, this.#tcpOptions, nowMs);
+      this.#parked.park(bytes, packetAt, header, nowMs);
     } else if (!(header.flags & RST) && nowMs >= this.#quietUntilMs && this.#resetBudget > 0) {
       this.#resetBudget -= 1;
       this.#resets.answer(bytes, header);
@@ -290,7 +379,10 @@ export class Pipeline {
       this.#links.forget(link);
     }
     // The whole table once in a minute.
-    this.flows.sweepIdle(now - limits.idleMs, Math.ceil(limits.flowsMax / 240), (flow) => {
+    const soonestMs = Math.min(limits.idleMs, limits.wireIdleMs);
+    this.flows.sweepIdle(now - soonestMs, Math.ceil(limits.flowsMax / 240), (flow) => {
+      const { isWire } = this.#links.at(this.flows.ownerOf(flow));
+      if (this.flows.lastSeenMs(flow) >= now - (isWire ? limits.wireIdleMs : limits.idleMs)) return;
       this.flows.remove(flow);
       this.#counters.flowsIdle += 1;
     });
@@ -300,8 +392,17 @@ export class Pipeline {
   /** A connection ended. Its flows wait for their copy; without flows there is nothing to wait for. */
   linkDown(link: CopyLink): void {
     const { limits, nowMs } = this.#options;
+    const heir = this.#links.heirOf(link);
     this.#links.down(link, nowMs() + limits.graceMs);
+    if (heir !== undefined) this.#inherit(heir, link);
     if (this.flows.firstOf(link.owner) === NONE) this.#links.forget(link);
+  }
+
+  /** One of several tunnels was cut: the others go on. */
+  #inherit(heir: CopyLink, link: CopyLink): void {
+    for (let flow = this.flows.firstOf(link.owner); flow !== NONE; flow = this.flows.firstOf(link.owner)) {
+      this.flows.assign(flow, heir.owner, heir.nextSessionId());
+    }
   }
 
   /** What a copy may reach has changed: flows that it may no longer have are reset, and it is told. */
@@ -319,10 +420,7 @@ export class Pipeline {
       };
       const isServed = gate.servesDestination(addresses, ends, link.permitted);
       if (!isServed || !gate.permitsSource(addresses, ends, link.permitted)) {
-        this.#makeRoom(link);
-        const sessionId = this.flows.sessionIdOf(flow);
-        writeEventRecord(link.buffer, link.nextOffset, sessionId, RESPONSE_EVENT_TARGET_UNKNOWN);
-        this.#committed(link);
+        this.#event(link, this.flows.sessionIdOf(flow), RESPONSE_EVENT_TARGET_UNKNOWN);
         this.#reset(flow);
       }
       flow = next;
@@ -376,11 +474,15 @@ export class Pipeline {
 
   #refuseOpen(reason: RefusalReason, link?: CopyLink, sessionId = 0, event = 0): -1 {
     this.#refuse(reason);
-    if (link === undefined) return NONE;
-    this.#makeRoom(link);
-    writeEventRecord(link.buffer, link.nextOffset, sessionId, event);
-    this.#committed(link);
+    if (link !== undefined) this.#event(link, sessionId, event);
     return NONE;
+  }
+
+  #event(link: CopyLink, sessionId: number, event: number): void {
+    if (link.isWire) return;
+    this.#makeRoom(link);
+    link.addEvent(sessionId, event);
+    this.#committed(link);
   }
 
   #makeRoom(link: CopyLink): void {
@@ -388,7 +490,6 @@ export class Pipeline {
   }
 
   #committed(link: CopyLink): void {
-    link.commit();
     if (link.count === 1) this.#waiting.push(link);
   }
 

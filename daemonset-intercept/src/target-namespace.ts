@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { FRAME } from '@trafficcopy/core';
-import type { AddressRange, ChannelConnection, PcapngRecorder, ProgramLog } from '@trafficcopy/runtime';
+import type { AddressRange, ChannelConnection, PcapngRecorder, ProgramLog, WireTunnel } from '@trafficcopy/runtime';
 import type { CopyLink } from './channel/copy-link.js';
 import { CopyLinks } from './channel/copy-links.js';
+import { wireRecords } from './channel/wire-records.js';
 import type { ServedTarget } from './config/target-value.js';
 import { createInterceptCounters, type InterceptCounters } from './counters.js';
 import type { PacketSender } from './injector/packet-sender.js';
@@ -17,6 +18,7 @@ import { namespaceHasIpv6 } from './rules/mark-sysctls.js';
 import { KernelNamespace } from './rules/namespace-access.js';
 import type { ProcessTable } from './rules/process-table.js';
 import { RulesInstallation } from './rules/rules-installation.js';
+import type { WireTraffic } from './rules/wire-rules.js';
 import type { WorkerSlot } from './rules/worker-slot.js';
 import type { FlowBudget } from './targets/flow-budget.js';
 import { readLocalAddresses } from './targets/local-addresses.js';
@@ -48,6 +50,8 @@ export interface TargetNamespaceOptions {
   readonly served: readonly ServedTarget[];
   readonly allowedSources: readonly AddressRange[];
   readonly passed: readonly AddressRange[];
+  /** Copied by C tcpcopies; undefined: those are not served. */
+  readonly wire?: WireTraffic | undefined;
   readonly limits: InterceptLimits;
   /** Undefined: the tables of flows have their full size from the start. */
   readonly flowBudget?: FlowBudget | undefined;
@@ -183,6 +187,17 @@ export class TargetNamespace {
   /** A copy is connected; `permitted` undefined: its identity does not restrict. False when all places are taken. */
   connected(connection: ChannelConnection, permitted: readonly TargetPattern[] | undefined): boolean {
     return !this.#isEnding && this.#links.open(connection, permitted) !== undefined;
+  }
+
+  /** A C tcpcopy has said its hello in a tunnel. False when all places are taken. */
+  tunnelConnected(tunnel: WireTunnel): boolean {
+    return !this.#isEnding && this.#links.open(tunnel, undefined, wireRecords(tunnel.format)) !== undefined;
+  }
+
+  /** tcpcopy --registration--> intercept */
+  registration(tunnel: WireTunnel, bytes: Uint8Array, offset: number): void {
+    const link = this.#links.of(tunnel);
+    if (link !== undefined && !this.#isEnding) this.#pipeline.register(link, bytes, offset);
   }
 
   /** copy --frame--> intercept. Types that are not ours are skipped. */

@@ -20,3 +20,4 @@ export * from './preamble.js';
 export * from './refusal.js';
 export * from './stop.js';
 export { decodeUtf8, encodeUtf8 } from './utf8.js';
+export * from './wire-c/index.js';

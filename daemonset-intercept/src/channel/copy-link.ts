@@ -1,7 +1,8 @@
-import { FRAME, HEADERS_PREFIX_BYTES, RESPONSE_RECORD_BYTES, writeHeadersPrefix } from '@trafficcopy/core';
+import { FRAME, type PacketHeader, type TcpOptions } from '@trafficcopy/core';
 import type { ChannelConnection } from '@trafficcopy/runtime';
 import type { TargetPattern } from '../targets/target-gate.js';
-import { RECORDS_MAX, type RecordBuffers } from './record-buffers.js';
+import type { RecordBuffers } from './record-buffers.js';
+import { CHANNEL_RECORDS, type RecordFormat } from './record-format.js';
 
 /**
  * One connection of a copy, from its HELLO until its flows are taken over or reset: the owner of flows, and the buffer in which
@@ -16,11 +17,13 @@ export class CopyLink {
   permitted: readonly TargetPattern[] | undefined;
   readonly connection: ChannelConnection;
   readonly #buffers: RecordBuffers;
+  readonly #format: RecordFormat;
   /** Only while records wait. */
   #buffer: Uint8Array | undefined;
   /** Names the process, where the copy says it. */
   readonly #instance: string | undefined;
   #count = 0;
+  #sessions = 0;
   /** When its flows are reset; Infinity while the connection is up. */
   graceEndsMs = Number.POSITIVE_INFINITY;
 
@@ -29,8 +32,10 @@ export class CopyLink {
     connection: ChannelConnection,
     permitted: readonly TargetPattern[] | undefined,
     buffers: RecordBuffers,
+    format: RecordFormat = CHANNEL_RECORDS,
   ) {
     this.#buffers = buffers;
+    this.#format = format;
     this.owner = owner;
     this.connection = connection;
     this.permitted = permitted;
@@ -50,10 +55,15 @@ export class CopyLink {
     return this.graceEndsMs === Number.POSITIVE_INFINITY;
   }
 
-  /** Where the next record goes, see {@link nextOffset}. */
-  get buffer(): Uint8Array {
-    this.#buffer ??= this.#buffers.take();
-    return this.#buffer;
+  /** A C tcpcopy: it registers flows without sessions, and is told of responses only. */
+  get isWire(): boolean {
+    return !this.#format.hasEvents;
+  }
+
+  /** For a flow that its copy gave no session. */
+  nextSessionId(): number {
+    this.#sessions = (this.#sessions + 1) >>> 0;
+    return this.#sessions;
   }
 
   /** Records that wait. */
@@ -61,17 +71,21 @@ export class CopyLink {
     return this.#count;
   }
 
+  /** The caller flushes it then. */
   get isFull(): boolean {
-    return this.#count === RECORDS_MAX;
+    return this.#count === this.#format.recordsMax;
   }
 
-  /** Where the next record is to be written; the caller flushes when it is full. */
-  get nextOffset(): number {
-    return HEADERS_PREFIX_BYTES + this.#count * RESPONSE_RECORD_BYTES;
+  /** Adds the response at `packetAt` of `bytes`. */
+  addSegment(sessionId: number, bytes: Uint8Array, packetAt: number, header: PacketHeader, options: TcpOptions): void {
+    const offset = this.#format.offsetOf(this.#count);
+    this.#format.writeSegment(this.#records(), offset, sessionId, bytes, packetAt, header, options);
+    this.#count += 1;
   }
 
-  /** The record at {@link nextOffset} is complete. */
-  commit(): void {
+  /** Adds word about a flow. Only where events are understood. */
+  addEvent(sessionId: number, event: number): void {
+    this.#format.writeEvent(this.#records(), this.#format.offsetOf(this.#count), sessionId, event);
     this.#count += 1;
   }
 
@@ -90,10 +104,14 @@ export class CopyLink {
     return isSent ? 0 : count;
   }
 
+  #records(): Uint8Array {
+    this.#buffer ??= this.#buffers.take();
+    return this.#buffer;
+  }
+
   /** The channel copies what it takes. */
   #send(buffer: Uint8Array, count: number): boolean {
-    writeHeadersPrefix(buffer, 0, RESPONSE_RECORD_BYTES, count);
-    const frame = buffer.subarray(0, HEADERS_PREFIX_BYTES + count * RESPONSE_RECORD_BYTES);
+    const frame = buffer.subarray(0, this.#format.finish(buffer, count));
     if (!this.connection.send(FRAME.HEADERS, frame)) return false;
     this.connection.flush();
     return true;

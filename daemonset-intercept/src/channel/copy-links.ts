@@ -2,6 +2,7 @@ import type { ChannelConnection } from '@trafficcopy/runtime';
 import type { TargetPattern } from '../targets/target-gate.js';
 import { CopyLink } from './copy-link.js';
 import { RecordBuffers } from './record-buffers.js';
+import type { RecordFormat } from './record-format.js';
 
 /** The connections of all copies, and those that ended a short while ago and whose flows wait. Bounded. */
 export class CopyLinks {
@@ -22,10 +23,14 @@ export class CopyLinks {
   }
 
   /** A copy said HELLO. Undefined when all places are taken. */
-  open(connection: ChannelConnection, permitted: readonly TargetPattern[] | undefined): CopyLink | undefined {
+  open(
+    connection: ChannelConnection,
+    permitted: readonly TargetPattern[] | undefined,
+    format?: RecordFormat,
+  ): CopyLink | undefined {
     const owner = this.#byOwner.indexOf(undefined);
     if (owner < 0) return undefined;
-    const link = new CopyLink(owner, connection, permitted, this.#buffers);
+    const link = new CopyLink(owner, connection, permitted, this.#buffers, format);
     this.#byOwner[owner] = link;
     this.#byConnection.set(connection.id, link);
     return link;
@@ -38,6 +43,12 @@ export class CopyLinks {
   /** The link of an owner number that a flow has: a flow never outlives its link. */
   at(owner: number): CopyLink {
     return this.#byOwner[owner]!;
+  }
+
+  /** Another tunnel of the same C tcpcopy that is up: it takes responses on any of them. */
+  heirOf(link: CopyLink): CopyLink | undefined {
+    if (!link.isWire) return undefined;
+    return this.all().find((other) => other !== link && other.isWire && other.isUp && other.copyKey === link.copyKey);
   }
 
   all(): CopyLink[] {

@@ -1,7 +1,5 @@
-import { HEADERS_PREFIX_BYTES, RESPONSE_RECORD_BYTES } from '@trafficcopy/core';
+import { RECORD_BUFFER_BYTES } from './record-format.js';
 
-/** Records of one HEADERS frame: 64 KiB. */
-export const RECORDS_MAX = 2047;
 /** Kept for the next turn of the loop; more of them are left to the garbage collector. */
 const SPARE_MAX = 8;
 
@@ -10,7 +8,7 @@ export class RecordBuffers {
   readonly #spare: Uint8Array[] = [];
 
   take(): Uint8Array {
-    return this.#spare.pop() ?? new Uint8Array(HEADERS_PREFIX_BYTES + RECORDS_MAX * RESPONSE_RECORD_BYTES);
+    return this.#spare.pop() ?? new Uint8Array(RECORD_BUFFER_BYTES);
   }
 
   give(buffer: Uint8Array): void {

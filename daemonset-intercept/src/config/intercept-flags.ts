@@ -1,4 +1,5 @@
 /** Flags of `trafficcopy intercept`. Letters and meaning are those of the C intercept wherever it has the flag. */
+import { WIRE_VERSIONS } from '@trafficcopy/core';
 import {
   addressRangeValue,
   choiceValue,
@@ -123,6 +124,26 @@ export const INTERCEPT_FLAGS = {
     long: 'insecure',
     group: CHANNEL,
     help: 'Plain TCP without certificates: anybody who reaches the port can inject packets here',
+  },
+  wire: {
+    kind: 'list',
+    long: 'wire',
+    argument: 'VERSION,…',
+    group: CHANNEL,
+    help: 'Serve the C tcpcopy of these versions, 0.9 (0.9.6) and 1.x, as well; with --insecure, --target and --wire-clients only',
+    defaultNote: 'none',
+    value: choiceValue(WIRE_VERSIONS),
+    itemsMax: 2,
+  },
+  wireClients: {
+    kind: 'list',
+    long: 'wire-clients',
+    argument: 'IP,…',
+    group: CHANNEL,
+    help: 'With --wire: client addresses that C tcpcopies copy, addresses or ranges. No answer of a --target to them leaves this host, but for those of -x',
+    defaultNote: 'none',
+    value: addressRangeValue,
+    itemsMax: 64,
   },
   queueLengthMax: {
     kind: 'value',

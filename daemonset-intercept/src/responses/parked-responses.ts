@@ -2,18 +2,12 @@
  * First responses (SYN-ACK, or RST) of flows that are not known yet: in Direct delivery the SYN travels straight to the target and
  * may overtake its REGISTER. They wait for it shortly, oldest first out. Bounded; sized at start.
  */
-import {
-  FlowTable,
-  type PacketHeader,
-  RESPONSE_RECORD_BYTES,
-  RESPONSE_SESSION_ID,
-  type TcpOptions,
-  writeU32,
-} from '@trafficcopy/core';
-import { writeSegmentRecord } from './response-record-writer.js';
+import { FlowTable, type PacketHeader } from '@trafficcopy/core';
 
 const NONE = -1;
 const ADDRESSES_BYTES = 32;
+/** IPv6 and TCP header with every option, and some room for extension headers: as much as the queue copies of a packet. */
+const HEADER_BYTES_MAX = 128;
 
 export class ParkedResponses {
   readonly #max: number;
@@ -25,7 +19,10 @@ export class ParkedResponses {
   readonly #addressBytes: Uint8Array;
   readonly #clientPorts: Uint16Array;
   readonly #targetPorts: Uint16Array;
-  readonly #records: Uint8Array;
+  /** The headers of the packets; HEADER_BYTES_MAX for each line. */
+  readonly bytes: Uint8Array;
+  readonly #headerBytes: Uint8Array;
+  readonly #packetBytes: Uint32Array;
   readonly #sinceMs: Float64Array;
   /** A ring: the oldest, and how many. Lines that were taken stay in it, marked by an address length of 0. */
   #first = 0;
@@ -40,7 +37,9 @@ export class ParkedResponses {
     this.#addressBytes = new Uint8Array(max);
     this.#clientPorts = new Uint16Array(max);
     this.#targetPorts = new Uint16Array(max);
-    this.#records = new Uint8Array(max * RESPONSE_RECORD_BYTES);
+    this.bytes = new Uint8Array(max * HEADER_BYTES_MAX);
+    this.#headerBytes = new Uint8Array(max);
+    this.#packetBytes = new Uint32Array(max);
     this.#sinceMs = new Float64Array(max);
   }
 
@@ -54,8 +53,13 @@ export class ParkedResponses {
     return this.#count === 0;
   }
 
-  /** Keeps the header of a response. The oldest goes when there is no room. */
-  park(bytes: Uint8Array, header: PacketHeader, options: TcpOptions, nowMs: number): void {
+  /** Keeps the headers of the packet at `packetAt`. The oldest goes when there is no room. */
+  park(bytes: Uint8Array, packetAt: number, header: PacketHeader, nowMs: number): void {
+    const headerBytes = header.payloadOffset - packetAt;
+    if (headerBytes > HEADER_BYTES_MAX) {
+      this.#unclaimed += 1;
+      return;
+    }
     if (this.#count === this.#max) this.#dropFirst();
     const line = (this.#first + this.#count) % this.#max;
     const { addressOffset, addressBytes } = header;
@@ -71,27 +75,42 @@ export class ParkedResponses {
     this.#clientPorts[line] = header.destinationPort;
     this.#targetPorts[line] = header.sourcePort;
     this.#sinceMs[line] = nowMs;
-    writeSegmentRecord(this.#records, line * RESPONSE_RECORD_BYTES, 0, header, options);
+    this.bytes.set(bytes.subarray(packetAt, header.payloadOffset), line * HEADER_BYTES_MAX);
+    this.#headerBytes[line] = headerBytes;
+    this.#packetBytes[line] = headerBytes + header.payloadBytes;
   }
 
-  /**
-   * Looks for the response to the SYN `header` and copies its record, with the session's id, to `out`. False when there is
-   * none.
-   */
-  claim(bytes: Uint8Array, header: PacketHeader, sessionId: number, out: Uint8Array, outOffset: number): boolean {
-    if (this.#byClient.size === 0) return false;
+  /** The line of the response to the packet `header` (its addresses stand in `bytes`), or -1. */
+  find(bytes: Uint8Array, header: PacketHeader): number {
+    if (this.#byClient.size === 0) return NONE;
     const { addressOffset, addressBytes } = header;
     const line = this.#byClient.get(bytes, addressOffset, addressBytes, header.sourcePort, header.destinationPort);
-    if (line === NONE) return false;
+    if (line === NONE) return NONE;
     const target = line * ADDRESSES_BYTES + addressBytes;
     for (let index = 0; index < addressBytes; index += 1) {
-      if (this.#addresses[target + index] !== bytes[addressOffset + addressBytes + index]) return false;
+      if (this.#addresses[target + index] !== bytes[addressOffset + addressBytes + index]) return NONE;
     }
-    const at = line * RESPONSE_RECORD_BYTES;
-    out.set(this.#records.subarray(at, at + RESPONSE_RECORD_BYTES), outOffset);
-    writeU32(out, outOffset + RESPONSE_SESSION_ID, sessionId);
+    return line;
+  }
+
+  /** Where the packet of a line stands in {@link bytes}. */
+  packetAt(line: number): number {
+    return line * HEADER_BYTES_MAX;
+  }
+
+  /** Octets of it that were kept. */
+  headerBytesOf(line: number): number {
+    return this.#headerBytes[line]!;
+  }
+
+  /** Octets that it had. */
+  packetBytesOf(line: number): number {
+    return this.#packetBytes[line]!;
+  }
+
+  /** Its flow has come: the line is free again. */
+  claim(line: number): void {
     this.#take(line);
-    return true;
   }
 
   /** Forgets what has waited too long. */

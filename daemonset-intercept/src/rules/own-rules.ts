@@ -7,6 +7,7 @@
  * otherwise lead them to another socket than the target's.
  */
 import { EXPERIMENT_ID, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES, OPTION_EXPERIMENT } from '@trafficcopy/core';
+import { type WireTraffic, wireRules } from './wire-rules.js';
 import type { WorkerSlot } from './worker-slot.js';
 
 export interface OwnRule {
@@ -21,6 +22,8 @@ export interface OwnRulesOptions {
   readonly slot: WorkerSlot;
   /** Match our ExID too, not only the option kind; false where the kernel has no string match. */
   readonly matchExperimentId: boolean;
+  /** Copied by C tcpcopies, which mark nothing. */
+  readonly wire?: WireTraffic | undefined;
 }
 
 /** TCP headers with options are at most 60 octets, of which 20 come before the options. */
@@ -34,6 +37,7 @@ export function mangleRules(options: OwnRulesOptions): OwnRule[] {
   const responses = `-p tcp -m mark --mark ${mark}`;
   const injected = `-i lo -p tcp -m mark --mark ${hex(slot.injectionMark)}`;
   return [
+    ...unmarked(options, owner),
     // Tunnel: what the raw sockets sent has come through lo; the socket that it opens gets the mark (tcp_fwmark_accept).
     { chain: 'PREROUTING', spec: `${injected} ${owner} -j MARK --set-mark ${mark}` },
     // Direct: the copy marks its packets with a TCP option of ours.
@@ -48,11 +52,20 @@ export function rawRules(options: OwnRulesOptions): OwnRule[] {
   const { instance, slot } = options;
   const owner = `-m comment --comment "${ownerComment(instance)}"`;
   const marked = (mark: number): string => `-p tcp -m mark --mark ${hex(mark)}`;
+  const wire = unmarked(options, owner);
+  const wireUntracked = `${marked(slot.mark)} ${owner} -j CT --notrack`;
   return [
+    ...wire,
+    ...(wire.length > 0 ? [{ chain: 'PREROUTING' as const, spec: wireUntracked }] : []),
     { chain: 'OUTPUT', spec: `${marked(slot.injectionMark)} ${owner} -j CT --notrack` },
     { chain: 'OUTPUT', spec: `${marked(slot.mark)} ${owner} -j CT --notrack` },
     { chain: 'PREROUTING', spec: `${copiedByCopy(options)} ${owner} -j CT --notrack` },
   ];
+}
+
+/** Packets of Direct delivery by C programs. */
+function unmarked({ family, slot, wire }: OwnRulesOptions, owner: string): OwnRule[] {
+  return wire === undefined || family === 6 ? [] : wireRules(wire, hex(slot.mark), owner);
 }
 
 /** Packets of Direct delivery: with our TCP option. */

@@ -23,6 +23,7 @@ import { ProcessTable } from './process-table.js';
 import { RulesError } from './rules-error.js';
 import { OWN_TABLES, type OwnedRule, type OwnTable } from './saved-rules.js';
 import { chooseSlot } from './slot-choice.js';
+import type { WireTraffic } from './wire-rules.js';
 import { type WorkerSlot, workerSlot } from './worker-slot.js';
 
 export interface RulesInstallationOptions {
@@ -34,6 +35,8 @@ export interface RulesInstallationOptions {
   /** Undefined: the first free one. */
   readonly queueNumber: number | undefined;
   readonly iptables: 'auto' | IptablesKind;
+  /** Copied by C tcpcopies. */
+  readonly wire?: WireTraffic | undefined;
   /**
    * Opens the queue and the raw sockets of the slot, before anything is changed. False when another program reads that queue: then the
    * next slot is tried, unless `queueNumber` is given. May throw.
@@ -271,9 +274,9 @@ class Installer {
   }
 
   async #replaceRules(iptables: Iptables): Promise<TableRules> {
-    const { instance } = this.#options;
+    const { instance, wire } = this.#options;
     const own = this.#survey.tables.get(iptables)?.owned.filter((rule) => rule.instance === instance) ?? [];
-    const exact = { family: iptables.family, instance, slot: this.#slot, matchExperimentId: true };
+    const exact = { family: iptables.family, instance, slot: this.#slot, matchExperimentId: true, wire };
     const outcome = await iptables.replace('mangle', own, mangleRules(exact));
     if (outcome.status === 0) return this.#withRawRules(iptables, own, exact);
     // Without the string match any SYN with an experimental option counts as the copy's.

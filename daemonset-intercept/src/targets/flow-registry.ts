@@ -64,6 +64,7 @@ export class FlowRegistry {
   #free = NONE;
   #size = 0;
   #sweepAt = 0;
+  #evictAt = 0;
   readonly #session = new Uint8Array(4);
 
   constructor({ flowsMax, endpointsMax, ownersMax, seed, budget }: FlowRegistryOptions) {
@@ -183,6 +184,24 @@ export class FlowRegistry {
 
   touch(flow: number, nowMs: number): void {
     this.#lastSeenS[flow] = nowMs / 1000;
+  }
+
+  /** When it was touched last, to the second. */
+  lastSeenMs(flow: number): number {
+    return this.#lastSeenS[flow]! * 1000;
+  }
+
+  /** Of the next `linesMax` lines the flow that was not seen for longest, among those of owners that `mayGo`; or -1. */
+  oldestOf(linesMax: number, mayGo: (owner: number) => boolean): number {
+    let oldest = NONE;
+    for (let lines = 0; lines < Math.min(linesMax, this.#lines); lines += 1) {
+      const flow = this.#evictAt;
+      this.#evictAt = flow + 1 === this.#lines ? 0 : flow + 1;
+      const owner = this.#owners[flow]!;
+      if (owner === NONE || !mayGo(owner)) continue;
+      if (oldest === NONE || this.#lastSeenS[flow]! < this.#lastSeenS[oldest]!) oldest = flow;
+    }
+    return oldest;
   }
 
   /** Remembers the end of a packet that goes to the target. */

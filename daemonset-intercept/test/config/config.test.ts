@@ -16,6 +16,11 @@ async function configure(words: string): Promise<InterceptConfig> {
 const NODE_WORDS =
   '--operator 10.96.0.20 --join-file /a --authority-file /b --host-proc /host/proc --node-name n1 --advertise 10.244.1.5';
 
+/** So many different ones. */
+function addresses(count: number): string {
+  return Array.from({ length: count }, (_, index) => `198.51.100.${index}`).join(',');
+}
+
 describe('the configuration of intercept', () => {
   it('needs no flag at all', async () => {
     const config = await configure('');
@@ -49,6 +54,20 @@ describe('the configuration of intercept', () => {
       pass.map(({ address, prefixBits }) => `${formatIpAddress(address)}/${prefixBits}`),
       ['10.1.1.1/32', '10.2.0.0/16', 'fd00::/64'],
     );
+  });
+
+  it('C tcpcopies are served where it is said whom they copy; the pass list then has its old meaning', async () => {
+    assert.equal((await configure('--insecure')).wire, undefined);
+    const { wire, notes } = await configure(
+      '--wire 0.9 --wire 1.x --insecure --target 10.1.1.1:80 --wire-clients 0.0.0.0/0 -x 10.2.0.0/16,fd00::/64',
+    );
+    assert.deepEqual(wire?.versions, ['0.9', '1.x']);
+    assert.deepEqual(notes, []);
+    assert.deepEqual(
+      wire?.traffic.targets.map(({ address, port }) => `${formatIpAddress(address)}:${port}`),
+      ['10.1.1.1:80'],
+    );
+    assert.equal(wire?.traffic.passed.length, 1, 'rules are for IPv4');
   });
 
   it('a token for one copy is good for an hour, one for a cluster for a month, or as long as is asked for', async () => {
@@ -94,6 +113,19 @@ describe('the configuration of intercept', () => {
     ['--revoke-tokens --insecure', /--revoke-tokens and --insecure exclude each other/],
     ['--revoke-tokens --new-token', /--new-token and --revoke-tokens exclude each other/],
     ['--reusable', /--reusable needs --new-token/],
+    ['--wire 0.8', /--wire: .*one of 0\.9, 1\.x/],
+    ['--wire 0.9 --target 10.1.1.1:80 --wire-clients 0.0.0.0/0', /--wire needs --insecure/],
+    ['--wire 0.9 --insecure --target 10.1.1.1:80', /--wire needs --wire-clients/],
+    ['--wire-clients 10.1.1.2', /--wire-clients needs --wire/],
+    ['--wire 0.9 --insecure --wire-clients 0.0.0.0/0', /--wire needs --target IP:PORT/],
+    ['--wire 0.9 --insecure --wire-clients 0.0.0.0/0 --target 80', /every --target as IP:PORT/],
+    ['--wire 0.9 --insecure --wire-clients 0.0.0.0/0 --target [fd00::1]:80', /with an IPv4 address/],
+    ['--wire 0.9 --insecure --wire-clients fd00::/64 --target 10.1.1.1:80', /--wire-clients: expected IPv4/],
+    [`${NODE_WORDS} --wire 0.9 --wire-clients 10.1.1.2`, /--wire and --operator exclude each other/],
+    [
+      `--wire 0.9 --insecure --wire-clients ${addresses(64)} --target 10.1.1.1:80,10.1.1.1:81,10.1.1.1:82,10.1.1.1:83`,
+      /make 261 rules.*at most 256/,
+    ],
     [`${NODE_WORDS} --revoke-tokens`, /--revoke-tokens and --operator/],
     ['--queue nfqueue --netns /run/netns/x', /--queue nfqueue does not work with --netns/],
     ['-F tcp', /-F: not needed/],

@@ -8,7 +8,7 @@ export class FakeConnection implements ChannelConnection {
   readonly id = ++FakeConnection.#ids;
   readonly peer: ChannelConnection['peer'];
   readonly identity = undefined;
-  readonly remote = '10.0.0.1:40000';
+  readonly remote: string = '10.0.0.1:40000';
   readonly isOpen = true;
   readonly peerHasLeft = false;
   readonly queuedBytes = 0;

@@ -28,6 +28,7 @@ import type { ChannelAuthority, GrantRefusal } from './channel-authority.js';
 import { QUEUE_BYTES_MAX_DEFAULT } from './channel-client.js';
 import type { ChannelConnection } from './channel-connection.js';
 import { ChannelError } from './channel-error.js';
+import type { ForeignServer } from './foreign-server.js';
 import { garbageText } from './garbage-text.js';
 import { SocketConnection } from './socket-connection.js';
 import { remoteText, socketText } from './socket-text.js';
@@ -82,7 +83,13 @@ export interface ChannelServerOptions {
   /** The server's own certificate could not be renewed, or the listening socket failed: for the log. */
   onFault?: ((error: Error) => void) | undefined;
   onDrain?: ((connection: ChannelConnection) => void) | undefined;
+  /** Another protocol on the same port. With `'insecure'` only. Its sockets are its own to close, before the server. */
+  readonly foreign?: ForeignServer | undefined;
 }
+
+/** What the hello of a C tcpcopy looks like as a frame: no payload, and a type that we never use. */
+const TCPCOPY_TYPE = 0;
+const TCPCOPY_TEXT = 'it begins like a C tcpcopy, which is not served here: see --wire';
 
 /** A socket on its way to becoming a connection. */
 interface Handshake {
@@ -235,9 +242,31 @@ export class ChannelServer {
     socket.once('close', () => {
       if (this.#handshakes.get(remote) !== handshake || handshake.connection !== undefined) return;
       this.#forget(remote);
-      if (!this.#isClosed) this.#tell(remote, 'protocol', 'it left during the TLS handshake');
+      const before = this.#credentials === 'insecure' ? 'before HELLO' : 'during the TLS handshake';
+      if (!this.#isClosed) this.#tell(remote, 'protocol', `it left ${before}`);
     });
-    if (this.#credentials === 'insecure') this.#readFrames(handshake, socket, { identity: undefined });
+    if (this.#credentials !== 'insecure') return;
+    if (this.#options.foreign === undefined) this.#readFrames(handshake, socket, { identity: undefined });
+    else this.#tellApart(handshake, socket, this.#options.foreign);
+  }
+
+  /** Reads until it is clear whose protocol the peer speaks. */
+  #tellApart(handshake: Handshake, socket: Socket, foreign: ForeignServer): void {
+    const { remote } = handshake;
+    let first = Buffer.alloc(0);
+    const read = (chunk: Buffer): void => {
+      first = Buffer.concat([first, chunk]);
+      const isForeign = foreign.isForeign(first, first.length);
+      if (isForeign === undefined) return;
+      socket.off('data', read);
+      if (isForeign) {
+        this.#forget(remote);
+        foreign.accept(socket, remote, first);
+      } else {
+        this.#readFrames(handshake, socket, { identity: undefined }).read(first, first.length);
+      }
+    };
+    socket.on('data', read);
   }
 
   #evictOldest(): void {
@@ -261,7 +290,8 @@ export class ChannelServer {
       this.#refuse(handshake, handshake.connection, 'handshakeTimeout', message);
       return;
     }
-    this.#tell(remote, 'handshakeTimeout', `no TLS handshake within ${this.#handshakeTimeoutMs / 1000} s`);
+    const what = this.#credentials === 'insecure' ? 'no HELLO' : 'no TLS handshake';
+    this.#tell(remote, 'handshakeTimeout', `${what} within ${this.#handshakeTimeoutMs / 1000} s`);
     this.#forget(remote);
     handshake.socket.destroy();
   }
@@ -272,7 +302,7 @@ export class ChannelServer {
     this.#handshakes.delete(remote);
   }
 
-  #readFrames(handshake: Handshake, socket: Socket, verdict: Verdict): void {
+  #readFrames(handshake: Handshake, socket: Socket, verdict: Verdict): SocketConnection {
     const { remote } = handshake;
     let isFirst = true;
     const connection: SocketConnection = new SocketConnection(
@@ -298,6 +328,7 @@ export class ChannelServer {
       this.#options.livenessIntervalMs,
     );
     handshake.connection = connection;
+    return connection;
   }
 
   /** Our authority issued the peer's certificate, it is in its time, and it holds an identity; or why not. */
@@ -327,7 +358,9 @@ export class ChannelServer {
     length: number,
   ): void {
     const version = parsePreamble(bytes, offset, length);
-    if (type !== FRAME.HELLO && type !== FRAME.JOIN) {
+    if (type === TCPCOPY_TYPE && length === 0) {
+      this.#refuse(handshake, connection, 'protocol', TCPCOPY_TEXT);
+    } else if (type !== FRAME.HELLO && type !== FRAME.JOIN) {
       this.#refuse(handshake, connection, 'protocol', `the first frame must be HELLO or JOIN, not ${frameName(type)}`);
     } else if (version === undefined) {
       this.#refuse(handshake, connection, 'protocol', `${frameName(type)} does not begin with the magic and a version`);

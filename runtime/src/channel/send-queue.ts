@@ -65,7 +65,23 @@ export class SendQueue {
 
   /** Appends a frame with the payload `bytes[start .. end)`, or drops it whole. `isControl`: a frame of the protocol itself. */
   push(type: FrameType, bytes: Uint8Array, start: number, end: number, isControl: boolean): boolean {
-    const frameBytes = FRAME_HEADER_BYTES + end - start;
+    if (!this.#admits(FRAME_HEADER_BYTES + end - start, isControl)) return false;
+    this.#appendHeader(type, end - start);
+    this.#append(bytes, start, end);
+    this.#flushSoon();
+    return true;
+  }
+
+  /** Appends octets of another protocol, or drops them all: counted as one frame. */
+  pushRaw(bytes: Uint8Array): boolean {
+    if (!this.#admits(bytes.length, false)) return false;
+    this.#append(bytes, 0, bytes.length);
+    this.#flushSoon();
+    return true;
+  }
+
+  /** Whether there is room for a frame, which is counted either way. */
+  #admits(frameBytes: number, isControl: boolean): boolean {
     const limit = isControl ? this.#bytesMax + CONTROL_BYTES_MAX : this.#bytesMax;
     if (this.#isEnding || this.#isDestroyed || this.#queuedBytes + frameBytes > limit) {
       this.#isRefusing = true;
@@ -75,13 +91,13 @@ export class SendQueue {
     }
     this.#queuedBytes += frameBytes;
     this.framesSent += 1;
-    this.#appendHeader(type, end - start);
-    this.#append(bytes, start, end);
-    if (this.#writingBytes === 0 && !this.#isFlushScheduled) {
-      this.#isFlushScheduled = true;
-      process.nextTick(this.#flushLater);
-    }
     return true;
+  }
+
+  #flushSoon(): void {
+    if (this.#writingBytes > 0 || this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    process.nextTick(this.#flushLater);
   }
 
   /** Starts the next write, unless one is under way. */

@@ -23,6 +23,7 @@ import {
 import type { PeerIdentity } from '../identity/peer-identity.js';
 import type { ChannelConnection, ChannelStatistics } from './channel-connection.js';
 import { ChannelError } from './channel-error.js';
+import { nextConnectionId } from './connection-id.js';
 import { garbageText } from './garbage-text.js';
 import { SendQueue } from './send-queue.js';
 
@@ -63,11 +64,8 @@ export interface SocketConnectionHandlers {
   onTick?: (() => void) | undefined;
 }
 
-/** Numbers for {@link ChannelConnection.id}. */
-let lastId = 0;
-
 export class SocketConnection implements ChannelConnection {
-  readonly id: number;
+  readonly id = nextConnectionId();
   readonly remote: string;
   readonly #socket: Socket;
   readonly #decoder: FrameDecoder;
@@ -103,8 +101,6 @@ export class SocketConnection implements ChannelConnection {
     handlers: SocketConnectionHandlers,
     livenessIntervalMs: number = LIVENESS_INTERVAL_MS,
   ) {
-    lastId += 1;
-    this.id = lastId;
     this.remote = remote;
     this.#socket = socket;
     this.#handlers = handlers;

@@ -1,5 +1,7 @@
+import { writeU16, writeU32 } from '../wire/bytes.js';
+import type { PacketHeader } from '../wire/packet-header.js';
+import type { TcpOptions } from '../wire/tcp-options.js';
 import {
-  type PacketHeader,
   RESPONSE_ACK,
   RESPONSE_EVENT,
   RESPONSE_EVENT_SEGMENT,
@@ -17,10 +19,7 @@ import {
   RESPONSE_TS_VAL,
   RESPONSE_WINDOW,
   RESPONSE_WINDOW_SCALE,
-  type TcpOptions,
-  writeU16,
-  writeU32,
-} from '@trafficcopy/core';
+} from './response-record.js';
 
 /** Writes the record of one segment at `offset`: RESPONSE_RECORD_BYTES octets. */
 export function writeSegmentRecord(

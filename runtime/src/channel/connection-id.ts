@@ -1,0 +1,7 @@
+let last = 0;
+
+/** A number for {@link ChannelConnection.id}: unique in the process. */
+export function nextConnectionId(): number {
+  last += 1;
+  return last;
+}
