@@ -14,6 +14,7 @@ import {
   type SampleConfig,
   TARGETS_MAX,
   type TargetConfig,
+  type WireFormat,
 } from '@trafficcopy/core';
 import {
   type FlagValues,
@@ -28,6 +29,7 @@ import { CLIENT_ADDRESSES_MAX } from './config/client-address-value.js';
 import { COPY_FLAGS } from './config/copy-flags.js';
 import type { InterceptText } from './config/intercept-value.js';
 import { formatEndpoint, type MappingText } from './config/mapping-value.js';
+import { wireFormat } from './config/wire-format.js';
 import type { CopyPlan } from './copy-plan.js';
 import type { BudgetLimits } from './safety-budget.js';
 
@@ -64,6 +66,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly joinToken: string | undefined;
   readonly stateDirectory: string;
   readonly insecure: boolean;
+  /** The intercepts are C programs that send headers so; undefined: they are ours. */
+  readonly wire?: WireFormat | undefined;
   readonly name: string;
   readonly limits: EngineLimits;
   /** What the program may use before it copies less. */
@@ -124,6 +128,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     joinToken: values.joinToken,
     stateDirectory: values.stateDirectory,
     insecure: values.insecure,
+    wire: wireFormat(values, families),
     name: values.name,
     threads: values.threads,
     limits: {
@@ -150,6 +155,7 @@ export type CopyBasis = Pick<
   | 'name'
   | 'limits'
   | 'budget'
+  | 'wire'
 >;
 
 /**
@@ -157,7 +163,7 @@ export type CopyBasis = Pick<
  * randomness.
  */
 export function engineConfigOf(basis: CopyBasis, plan: CopyPlan, seed: number): EngineConfig {
-  const { delivery, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs, limits } = basis;
+  const { delivery, wire, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs, limits } = basis;
   const { copies, sample, clientAddresses } = plan;
   return {
     mappings: [],
@@ -168,7 +174,8 @@ export function engineConfigOf(basis: CopyBasis, plan: CopyPlan, seed: number): 
     wait,
     fullSessionsOnly,
     mtuBytes,
-    markSegments: delivery === 'direct',
+    // A C intercept has no rule that looks for the mark.
+    markSegments: delivery === 'direct' && wire === undefined,
     seed,
     responseTimeoutMs,
     idleTimeoutMs,

@@ -3,6 +3,7 @@ import type { ProgramUsage } from './budget-keeper.js';
 import type { PacketSource } from './capture/packet-source.js';
 import { RingSource } from './capture/ring-source.js';
 import { InterceptChannel, type InterceptChannelOptions } from './channel/intercept-channel.js';
+import { WireChannel } from './channel/wire-channel.js';
 import type { CopyConfig } from './config.js';
 import type { DirectSender } from './sink/direct-sink.js';
 
@@ -34,7 +35,8 @@ export async function copyEdges(config: Pick<CopyConfig, 'capture'>): Promise<Co
     checkFilter: compileFilter,
     openSource: await sourceOpener(config.capture),
     openSender: (family) => new RawSender({ family }),
-    openChannel: (options) => new InterceptChannel(options),
+    openChannel: (options) =>
+      options.wire === undefined ? new InterceptChannel(options) : new WireChannel(options, options.wire),
     nowMs: () => Math.floor(performance.now()),
     usage,
   };

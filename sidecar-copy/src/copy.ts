@@ -90,6 +90,7 @@ export class Copy {
       recorder,
       delivery: basis.delivery,
       name: basis.name,
+      wire: basis.wire && { format: basis.wire, sessionsMax: basis.limits.sessionsMax, seed: options.seed },
       instance: options.instance ?? options.seed,
       onResponses: (lane, batch) => this.pipeline.ingestResponses(lane, batch),
       onOutput: () => this.pipeline.flushSoon(),

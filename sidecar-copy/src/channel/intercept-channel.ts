@@ -1,5 +1,6 @@
 import type { Hello } from '@trafficcopy/core';
 import { ChannelClient, type ChannelConnection, ChannelError, type ClientCredentials } from '@trafficcopy/runtime';
+import type { WirePlan } from './wire-channel.js';
 
 export interface InterceptChannelOptions {
   readonly host: string;
@@ -24,6 +25,8 @@ export interface InterceptChannelOptions {
   /** The channel was lost, or an attempt failed. Without `willRetry` it has ended for good. */
   readonly onDown: (reason: Error, willRetry: boolean) => void;
   readonly onDrain: () => void;
+  /** The intercept is a C program: nothing above about credentials counts. */
+  readonly wire?: WirePlan | undefined;
 }
 
 /** Between two attempts to join, ms. */

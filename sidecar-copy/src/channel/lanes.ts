@@ -12,6 +12,7 @@ import { DirectSink } from '../sink/direct-sink.js';
 import type { PacketSink } from '../sink/packet-sink.js';
 import { TunnelSink } from '../sink/tunnel-sink.js';
 import { Lane } from './lane.js';
+import type { WirePlan } from './wire-channel.js';
 
 /** Octets that may wait for one intercept; at half of it no new session is started on the lane. */
 const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
@@ -39,6 +40,8 @@ export interface LanesOptions extends LaneIdentity {
   readonly delivery: 'tunnel' | 'direct';
   /** What intercept calls us. */
   readonly name: string;
+  /** The intercepts are C programs. */
+  readonly wire: WirePlan | undefined;
   /** Tells this process from another one with the same certificate. */
   readonly instance: number;
   readonly onResponses: (lane: number, batch: ResponseBatch) => void;
@@ -169,7 +172,7 @@ export class Lanes {
   }
 
   private openChannel(plan: LanePlan, lane: Lane, way: () => Way): ReturnType<CopyEdges['openChannel']> {
-    const { edges, logger, delivery, name, instance, isManaged, credentials, onRenewed } = this.options;
+    const { edges, logger, delivery, name, instance, isManaged, wire, credentials, onRenewed } = this.options;
     const { host, port, targets } = plan;
     return edges.openChannel({
       host,
@@ -186,6 +189,7 @@ export class Lanes {
       onFrame: (type, bytes, offset, length) => lane.frame(type as FrameType, bytes, offset, length),
       onDown: (reason, willRetry) => this.down(way(), reason, willRetry),
       onDrain: () => lane.checkQueue(),
+      wire,
     });
   }
 

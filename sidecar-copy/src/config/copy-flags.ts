@@ -1,5 +1,6 @@
 /** Flags of `trafficcopy copy`. Letters and meaning are tcpcopy's wherever tcpcopy has the flag. */
 import { hostname } from 'node:os';
+import { WIRE_VERSIONS } from '@trafficcopy/core';
 import {
   choiceValue,
   durationValue,
@@ -237,6 +238,21 @@ export const COPY_FLAGS = {
     long: 'insecure',
     group: CHANNEL,
     help: 'Plain TCP to intercept: anybody on the way reads and changes the copied traffic',
+  },
+  wire: {
+    kind: 'value',
+    long: 'wire',
+    argument: 'VERSION',
+    group: CHANNEL,
+    help: 'The intercepts are the C programs of tcpcopy 0.9 (0.9.6) or 1.x; with --delivery direct and --insecure only',
+    defaultNote: 'they are ours',
+    value: choiceValue(WIRE_VERSIONS),
+  },
+  responsePayload: {
+    kind: 'switch',
+    long: 'resp-payload',
+    group: CHANNEL,
+    help: 'With --wire: the C intercepts were built to send payload too (--enable-mysql, --with-resp-payload)',
   },
   name: {
     kind: 'value',

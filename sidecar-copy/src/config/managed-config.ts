@@ -45,6 +45,8 @@ const REFUSED = [
   'joinToken',
   'stateDirectory',
   'insecure',
+  'wire',
+  'responsePayload',
   'sessionsMax',
   'heldBytesMax',
   'threads',

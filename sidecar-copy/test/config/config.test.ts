@@ -149,6 +149,10 @@ describe('what a copy refuses before anything is touched', () => {
       '-x 80-10.16.12.11:80 --threads 2 --capture=cap',
       /--threads 2 does not go together with --capture=cap: only the native/,
     ],
+    ['-x 80-10.16.12.11:80 --wire 0.9', /--wire needs --insecure/],
+    ['-x 80-10.16.12.11:80 --wire 0.9 --insecure --delivery tunnel', /--wire and --delivery tunnel exclude/],
+    ['-x 80-[fd00::11]:80 --wire 1.x --insecure', /--wire: expected IPv4 targets/],
+    ['-x 80-10.16.12.11:80 --resp-payload', /--resp-payload needs --wire/],
     ['-x 80-10.16.12.11:80 -H 10.1.1.1', /-H: use -c\/--client-address/],
     ['-x 80-10.16.12.11:80 -a 4', /replaying capture files is not supported yet/],
   ];
@@ -217,6 +221,7 @@ describe('the configuration of a copy', () => {
       joinToken: undefined,
       stateDirectory: '/tmp/x',
       insecure: true,
+      wire: undefined,
       name: 'web-1',
       threads: 1,
       logFile: '/tmp/l',
@@ -251,6 +256,15 @@ describe('the configuration of a copy', () => {
     assert.equal(engine.markSegments, true);
     const tunnel = await configure('-x 80-10.16.12.11:80 --delivery=tunnel');
     assert.equal(engineConfigOf(tunnel, hostPlan(tunnel), 1).markSegments, false);
+  });
+
+  it('with C intercepts nothing is marked, and records have the size of their version', async () => {
+    const config = await configure('-x 80-10.16.12.11:80 --insecure --wire 0.9');
+    assert.equal(config.wire?.recordBytes, 80);
+    assert.equal(engineConfigOf(config, hostPlan(config), 1).markSegments, false);
+    assert.equal((await configure('-x 80-10.16.12.11:80 --insecure --wire 1.x')).wire?.recordBytes, 64);
+    const payload = await configure('-x 80-10.16.12.11:80 --insecure --wire 1.x --resp-payload');
+    assert.deepEqual([payload.wire?.recordBytes, payload.wire?.countMax], [192, 6]);
   });
 
   it('the plan names what is behind each intercept, and single addresses of clients', async () => {
