@@ -53,8 +53,9 @@ class Batch {
 }
 
 /**
- * Captures that are closed. The package leaves their handle in the event loop's list, so their memory must never go: there
- * is one for each source and change of filter.
+ * Captures that are closed, or could not be opened. The package leaves the handle of a closed one in the event loop's list, and would stop
+ * a handle that it never made of one that could not be opened, so their memory must never go: there is one for each source, change of
+ * filter and failure.
  */
 const closedCaptures: Cap[] = [];
 
@@ -142,6 +143,7 @@ export class CapSource implements PacketSource {
     try {
       linkType = capture.open(this.name, incoming, this.options.bufferBytes, frame);
     } catch (cause) {
+      closedCaptures.push(capture);
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new StartError(
         'ERR_START_CAPTURE',
