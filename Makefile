@@ -1,6 +1,6 @@
 # The project's commands. Each installs and builds what it needs first, and does nothing twice.
 SHELL := /bin/bash
-.PHONY: build lint test fuzz e2e demo demo-kind bench clean
+.PHONY: build lint test fuzz soak e2e demo demo-kind bench clean
 
 # The default: what running the programs needs, without what only the tests need.
 build:
@@ -17,6 +17,10 @@ test:
 # Everything that reads hostile bytes, for a minute: scripts/fuzz.sh takes more.
 fuzz:
 	@scripts/fuzz.sh
+
+# Full load for ten minutes: scripts/soak.sh takes more.
+soak:
+	@scripts/soak.sh
 
 # Everything that needs one: KUBECONFIG's, or one that is made for it.
 e2e:

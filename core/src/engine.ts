@@ -202,9 +202,12 @@ export class Engine {
     return ended;
   }
 
-  /** Gives memory of client streams back to the system, if nothing waits in it. Returns whether it did. */
-  giveBackMemory(): boolean {
-    return this.#store.giveBack();
+  /**
+   * Gives memory of client streams back to the system, if nothing waits in it and `touchedBytesMin` octets of it or more were in use at one
+   * time. Returns whether it did.
+   */
+  giveBackMemory(touchedBytesMin = 0): boolean {
+    return this.#store.giveBack(touchedBytesMin);
   }
 
   /** The addresses that replace those of the clients of new sessions; empty: clients keep theirs. */

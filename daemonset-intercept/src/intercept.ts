@@ -17,6 +17,7 @@ import type { InterceptFigures } from './intercept-figures.js';
 import { INTERCEPT_LIMITS_DEFAULT, type InterceptLimits, WIRE_PARKED_MS } from './limits.js';
 import type { WorkerSlot } from './rules/worker-slot.js';
 import { TargetNamespace } from './target-namespace.js';
+import { FlowBudget } from './targets/flow-budget.js';
 
 const STARTING = { code: 'unavailable', message: 'intercept is starting' } as const;
 const IDENTITY_NAME = 'intercept';
@@ -167,6 +168,8 @@ export class Intercept {
       passed: config.pass,
       wire: config.wire?.traffic,
       limits: this.#limits,
+      // The tables grow with the flows: a hash touches all of a table at once.
+      flowBudget: new FlowBudget(this.#limits.flowsMax),
       holdEveryS: HOLD_EVERY_S,
       logger,
       recorder,

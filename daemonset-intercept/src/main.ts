@@ -19,7 +19,6 @@ import { Intercept } from './intercept.js';
 import type { InterceptFigures } from './intercept-figures.js';
 import { interceptStatus, lossText } from './intercept-status.js';
 import { interceptSummaryJson, interceptSummaryTable } from './intercept-summary.js';
-import { interceptMetrics } from './metrics.js';
 import { NodeIntercept } from './node/node-intercept.js';
 
 const TICK_MS = 1000;
@@ -175,6 +174,7 @@ class InterceptProgram {
   async #serveMetrics(intercept: () => RunningIntercept | undefined): Promise<MetricsServer | undefined> {
     const address = this.#config.metrics;
     if (address === undefined) return undefined;
+    const { interceptMetrics } = await import('./metrics.js');
     const { registry } = interceptMetrics(() => intercept()?.figures() ?? NO_FIGURES);
     const readiness = (): string | undefined => (intercept() ?? STARTING).unreadyReason();
     const server = new MetricsServer({ address, registry, readiness });

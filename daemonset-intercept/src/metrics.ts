@@ -1,4 +1,4 @@
-import { ProgramMetrics } from '@trafficcopy/runtime';
+import { ProgramMetrics } from '@trafficcopy/runtime/metrics';
 import type { InterceptCounters } from './counters.js';
 import type { InterceptFigures } from './intercept-figures.js';
 

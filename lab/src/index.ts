@@ -17,6 +17,7 @@ export { LabHost } from './lab-host.js';
 export { LabProcess, type ProcessEnd, type ProcessOptions } from './lab-process.js';
 export type { LoadReport } from './load-report.js';
 export { type ProcessCpu, readProcessCpu } from './process-cpu.js';
+export { readProcessMemory } from './process-memory.js';
 export { reapDeadLabs } from './reaper.js';
 export { Mariadb } from './servers/mariadb.js';
 export { Nghttpd } from './servers/nghttpd.js';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MetricsServer, type ProgramLog, ProgramMetrics } from '@trafficcopy/runtime';
+import { MetricsServer, type ProgramLog } from '@trafficcopy/runtime';
+import { ProgramMetrics } from '@trafficcopy/runtime/metrics';
 import { openAuthority, publishAuthority } from './authority-secret.js';
 import { ClusterPods } from './cluster-pods.js';
 import type { OperatorConfig } from './config.js';

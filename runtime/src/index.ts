@@ -30,7 +30,6 @@ export * from './identity/index.js';
 export * from './log/log-line.js';
 export * from './log/program-log.js';
 export * from './metrics/metrics-server.js';
-export * from './metrics/program-metrics.js';
 export * from './process/pid-file.js';
 export * from './process/stop-request.js';
 export * from './process/version.js';

@@ -19,6 +19,8 @@ const DRAIN_MS_MAX = 2000;
 const DRAIN_POLL_MS = 5;
 /** How often the addresses of this host are looked at. */
 const ADDRESS_CHECK_MS = 5000;
+/** Memory that a burst of payload took goes back to the system once nothing waits any more; less than this is worth no new array. */
+const BURST_BYTES_MIN = 4 * 1024 * 1024;
 /** While new sessions are held off for the bandwidth, how often it is looked at, at least. */
 const BANDWIDTH_CHECK_MS_MAX = 250;
 
@@ -182,6 +184,7 @@ export class Copy {
     if (nowMs - this.addressesCheckedMs < ADDRESS_CHECK_MS) return;
     this.addressesCheckedMs = nowMs;
     this.followAddresses();
+    this.engine.giveBackMemory(BURST_BYTES_MIN);
   }
 
   /**

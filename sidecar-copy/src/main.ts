@@ -18,7 +18,6 @@ import type { CopyFigures } from './copy-figures.js';
 import { copyStatus, lossText } from './copy-status.js';
 import { copySummaryJson, copySummaryTable } from './copy-summary.js';
 import { endFirstWhenMemoryIsShort } from './memory-shortage.js';
-import { copyMetrics } from './metrics.js';
 import { startFailure } from './start-failure.js';
 import { CopyWorkers } from './workers/copy-workers.js';
 
@@ -171,6 +170,7 @@ class CopyProgram {
   private async serveMetrics(): Promise<MetricsServer | undefined> {
     const address = this.config.metrics;
     if (address === undefined) return undefined;
+    const { copyMetrics } = await import('./metrics.js');
     const { registry } = copyMetrics(() => this.copy.figures());
     const server = new MetricsServer({
       address,

@@ -1,5 +1,5 @@
 import type { EngineCounters } from '@trafficcopy/core';
-import { ProgramMetrics } from '@trafficcopy/runtime';
+import { ProgramMetrics } from '@trafficcopy/runtime/metrics';
 import type { CopyFigures, LaneFigures, SourceFigures } from './copy-figures.js';
 
 const PREFIX = 'trafficcopy_copy_';

@@ -2,6 +2,9 @@
  * Maps (address, port, endpoint) to a small number. Open addressing over typed arrays: a look-up allocates nothing and
  * compares whole keys. IPv4 and IPv6 share the table, as an endpoint (an address and port on our side of the key) has one
  * family. The hash is seeded: clients choose addresses and ports, and must not be able to choose collisions.
+ *
+ * The arrays double up to the limit that is set at the start: a hash touches all pages of a table at once, so one that had its full
+ * size from the start would cost all of it however few flows there are. Doubling 65,536 flows takes a few milliseconds.
  */
 import { assert } from '../assert.js';
 import { readI32 } from '../wire/bytes.js';
@@ -12,17 +15,20 @@ const WORDS = 6;
 const KEY_WORD = 4;
 const VALUE_WORD = 5;
 
+/** Places at the start; a table has twice as many places as flows at least, so that probes stay short. */
+const PLACES_AT_START = 2048;
+
 export class FlowTable {
-  readonly #words: Int32Array;
-  readonly #mask: number;
+  #words: Int32Array;
+  #mask: number;
   readonly #seed: number;
   readonly entriesMax: number;
   #size = 0;
 
-  /** Room for `entriesMax` flows; the arrays are twice that, so that probes stay short. */
+  /** Room for `entriesMax` flows. */
   constructor(entriesMax: number, seed: number) {
     let places = 16;
-    while (places < entriesMax * 2) places *= 2;
+    while (places < entriesMax * 2 && places < PLACES_AT_START) places *= 2;
     this.entriesMax = entriesMax;
     this.#words = new Int32Array(places * WORDS);
     this.#mask = places - 1;
@@ -54,6 +60,10 @@ export class FlowTable {
     const at = this.#find(bytes, addressOffset, addressBytes, key) * WORDS;
     if (words[at + VALUE_WORD] === 0) {
       if (this.#size === this.entriesMax) return false;
+      if (this.#size * 2 > this.#mask) {
+        this.#double();
+        return this.set(bytes, addressOffset, addressBytes, port, endpoint, value);
+      }
       this.#size += 1;
       words[at] = readI32(bytes, addressOffset);
       const isLong = addressBytes === 16;
@@ -82,6 +92,27 @@ export class FlowTable {
     }
     words[hole * WORDS + VALUE_WORD] = 0;
     return true;
+  }
+
+  #double(): void {
+    const before = this.#words;
+    const places = (this.#mask + 1) * 2;
+    const words = new Int32Array(places * WORDS);
+    this.#words = words;
+    this.#mask = places - 1;
+    for (let from = 0; from < before.length; from += WORDS) {
+      if (before[from + VALUE_WORD] === 0) continue;
+      const hash = this.#hash(
+        before[from]!,
+        before[from + 1]!,
+        before[from + 2]!,
+        before[from + 3]!,
+        before[from + KEY_WORD]!,
+      );
+      let place = hash & this.#mask;
+      while (words[place * WORDS + VALUE_WORD] !== 0) place = (place + 1) & this.#mask;
+      for (let word = 0; word < WORDS; word += 1) words[place * WORDS + word] = before[from + word]!;
+    }
   }
 
   /** The place of the flow, or the empty place where it would go. */

@@ -52,9 +52,9 @@ export class ByteStore {
     this.#used -= 1;
   }
 
-  /** Lets go of the pages that were touched, when no block is in use. Returns whether it did. */
-  giveBack(): boolean {
-    if (this.#used > 0 || this.#fresh === 0) return false;
+  /** Lets go of the pages that were touched, if they are `touchedBytesMin` octets at least and no block is in use. Returns whether it did. */
+  giveBack(touchedBytesMin: number): boolean {
+    if (this.#used > 0 || this.#fresh === 0 || this.#fresh * BLOCK_BYTES < touchedBytesMin) return false;
     this.#bytes = new Uint8Array(this.blocksMax * BLOCK_BYTES);
     this.#free = NO_BLOCK;
     this.#fresh = 0;

@@ -7,6 +7,24 @@ import { PortAllocator } from '../../src/flow/port-allocator.js';
 const v4 = (...octets: number[]): Uint8Array => Uint8Array.from(octets);
 
 describe('the flow table', () => {
+  it('keeps all its flows while it grows, up to its limit and not beyond', () => {
+    const flowsMax = 20_000;
+    const table = new FlowTable(flowsMax, 5);
+    const address = (flow: number): Uint8Array => v4(10, 0, flow >> 8, flow & 255);
+    for (let flow = 0; flow < flowsMax; flow += 1) {
+      assert.ok(table.set(address(flow), 0, 4, flow % 7, flow % 3, flow));
+      // What was there before the last doubling.
+      const earlier = flow >> 1;
+      assert.equal(table.get(address(earlier), 0, 4, earlier % 7, earlier % 3), earlier);
+    }
+    assert.equal(table.set(v4(11, 0, 0, 1), 0, 4, 1, 1, 1), false, 'full');
+    for (let flow = 0; flow < flowsMax; flow += 2) assert.ok(table.delete(address(flow), 0, 4, flow % 7, flow % 3));
+    for (let flow = 0; flow < flowsMax; flow += 1) {
+      assert.equal(table.get(address(flow), 0, 4, flow % 7, flow % 3), flow % 2 === 0 ? -1 : flow);
+    }
+    assert.equal(table.size, flowsMax / 2);
+  });
+
   it('is a Map, whatever is done in whatever order', () => {
     // Few addresses, ports and endpoints, so that flows come again; a small table, so that probes meet and it fills up.
     const flow = fc.record({

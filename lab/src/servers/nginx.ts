@@ -8,6 +8,10 @@ export interface NginxOptions {
   readonly port: number;
   /** Close a connection after so many requests; default never. */
   readonly keepaliveRequests?: number | undefined;
+  /** Connections at one time; default 8192. */
+  readonly connectionsMax?: number | undefined;
+  /** Whether requests are logged, for {@link Nginx.requests}; default true. */
+  readonly isLogged?: boolean | undefined;
   /** Octets of the answer to `/`. */
   readonly responseBytes?: number | undefined;
 }
@@ -74,10 +78,10 @@ user root;
 master_process off;
 pid ${directory}/nginx.pid;
 error_log stderr warn;
-events { worker_connections 8192; }
+events { worker_connections ${options.connectionsMax ?? 8192}; }
 http {
   log_format lab '$remote_addr:$remote_port $connection $request_length $status $request_uri';
-  access_log ${log} lab buffer=256k;
+  access_log ${options.isLogged === false ? 'off' : `${log} lab buffer=256k`};
   client_body_temp_path ${directory}/body;
   proxy_temp_path ${directory}/proxy;
   fastcgi_temp_path ${directory}/fastcgi;

@@ -2,8 +2,9 @@
  * The one line at the bottom of a terminal that shows how it goes. Lines of the log are written above it. On anything but
  * a terminal it writes nothing.
  */
+import { createRequire } from 'node:module';
 import type { WriteStream } from 'node:tty';
-import { createLogUpdate } from 'log-update';
+import type { createLogUpdate } from 'log-update';
 import { printable } from '../log/log-line.js';
 
 /** The line is redrawn at most this often, so that it costs nothing and can be read. */
@@ -28,7 +29,7 @@ export class StatusLine {
     this.isTerminal = stream.isTTY === true;
     this.hasColors = this.isTerminal && (stream.hasColors?.() ?? false);
     const canMoveCursor = this.isTerminal && process.env['TERM'] !== 'dumb';
-    this.#draw = canMoveCursor ? createLogUpdate(drawingSurface(stream), { showCursor: true }) : undefined;
+    this.#draw = canMoveCursor ? loadLogUpdate()(drawingSurface(stream), { showCursor: true }) : undefined;
   }
 
   /**
@@ -74,6 +75,11 @@ export class StatusLine {
 /** A pseudo-terminal whose size nobody has set says 0. */
 function columnsOf(stream: WriteStream): number {
   return stream.columns || COLUMNS_DEFAULT;
+}
+
+/** Only where there is a terminal: with what it brings it takes 4 MB. */
+function loadLogUpdate(): typeof createLogUpdate {
+  return (createRequire(import.meta.url)('log-update') as { createLogUpdate: typeof createLogUpdate }).createLogUpdate;
 }
 
 /** What log-update needs of the terminal. */

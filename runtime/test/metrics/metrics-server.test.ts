@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { MetricsServer, ProgramMetrics, StartError } from '../../src/index.js';
+import { MetricsServer, StartError } from '../../src/index.js';
+import { ProgramMetrics } from '../../src/metrics/program-metrics.js';
 
 describe('the metrics server', () => {
   const lost = { noResponse: 2, shed: 0 };

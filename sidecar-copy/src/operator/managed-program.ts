@@ -13,7 +13,6 @@ import { copyEdges } from '../copy-edges.js';
 import { lossText } from '../copy-status.js';
 import { copySummaryJson } from '../copy-summary.js';
 import { endFirstWhenMemoryIsShort } from '../memory-shortage.js';
-import { copyMetrics } from '../metrics.js';
 import { ManagedCopy } from './managed-copy.js';
 import { OperatorLink } from './operator-link.js';
 import { OutsideCredentials } from './outside-credentials.js';
@@ -126,6 +125,7 @@ class ManagedProgram {
   private async serveMetrics(): Promise<void> {
     const address = this.config.metrics;
     if (address === undefined) return;
+    const { copyMetrics } = await import('../metrics.js');
     const { registry } = copyMetrics(() => this.copy.figures());
     const server = new MetricsServer({ address, registry, readiness: () => this.copy.unreadyReason() });
     try {
