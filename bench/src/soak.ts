@@ -2,8 +2,8 @@
  * `scripts/soak.sh [MINUTES]`: keep-alive and short connections at full rate, in turn, copied end to end in a lab, for as long as you say. Fails when
  * copy or intercept grows, or when anything is lost.
  *
- * A load at full rate may be faster than its replay: what waits then is memory that is used, not lost. So each round ends when all is delivered, and
- * memory is compared between ends of rounds.
+ * A load that is faster than its replay fills queues: memory that is used, not lost. So the load runs only where a processor is idle, which makes it
+ * as fast as the copying bears; each round ends when all is delivered, and memory is compared between ends of rounds.
  */
 import { type CopySummary, Lab, Nginx, readProcessMemory, runWrk, TrafficCopy, type WrkResult } from '@trafficcopy/lab';
 import { type MemoryGrowth, memoryGrowth } from './memory-growth.js';
@@ -49,7 +49,7 @@ async function runRound(lab: Lab, { copy }: Programs): Promise<WrkResult[]> {
   for (const isClosing of [false, true]) {
     const url = `http://${lab.online.ipv4}:${PORT}/`;
     loads.push(
-      await runWrk(lab.client, { url, connections: CONNECTIONS, seconds: ROUND_SECONDS, isYielding: true, isClosing }),
+      await runWrk(lab.client, { url, connections: CONNECTIONS, seconds: ROUND_SECONDS, isIdle: true, isClosing }),
     );
     await copy.quiet(SETTLE_TIMEOUT_MS);
     await copy.idle(SETTLE_TIMEOUT_MS);

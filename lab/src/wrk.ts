@@ -16,6 +16,8 @@ export interface WrkOptions {
    * processors there are; otherwise it takes time from what it is put on.
    */
   readonly isYielding?: boolean | undefined;
+  /** Runs only where a processor is idle (SCHED_IDLE): more than yielding, for a lab that is itself not to be in the way. */
+  readonly isIdle?: boolean | undefined;
 }
 
 export interface WrkResult {
@@ -34,9 +36,9 @@ export async function runWrk(host: LabHost, options: WrkOptions): Promise<WrkRes
   const script = join(host.directory, `wrk-${serial}.lua`);
   writeFileSync(script, luaScript(options));
   const output = await host.expect(
-    'nice',
+    options.isIdle === true ? 'chrt' : 'nice',
     [
-      ...['-n', options.isYielding === true ? '19' : '0', 'wrk'],
+      ...(options.isIdle === true ? ['--idle', '0', 'wrk'] : ['-n', options.isYielding === true ? '19' : '0', 'wrk']),
       '-t1',
       `-c${options.connections}`,
       `-d${options.seconds}s`,
