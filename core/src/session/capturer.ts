@@ -96,7 +96,7 @@ export class Capturer {
     this.#sample = new ConnectionSample(config.sample);
     this.#copies = config.copies;
     this.setMappings(config.mappings);
-    this.#earlyBytesMax = Math.max(OUT_OF_ORDER_BYTES_MAX, config.limits.heldBytesMax >>> 2);
+    this.#earlyBytesMax = Math.max(OUT_OF_ORDER_BYTES_MAX, Math.floor(config.limits.heldBytesMax / 4));
   }
 
   attach(replayer: Replayer): void {
