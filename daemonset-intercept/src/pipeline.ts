@@ -35,13 +35,6 @@ import {
   Seq,
   SYN,
   TcpOptions,
-  TUNNEL_ADD,
-  TUNNEL_CLIENT_ADDRESS,
-  TUNNEL_CLIENT_PORT,
-  TUNNEL_DELETE,
-  TUNNEL_TARGET_ADDRESS,
-  TUNNEL_TARGET_PORT,
-  TUNNEL_TYPE,
 } from '@trafficcopy/core';
 import type { CopyLink } from './channel/copy-link.js';
 import type { CopyLinks } from './channel/copy-links.js';
@@ -56,13 +49,12 @@ import type { ResponseSource } from './responses/response-source.js';
 import type { FlowBudget } from './targets/flow-budget.js';
 import { FlowRegistry } from './targets/flow-registry.js';
 import type { TargetGate } from './targets/target-gate.js';
+import { TunnelRoutes } from './targets/tunnel-routes.js';
 
 /** Reads of the queue in one turn of the loop, so that frames get theirs; the kernel wakes us for the rest. */
 const READS_PER_TURN_MAX = 32;
 /** Packets of one call to the kernel, and of all calls until the queue is looked at again: what one sendmmsg of native code takes. */
 export const PIECE_PACKETS = 256;
-/** Lines that are looked at for a flow that can go. */
-const EVICTION_LINES = 64;
 const NONE = -1;
 
 export interface PipelineOptions {
@@ -88,14 +80,12 @@ export class Pipeline {
   readonly #counters: InterceptCounters;
   readonly #links: CopyLinks;
   readonly #parked: ParkedResponses;
+  readonly #tunnelRoutes: TunnelRoutes;
   readonly #resets: ResetWriter;
   readonly #batch = new InjectionBatch(PIECE_PACKETS);
   readonly #header = new PacketHeader();
   readonly #parkedHeader = new PacketHeader();
   readonly #tcpOptions = new TcpOptions();
-  /** Client's and target's address of a registration, and where they and its ports stand. */
-  readonly #registration = new Uint8Array(8);
-  readonly #registrationHeader = new PacketHeader();
   readonly #waiting: CopyLink[] = [];
   /** Of one flow, client's and target's. */
   readonly #addresses = new Uint8Array(32);
@@ -113,6 +103,7 @@ export class Pipeline {
     this.#counters = options.counters;
     this.#links = options.links;
     this.flows = new FlowRegistry({ ...limits, ownersMax: options.links.ownersMax, seed, budget: flowBudget });
+    this.#tunnelRoutes = new TunnelRoutes({ ...options, flows: this.flows });
     this.#parked = new ParkedResponses(limits.parkedMax, limits.parkedMs, seed ^ 0x3c6ef372);
     this.#resets = new ResetWriter(options.sender);
     this.#quietUntilMs = nowMs() + limits.graceMs;
@@ -250,61 +241,11 @@ export class Pipeline {
 
   /** tcpcopy --registration--> intercept: 14 octets at `offset`. */
   register(link: CopyLink, bytes: Uint8Array, offset: number): void {
-    const counters = this.#counters;
-    const type = readU16(bytes, offset + TUNNEL_TYPE);
-    if (type !== TUNNEL_ADD) {
-      // A C intercept does not act on it either: its peers never say when a flow is over.
-      if (type !== TUNNEL_DELETE) counters.messagesUnknown += 1;
-      return;
-    }
-    counters.registrations += 1;
-    const header = this.#registrationHeader;
-    const addresses = this.#registration;
-    for (let at = 0; at < 4; at += 1) {
-      addresses[at] = bytes[offset + TUNNEL_CLIENT_ADDRESS + at]!;
-      addresses[at + 4] = bytes[offset + TUNNEL_TARGET_ADDRESS + at]!;
-    }
-    header.sourcePort = readU16(bytes, offset + TUNNEL_CLIENT_PORT);
-    header.destinationPort = readU16(bytes, offset + TUNNEL_TARGET_PORT);
-    this.#route(link, addresses, header);
+    const routes = this.#tunnelRoutes;
+    const flow = routes.register(link, bytes, offset, this.#options.nowMs());
+    if (flow === NONE) return;
+    this.#claimParked(link, flow, routes.addresses, routes.header);
     this.#flushWaiting();
-  }
-
-  /** Responses of that flow go to `link` from now on. */
-  #route(link: CopyLink, addresses: Uint8Array, header: PacketHeader): void {
-    const { gate, nowMs } = this.#options;
-    const known = this.flows.findSent(addresses, header);
-    if (known !== NONE) {
-      const owner = this.#links.at(this.flows.ownerOf(known));
-      if (!owner.isWire) this.#refuse('flowTaken');
-      else if (owner !== link) this.flows.assign(known, link.owner, link.nextSessionId());
-      this.flows.touch(known, nowMs());
-      return;
-    }
-    if (!gate.servesDestination(addresses, header, undefined)) {
-      this.#refuse('targetUnknown');
-    } else if (!gate.permitsSource(addresses, header, undefined)) {
-      this.#refuse('sourceRefused');
-    } else {
-      const flow = this.#openRoute(link, addresses, header, nowMs());
-      if (flow === NONE) this.#refuse('flowTableFull');
-      else this.#claimParked(link, flow, addresses, header);
-    }
-  }
-
-  /** A C tcpcopy never ends a flow: where there is no room the one goes that was silent for longest, of those that are looked at. */
-  #openRoute(link: CopyLink, addresses: Uint8Array, header: PacketHeader, nowMs: number): number {
-    const sessionId = link.nextSessionId();
-    let flow = this.flows.open(addresses, header, link.owner, sessionId, nowMs);
-    if (flow === NONE) {
-      const oldest = this.flows.oldestOf(EVICTION_LINES, (owner) => this.#links.at(owner).isWire);
-      if (oldest === NONE) return NONE;
-      this.flows.remove(oldest);
-      this.#counters.flowsEvicted += 1;
-      flow = this.flows.open(addresses, header, link.owner, sessionId, nowMs);
-    }
-    if (flow !== NONE) this.#counters.flowsOpened += 1;
-    return flow;
   }
 
   #release(link: CopyLink, sessionId: number): void {
