@@ -15,6 +15,8 @@ interface Rig {
   readonly copyLab: CopyLab;
   readonly online: LabProcess;
   readonly target: LabProcess;
+  /** Starts intercept again, after it was killed. */
+  readonly serveAgain: () => Promise<void>;
 }
 
 interface RigOptions {
@@ -38,9 +40,12 @@ async function serving(
     await copyLab.listenForLeaks();
     const more = interceptFlags?.(copyLab) ?? ['--wire-clients', '0.0.0.0/0'];
     const flags = ['--wire', '0.9,1.x', '--target', copyLab.targetEndpoint(TARGET_PORT), ...more];
-    const intercept = await copyLab.startIntercept({ insecure: true, flags });
-    await work({ copyLab, online, target });
-    await intercept.stop();
+    const serve = async (name: string): Promise<void> => {
+      await copyLab.startIntercept({ insecure: true, flags, name, stateOf: 'intercept' });
+    };
+    await serve('intercept');
+    await work({ copyLab, online, target, serveAgain: () => serve('successor') });
+    await copyLab.intercept.stop();
     await copyLab.expectNoLeaks();
   });
 }
@@ -166,6 +171,26 @@ test('with one of its tunnels cut, a tcpcopy hears of all its sessions by the ot
     expectSameStreams(await streamsOf(rig.online), await streamsOf(rig.target));
     assert.equal(await copyLab.intercept.metric('trafficcopy_intercept_copies'), 1);
     await copy.stop();
+  });
+});
+
+test('an intercept that is killed under a tcpcopy leaks nothing, and its successor serves the next tcpcopy', async () => {
+  await serving({ target: { 'delay-ms': 50 } }, async (rig) => {
+    const { copyLab } = rig;
+    const copy = await startTcpcopy(standIn, rig);
+    const load = copyLab.load({ connections: 6, requests: 30, 'connections-total': 6 });
+    await copyLab.intercept.waitForMetric('trafficcopy_intercept_responses_total', 20);
+    await copyLab.intercept.process.stop('SIGKILL');
+    await copy.expectEnd(20_000, [1]);
+    await load;
+    await rig.serveAgain();
+    const before = requestsOf(await streamsOf(rig.target));
+    const next = await startTcpcopy(standIn, rig, { name: 'next' });
+    await copyLab.load({ connections: 3, requests: 10, 'connections-total': 3, 'client-port-start': 43_000 });
+    await eventually('the next one copies', SETTLE_MS, async () => {
+      return requestsOf(await streamsOf(rig.target)) - before === 30;
+    });
+    await next.stop();
   });
 });
 
