@@ -67,7 +67,7 @@ export interface CopyConfig extends ProgramConfig {
   readonly stateDirectory: string;
   readonly insecure: boolean;
   /** The intercepts are C programs that send headers so; undefined: they are ours. */
-  readonly wire?: WireFormat | undefined;
+  readonly wire: WireFormat | undefined;
   readonly name: string;
   readonly limits: EngineLimits;
   /** What the program may use before it copies less. */

@@ -14,6 +14,7 @@ async function copied(
   intercept: CIntercept,
   closeAfter: number,
   work: (copyLab: CopyLab) => Promise<void>,
+  copyFlags: readonly string[] = [],
 ): Promise<void> {
   const { extraHosts } = intercept;
   // What is routed away from the target leaves it by its interface, to another host.
@@ -23,7 +24,7 @@ async function copied(
     const target = await copyLab.target.program('recording-server', { port: TARGET_PORT, 'close-after': closeAfter });
     await copyLab.listenForLeaks();
     const running = await intercept.start(copyLab);
-    const flags = ['--wire', intercept.version];
+    const flags = ['--wire', intercept.version, ...copyFlags];
     await copyLab.startCopy({ join: 'insecure', intercept: running.address, flags });
     await work(copyLab);
     await copyLab.copy.quiet(60_000);
@@ -62,6 +63,18 @@ for (const intercept of await CIntercept.all()) {
     });
   });
 }
+
+test('copy --wire with two workers: each has a tunnel of its own and hears of its own clients', async () => {
+  const [intercept] = await CIntercept.all();
+  await copied(
+    intercept!,
+    0,
+    async (copyLab) => {
+      await copyLab.load({ connections: 20, requests: 20, 'connections-total': 20 });
+    },
+    ['--threads', '2'],
+  );
+});
 
 test('copy --wire goes on when its tunnel is cut: open flows are registered again, and nothing is lost', async () => {
   const [intercept] = await CIntercept.all();

@@ -88,6 +88,7 @@ function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): Manag
     idleTimeoutMs: values.idleTimeoutMs ?? values.responseTimeoutMs + 1_200_000,
     captureBufferBytes: values.captureBufferBytes ?? CAPTURE_BUFFER_BYTES_DEFAULT,
     name: podName(env) ?? values.name,
+    wire: undefined,
     limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: values.connectionsMax },
     budget: budgetLimits(values),
   };

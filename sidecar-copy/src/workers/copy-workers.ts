@@ -187,7 +187,7 @@ export class CopyWorkers {
 /** What of the configuration a worker needs: no token, no file. */
 function basisOf(config: CopyConfig): CopyBasis {
   const { delivery, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
-  const { captureBufferBytes, name, limits, budget } = config;
+  const { captureBufferBytes, name, limits, wire, budget } = config;
   return {
     delivery,
     wait,
@@ -198,6 +198,7 @@ function basisOf(config: CopyConfig): CopyBasis {
     captureBufferBytes,
     name,
     limits,
+    wire,
     budget,
   };
 }

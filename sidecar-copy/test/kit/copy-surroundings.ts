@@ -166,6 +166,7 @@ export const COPY_CONFIG: CopyConfig = {
   joinToken: undefined,
   stateDirectory: '/nonexistent',
   insecure: true,
+  wire: undefined,
   name: 'source-host',
   limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: 16, sessionsMax: 32, heldBytesMax: 1 << 20 },
   budget: { cpuPercentMax: 0, memoryBytesMax: 0 },

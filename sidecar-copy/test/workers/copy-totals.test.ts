@@ -98,6 +98,7 @@ describe('the share of a worker', () => {
       idleTimeoutMs: 1,
       captureBufferBytes: 64,
       name: 'x',
+      wire: undefined,
       limits,
       budget: { cpuPercentMax: 200, memoryBytesMax: 500 },
     } as const;
