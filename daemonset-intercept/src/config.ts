@@ -13,7 +13,7 @@ import {
 import type { INTERCEPT_FLAGS } from './config/intercept-flags.js';
 import { type NodeConfig, nodeConfig } from './config/node-config.js';
 import type { ServedTarget } from './config/target-value.js';
-import { type WireConfig, wireConfig } from './config/wire-config.js';
+import { type WireConfig, wireConfig, wireNote } from './config/wire-config.js';
 
 export { INTERCEPT_COMMAND } from './config/intercept-command.js';
 
@@ -39,7 +39,7 @@ export interface InterceptConfig extends ProgramConfig {
   readonly revokeTokens: boolean;
   readonly insecure: boolean;
   /** C tcpcopies are served too. */
-  readonly wire?: WireConfig | undefined;
+  readonly wire: WireConfig | undefined;
   /** Packets that may wait in the NFQUEUE. */
   readonly queueLengthMax: number;
   readonly queue: 'native' | 'nfqueue';
@@ -91,7 +91,7 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
   const { queue, queueNumber, iptables } = values;
   const queueLengthDefault = node === undefined ? QUEUE_LENGTH_DEFAULT : NODE_QUEUE_LENGTH_DEFAULT;
   return {
-    ...programConfig(values, pass.length > 0 && wire === undefined ? [PASS_NOTE] : []),
+    ...programConfig(values, wire === undefined ? (pass.length > 0 ? [PASS_NOTE] : []) : [wireNote(wire)]),
     targets,
     pass,
     allowedSources,

@@ -1,7 +1,7 @@
 /** What of the command line is about C tcpcopies, and what of it does not go together. */
-import type { WireVersion } from '@trafficcopy/core';
-import { type FlagValues, UsageError } from '@trafficcopy/runtime';
-import { WIRE_RULES_MAX, type WireTraffic, wireRuleCount } from '../rules/wire-rules.js';
+import { formatIpAddress, type WireVersion } from '@trafficcopy/core';
+import { type AddressRange, type FlagValues, UsageError } from '@trafficcopy/runtime';
+import { formatRange, WIRE_RULES_MAX, type WireTraffic, wireRuleCount } from '../rules/wire-rules.js';
 import type { INTERCEPT_FLAGS } from './intercept-flags.js';
 
 export interface WireConfig {
@@ -56,4 +56,12 @@ export function wireConfig({ wire, wireClients, insecure, targets, pass, operato
     );
   }
   return { versions: [...new Set(wire)], traffic };
+}
+
+/** For the log: whom the target does not answer any more. */
+export function wireNote({ versions, traffic: { targets, clients, passed } }: WireConfig): string {
+  const texts = (ranges: readonly AddressRange[]): string => ranges.map(formatRange).join(', ');
+  const to = targets.map(({ address, port }) => `${formatIpAddress(address)}:${port}`).join(', ');
+  const but = passed.length > 0 ? `, but for ${texts(passed)} (-x/--pass)` : '';
+  return `--wire=${versions.join()}: what ${texts(clients)}${but} sends to ${to} is taken for copied, and no answer to it leaves this host`;
 }

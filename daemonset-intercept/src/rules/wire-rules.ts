@@ -32,12 +32,12 @@ export function wireRules({ targets, clients, passed }: WireTraffic, mark: strin
   const local = [...targets.map(({ address }) => ({ address, prefixBits: 32 })), LOOPBACK];
   const copied = targets.flatMap(({ address, port }) =>
     clients.map((client) => {
-      const ends = `-s ${rangeText(client)} -d ${formatIpAddress(address)}/32 -p tcp -m tcp --dport ${port}`;
+      const ends = `-s ${formatRange(client)} -d ${formatIpAddress(address)}/32 -p tcp -m tcp --dport ${port}`;
       return `${ends} ${injected} ${owner} -j MARK --set-mark ${mark}`;
     }),
   );
   const served = [...passed, ...local].map(
-    (client) => `-s ${rangeText(client)} -p tcp -m mark --mark ${mark} ${owner} -j MARK --set-mark 0x0`,
+    (client) => `-s ${formatRange(client)} -p tcp -m mark --mark ${mark} ${owner} -j MARK --set-mark 0x0`,
   );
   return [...copied, ...served].map((spec) => ({ chain: 'PREROUTING', spec }));
 }
@@ -45,6 +45,7 @@ export function wireRules({ targets, clients, passed }: WireTraffic, mark: strin
 /** This host's own checks of its services. */
 const LOOPBACK: AddressRange = { address: Uint8Array.of(127, 0, 0, 0), prefixBits: 8 };
 
-function rangeText({ address, prefixBits }: AddressRange): string {
+/** `10.2.0.0/16` */
+export function formatRange({ address, prefixBits }: AddressRange): string {
   return `${formatIpAddress(address)}/${prefixBits}`;
 }

@@ -62,7 +62,9 @@ describe('the configuration of intercept', () => {
       '--wire 0.9 --wire 1.x --insecure --target 10.1.1.1:80 --wire-clients 0.0.0.0/0 -x 10.2.0.0/16,fd00::/64',
     );
     assert.deepEqual(wire?.versions, ['0.9', '1.x']);
-    assert.deepEqual(notes, []);
+    assert.deepEqual(notes, [
+      '--wire=0.9,1.x: what 0.0.0.0/0, but for 10.2.0.0/16 (-x/--pass) sends to 10.1.1.1:80 is taken for copied, and no answer to it leaves this host',
+    ]);
     assert.deepEqual(
       wire?.traffic.targets.map(({ address, port }) => `${formatIpAddress(address)}:${port}`),
       ['10.1.1.1:80'],

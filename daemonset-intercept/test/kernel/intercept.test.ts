@@ -76,6 +76,7 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
       reusable: false,
       revokeTokens: false,
       insecure: true,
+      wire: undefined,
       queueLengthMax: 1024,
       queue: 'native',
       queueNumber: undefined,
