@@ -226,6 +226,16 @@ export class Engine {
     this.#replayer.flush(now);
   }
 
+  /**
+   * The capture is over (a file was read to its end): connections whose end was not captured end now, as if their clients had reset
+   * them. Their sessions deliver what they have first. Drain the outputs afterwards.
+   */
+  endCapture(nowMs: number): void {
+    const now = this.#setTime(nowMs);
+    this.#capturer.endCapture(now);
+    this.#replayer.flush(now);
+  }
+
   /** Ends every session: resets them at their targets and closes the ledger. Drain the outputs afterwards. */
   close(nowMs: number): void {
     const now = this.#setTime(nowMs);

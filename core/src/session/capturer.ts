@@ -734,6 +734,16 @@ export class Capturer {
     captured.revision = NEVER_JOINED + 1;
   }
 
+  /** Nothing more is captured: octets that are missing will not come, and clients whose end was not captured have gone. */
+  endCapture(nowMs: number): void {
+    for (const captured of this.#connections.all) {
+      if (captured === undefined) continue;
+      if (captured.outOfOrder !== undefined) this.#onGap(captured, nowMs);
+      if (captured.state !== CAPTURED_ENDED) this.#endStream(captured, END_RESET, nowMs);
+      else if (captured.sessions.length === 0) this.#remove(captured);
+    }
+  }
+
   endAll(): void {
     for (const captured of this.#connections.all) {
       if (captured === undefined || captured.sessions.length > 0) continue;

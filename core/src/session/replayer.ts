@@ -561,7 +561,9 @@ export class Replayer {
     const isAnswered = isReset
       ? this.#gate.isAnsweredWhole(session, expected, nowMs)
       : this.#gate.isAnswered(session, expected, nowMs);
-    if (expected > 1 && !isAnswered) return;
+    // A turn that was lost before anything went out gets none.
+    const wasAsked = !session.isLastLost || replay.sndMaxOffset > replay.baseOffset;
+    if (expected > 1 && wasAsked && !isAnswered) return;
     if (!this.#isReachable(session)) return;
     if (isReset) {
       this.#reset(session);

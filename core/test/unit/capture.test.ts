@@ -555,3 +555,81 @@ describe('what comes late of an earlier connection on the same port', () => {
     rig.checkEnd();
   });
 });
+
+describe('a connection whose only turn was cut by the capture', () => {
+  for (const end of ['fin', 'reset'] as const) {
+    it(`${end}: does not wait for an answer that nobody owes, and is named after the gap`, () => {
+      const rig = new Rig({}, answerAll);
+      const client = open(rig);
+      client.send('not captured');
+      client.hear(100);
+      rig.capture(client.send('of this only the rest'));
+      client.hear(900);
+      rig.capture(client.acknowledge(), client[end]());
+      rig.wait(1500);
+      assert.deepEqual(rig.lost(), { captureGap: 1 });
+      assert.deepEqual(rig.terminals(), { captureGap: 1 });
+      rig.checkEnd();
+    });
+  }
+});
+
+describe('the end of the capture', () => {
+  it('ends connections whose end was not captured, when all is delivered', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    rig.capture(client.send('one'));
+    client.hear(100);
+    rig.capture(client.send('two'), client.acknowledge());
+    assert.equal(rig.engine.sessionsOpen, 1);
+    rig.engine.endCapture(rig.nowMs);
+    rig.settle();
+    assert.deepEqual(rig.terminals(), { copied: 1 });
+    assert.equal(rig.engine.counters.turnsDelivered, 2);
+    rig.checkEnd();
+  });
+
+  it('with turns that wait for the target: they are delivered first', () => {
+    const rig = new Rig();
+    const client = open(rig);
+    rig.capture(client.send('one'));
+    client.hear(100);
+    rig.capture(client.send('two'));
+    rig.engine.endCapture(rig.nowMs);
+    rig.settle();
+    assert.equal(rig.engine.counters.turnsPending, 1);
+    assert.equal(rig.engine.sessionsOpen, 1);
+    rig.target.send(rig.target.connections[0]!, 100);
+    rig.settle();
+    assert.equal(rig.engine.counters.turnsDelivered, 2);
+    rig.checkEnd();
+  });
+
+  it('gives up gaps at once, and forgets what was never joined or found no room', () => {
+    const rig = new Rig({ limits: { ...CONFIG.limits, sessionsMax: 1 } }, answerAll);
+    const client = open(rig);
+    client.seq += 10;
+    rig.capture(client.send('behind a gap'));
+    open(rig, new Client({ clientPort: 41_000 }));
+    const running = new Client({ clientPort: 42_000 });
+    rig.capture(running.send('in mid-request'));
+    assert.equal(rig.engine.connectionsOpen, 3);
+    rig.engine.endCapture(rig.nowMs);
+    rig.settle();
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+    assert.deepEqual(rig.terminals(), { midStreamSkipped: 1, captureGap: 1, shed: 1 });
+    rig.checkEnd();
+  });
+
+  it('a later connection of the same client with the same numbers is another one', () => {
+    const rig = new Rig({}, answerAll);
+    for (let run = 0; run < 2; run += 1) {
+      const client = open(rig);
+      rig.capture(client.send('one'));
+      rig.engine.endCapture(rig.nowMs);
+      rig.settle();
+    }
+    assert.deepEqual(rig.terminals(), { copied: 2 });
+    rig.checkEnd();
+  });
+});
