@@ -37,6 +37,8 @@ export interface Addon {
     slotCount: number,
     netnsPath: string,
   ) => NativeResponseQueue;
+  readonly CaptureParser: new (batchBytes: number, batchFrames: number) => NativeCaptureParser;
+  readonly BatchFilter: new (expression: string) => NativeBatchFilter;
   compileFilter(expression: string): void;
   inNamespace(netnsPath: string, work: () => unknown): unknown;
 }
@@ -70,6 +72,27 @@ export interface NativeResponseQueue {
   /** Fills in packets, queueDropped, userDropped, malformed, waiting. */
   statistics(out: Float64Array): void;
   close(): void;
+}
+
+export interface NativeCaptureParser {
+  feed(bytes: Uint8Array): void;
+  feedEnd(): void;
+  /** Copies the oldest batch; returns its frames, 0 when there is none. */
+  next(bytes: Uint8Array, entries: Uint32Array, timesUs: Float64Array): number;
+  /** Fills in link type, snap length, frames, oversized, consumed octets, wants more, has a batch, has ended (1 or 0). */
+  look(out: Float64Array): void;
+  /** What has changed so far was heard of; what changes from now on is announced. */
+  acknowledge(): void;
+  problem(): string;
+  linkTypeText(): string;
+  start(onChange: () => void): void;
+  stop(): void;
+  close(): void;
+}
+
+export interface NativeBatchFilter {
+  /** Moves what fits to the front; returns how many that are. */
+  select(bytes: Uint8Array, entries: Uint32Array, timesUs: Float64Array, count: number): number;
 }
 
 /** What native/src throws: the facts, without advice. */

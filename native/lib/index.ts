@@ -9,6 +9,8 @@
  *
  * What traffic does is counted, never thrown. Opening throws NativeError with a stable `code`.
  */
+export { BatchFilter } from './batch-filter.js';
+export { CaptureParser, type CaptureParserState } from './capture-parser.js';
 export { compileFilter } from './filter.js';
 export { FilterError } from './filter-error.js';
 export { NativeError, type NativeErrorCode } from './native-error.js';

@@ -3,6 +3,8 @@
 #include <napi.h>
 
 #include "batch.h"
+#include "batch_filter_object.h"
+#include "capture_parser_object.h"
 #include "js_call.h"
 #include "netns.h"
 #include "packet_filter.h"
@@ -43,6 +45,8 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   constants.Set("ENTRY_WIRE_BYTES", Napi::Number::New(env, kEntryWireBytes));
   constants.Set("ENTRY_TIME_US", Napi::Number::New(env, kEntryTimeUs));
   exports.Set("constants", constants);
+  exports.Set("BatchFilter", BatchFilterObject::Define(env));
+  exports.Set("CaptureParser", CaptureParserObject::Define(env));
   exports.Set("PacketRing", PacketRingObject::Define(env));
   exports.Set("RawSender", RawSenderObject::Define(env));
   exports.Set("ResponseQueue", ResponseQueueObject::Define(env));
