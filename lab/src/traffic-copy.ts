@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Wait until it says that it is ready (default). */
   readonly waitReady?: boolean | undefined;
+  /** Its standard input; default: nothing. */
+  readonly stdinFile?: string | undefined;
 }
 
 export interface InterceptOptions extends RunOptions {
@@ -124,10 +126,12 @@ export class TrafficCopy {
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
     metricsPort += 1;
     const metricsAddress = `127.0.0.1:${metricsPort}`;
+    const { stdinFile } = options;
     const started = await host.start(
       name,
-      TRAFFIC_COPY,
+      stdinFile === undefined ? TRAFFIC_COPY : 'sh',
       [
+        ...(stdinFile === undefined ? [] : ['-c', 'exec "$@" <"$0"', stdinFile, TRAFFIC_COPY]),
         ...[command, ...words, '--state', stateDirectory, '--metrics', metricsAddress],
         ...['--summary', summaryFileOf(host, name), ...(options.flags ?? [])],
       ],

@@ -29,8 +29,10 @@ import { CLIENT_ADDRESSES_MAX } from './config/client-address-value.js';
 import { COPY_FLAGS } from './config/copy-flags.js';
 import type { InterceptText } from './config/intercept-value.js';
 import { formatEndpoint, type MappingText } from './config/mapping-value.js';
+import { offlinePlan } from './config/offline-config.js';
 import { wireFormat } from './config/wire-format.js';
 import type { CopyPlan } from './copy-plan.js';
+import type { OfflinePlan } from './offline/offline-plan.js';
 import type { BudgetLimits } from './safety-budget.js';
 
 /** For each device, octets. */
@@ -63,6 +65,8 @@ export interface CopyConfig extends ProgramConfig {
   /** Size of the kernel's capture buffer, octets, for each device. */
   readonly captureBufferBytes: number;
   readonly capture: 'native' | 'cap';
+  /** Capture files that are replayed; undefined: a live capture. */
+  readonly offline: OfflinePlan | undefined;
   readonly joinToken: string | undefined;
   readonly stateDirectory: string;
   readonly insecure: boolean;
@@ -88,7 +92,8 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
   }
   const lanes = new Lanes(values.intercept, values.port);
   const mappings = mergeMappings(values.map, lanes);
-  checkMappings(mappings, hostAddresses);
+  const offline = offlinePlan(values);
+  checkMappings(mappings, offline === undefined ? hostAddresses : undefined);
   lanes.checkAllUsed();
   const families = new Set(mappings.map(addressBytesOf));
   if (families.has(16) && values.mtuBytes < 1280) {
@@ -121,10 +126,11 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     mtuBytes: values.mtuBytes,
     responseTimeoutMs: values.responseTimeoutMs,
     idleTimeoutMs: values.idleTimeoutMs ?? values.responseTimeoutMs + 1_200_000,
-    interfaces: values.interfaces,
+    interfaces: values.interfaces.flatMap((place) => (place.kind === 'device' ? [place.name] : [])),
     filter: values.filter,
     captureBufferBytes: values.captureBufferBytes ?? CAPTURE_BUFFER_BYTES_DEFAULT,
     capture: values.capture,
+    offline,
     joinToken: values.joinToken,
     stateDirectory: values.stateDirectory,
     insecure: values.insecure,
@@ -256,9 +262,11 @@ function mergeMappings(items: readonly MappingText[], lanes: Lanes): MappingConf
   return [...merged.values()];
 }
 
-function checkMappings(mappings: readonly MappingConfig[], hostAddresses: readonly IpAddress[]): void {
+/** `hostAddresses` undefined: nothing is captured here. */
+function checkMappings(mappings: readonly MappingConfig[], hostAddresses: readonly IpAddress[] | undefined): void {
   for (const [index, mapping] of mappings.entries()) {
     for (const { address, port } of endpointsOf(mapping)) {
+      if (hostAddresses === undefined) continue;
       const isCapturedAgain = mappings.some(
         (other) => other.onlinePort === port && coversAddress(other, address, hostAddresses),
       );

@@ -2,6 +2,7 @@ import { createEngineCounters, type EngineCounters } from '@trafficcopy/core';
 import type { BudgetFigures } from './budget-keeper.js';
 import type { CaptureStatistics } from './capture/packet-source.js';
 import type { LaneCounters } from './channel/lane.js';
+import type { OfflineFigures } from './offline/offline-figures.js';
 import type { SinkCounters } from './sink/packet-sink.js';
 
 /** One source of captured packets. */
@@ -39,6 +40,8 @@ export interface CopyFigures {
   /** Workers that run (--threads), and how often one was started again. */
   readonly workers: number;
   readonly workerRestarts: number;
+  /** Of capture files. */
+  readonly offline?: OfflineFigures | undefined;
 }
 
 /** Those of a copy that has not been made yet. */

@@ -18,9 +18,9 @@ export interface LanePlan extends SocketAddress {
 
 /**
  * Which packets are captured. `host`: whatever arrives for the online endpoints. `wire`: what arrives from outside, not over
- * the loopback. `loopback`: what a proxy on this host hands on to the online server.
+ * the loopback. `loopback`: what a proxy on this host hands on to the online server. `file`: what capture files hold for them.
  */
-export type CaptureLeg = 'host' | 'wire' | 'loopback';
+export type CaptureLeg = 'host' | 'wire' | 'loopback' | 'file';
 
 /** What a copy does, as far as it can change while it runs. On the command line it is made once; an operator replaces it. */
 export interface CopyPlan {

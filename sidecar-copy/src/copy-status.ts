@@ -1,4 +1,5 @@
 import { type CopyFigures, captureDrops, turnsLost } from './copy-figures.js';
+import { offlineStatus } from './offline/offline-figures.js';
 
 const MS_PER_SECOND = 1000;
 
@@ -11,6 +12,7 @@ export function copyStatus(before: CopyFigures, now: CopyFigures): string[] {
   const hasBegun = before.elapsedMs > 0;
   const cpuUs = now.cpuUserUs + now.cpuSystemUs - before.cpuUserUs - before.cpuSystemUs;
   return [
+    ...(now.offline === undefined ? [] : offlineStatus(now.offline)),
     ...down.map((lane) => `no channel to ${lane.name}`),
     ...(now.budget.share < 1 ? [`over budget: ${shareText(now.budget.share)} of connections copied`] : []),
     `${perSecond(now.engine.turnsDelivered - before.engine.turnsDelivered)} requests/s copied`,

@@ -1,5 +1,6 @@
 import { type SummaryRow, SummaryTable } from '@trafficcopy/runtime';
 import { type CopyFigures, captureDrops, cpuUsPerTurn, turnsLost } from './copy-figures.js';
+import type { OfflineFigures } from './offline/offline-figures.js';
 
 /** What a turn's loss means, and what helps. */
 const LOSS_NOTES: Readonly<Record<string, string>> = {
@@ -54,6 +55,7 @@ export function copySummaryTable(figures: CopyFigures): SummaryTable {
       present({ label: TERMINAL_LABELS[state] ?? state, value }),
     ),
   ]);
+  if (figures.offline !== undefined) table.add('Capture files', fileRows(figures.offline));
   table.add('Packets', [
     { label: 'captured', value: engine.packetsCaptured },
     ...present(
@@ -85,6 +87,27 @@ function lossRows({ engine }: CopyFigures): SummaryRow[] {
   return Object.entries(engine.turnsLost).flatMap(([reason, value]) =>
     present({ label: `  ${reason}`, value, note: LOSS_NOTES[reason] ?? '' }),
   );
+}
+
+function fileRows(offline: OfflineFigures): SummaryRow[] {
+  const done = offline.doneFraction;
+  return [
+    { label: 'frames read', value: offline.frames },
+    ...present(
+      { label: 'not sent to a port of -x, or left out by -F', value: offline.notWanted },
+      { label: 'outside --from and --until', value: offline.outsideTime },
+      { label: 'without an IP packet', value: offline.notIp },
+      { label: 'too large for a packet', value: offline.oversized },
+      { label: 'captured in part', value: offline.cut, note: 'requests in them are lost as captureGap' },
+      { label: 'files that end early', value: offline.filesCutShort, note: 'the log says why' },
+      {
+        label: 'pauses cut out (-I)',
+        value: offline.skippedMs === 0 ? 0 : `${(offline.skippedMs / 1000).toFixed(1)} s`,
+      },
+    ),
+    ...(offline.runs === 1 ? [] : [{ label: 'run', value: `${offline.run} of ${offline.runs}` }]),
+    ...(done === undefined || done === 1 ? [] : [{ label: 'replayed', value: `${Math.floor(done * 100)} %` }]),
+  ];
 }
 
 function laneRows({ isUp, counters, sink, framesDropped }: CopyFigures['lanes'][number]): SummaryRow[] {
@@ -131,6 +154,7 @@ export function copySummaryJson(figures: CopyFigures, reason: string): Record<st
     capture: { drops: captureDrops(figures), sources: figures.sources },
     lanes: figures.lanes,
     budget: figures.budget,
+    ...(figures.offline === undefined ? {} : { offline: figures.offline }),
     cpu: { userUs: figures.cpuUserUs, systemUs: figures.cpuSystemUs, usPerTurn: cpuUsPerTurn(figures) },
     rssBytes: figures.rssBytes,
     workers: figures.workers,

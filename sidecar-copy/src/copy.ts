@@ -11,6 +11,7 @@ import type { CopyEdges } from './copy-edges.js';
 import type { CopyFigures } from './copy-figures.js';
 import type { CopyPlan } from './copy-plan.js';
 import { unreadyReason } from './health.js';
+import type { CopyLoad } from './offline/replay-room.js';
 import { Pipeline } from './pipeline.js';
 import { TurnLag } from './turn-lag.js';
 
@@ -263,6 +264,21 @@ export class Copy {
   /** Packets that the capture had no room for. */
   get captureDrops(): number {
     return this.captures.drops;
+  }
+
+  /** What waits here, for a source that can wait as well. */
+  load(): CopyLoad {
+    const { turnsPending, turnsCaptured, responsesReceived } = this.engine.counters;
+    const { sessionsOpen, connectionsOpen, heldBytes } = this.engine;
+    const isCongested = this.lanes.all.some((lane) => lane.isCongested);
+    const inEngine = { sessionsOpen, connectionsOpen, heldBytes, turnsPending, turnsCaptured };
+    return { ...inEngine, responses: responsesReceived, isUp: this.lanes.hasUp, isCongested };
+  }
+
+  /** Nothing more is captured: connections whose end was not captured end when all is delivered. */
+  endCapture(): void {
+    this.engine.endCapture(this.options.edges.nowMs());
+    this.pipeline.flush();
   }
 
   figures(): CopyFigures {

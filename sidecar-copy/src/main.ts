@@ -18,6 +18,9 @@ import type { CopyFigures } from './copy-figures.js';
 import { copyStatus, lossText } from './copy-status.js';
 import { copySummaryJson, copySummaryTable } from './copy-summary.js';
 import { endFirstWhenMemoryIsShort } from './memory-shortage.js';
+import { nothingFitsText, offlineProgress } from './offline/offline-figures.js';
+import type { OfflineReplay } from './offline/offline-replay.js';
+import { openReplay } from './offline/open-replay.js';
 import { startFailure } from './start-failure.js';
 import { CopyWorkers } from './workers/copy-workers.js';
 
@@ -56,6 +59,7 @@ class CopyProgram {
   private readonly log: ProgramLog;
   private readonly statusLine: StatusLine;
   private readonly copy: Copy | CopyWorkers;
+  private readonly replay: OfflineReplay | undefined;
   private readonly recorder: PcapngRecorder | undefined;
   private readonly summaryFile: SummaryFile | undefined;
   private readonly pidFile: PidFile | undefined;
@@ -70,7 +74,9 @@ class CopyProgram {
     try {
       const credentials = new LaneCredentials(config, log.logger);
       await credentials.check();
-      const program = new CopyProgram(config, log, statusLine, await copyEdges(config), credentials, opened);
+      const edges = await copyEdges(config);
+      const replay = await openReplay(config, edges, log.logger);
+      const program = new CopyProgram(config, log, statusLine, edges, replay, credentials, opened);
       if (program.copy instanceof CopyWorkers) await program.copy.open();
       return program;
     } catch (error) {
@@ -84,6 +90,7 @@ class CopyProgram {
     log: ProgramLog,
     statusLine: StatusLine,
     edges: CopyEdges,
+    replay: OfflineReplay | undefined,
     credentials: LaneCredentials,
     opened: { close(): unknown }[],
   ) {
@@ -108,11 +115,12 @@ class CopyProgram {
       ? new Copy({
           basis: config,
           plan: hostPlan(config),
-          edges,
+          edges: replay === undefined ? edges : { ...edges, openSource: ({ filter }) => replay.openAs(filter) },
           logger,
           recorder: this.recorder,
           seed,
-          localNetwork,
+          // What a file holds has nothing to do with this host's addresses.
+          localNetwork: replay === undefined ? localNetwork : () => ({ addresses: [], wires: [] }),
           identity: {
             credentials: (intercept) => credentials.get(intercept),
             onRenewed: (intercept, renewed) => credentials.keep(intercept, renewed),
@@ -122,9 +130,15 @@ class CopyProgram {
         })
       : new CopyWorkers({ config, log, credentials, seed, onFatal });
     opened.push(this.copy);
+    if (this.copy instanceof Copy) replay?.feed(this.copy, () => this.stopRequest.request('complete'));
     this.pidFile = config.pidFile === undefined ? undefined : new PidFile(config.pidFile);
     this.stopRequest = new StopRequest({ durationMs: config.durationMs, hasLogFile: config.logFile !== undefined });
-    this.before = this.copy.figures();
+    this.replay = replay;
+    this.before = this.figures();
+  }
+
+  private figures(): CopyFigures {
+    return { ...this.copy.figures(), offline: this.replay?.figures() };
   }
 
   async run(): Promise<number> {
@@ -171,7 +185,7 @@ class CopyProgram {
     const address = this.config.metrics;
     if (address === undefined) return undefined;
     const { copyMetrics } = await import('./metrics.js');
-    const { registry } = copyMetrics(() => this.copy.figures());
+    const { registry } = copyMetrics(() => this.figures());
     const server = new MetricsServer({
       address,
       registry,
@@ -191,7 +205,7 @@ class CopyProgram {
     this.ticks += 1;
     const isLogged = !this.statusLine.isTerminal && this.ticks % PROGRESS_LOG_TICKS === 0;
     if (!this.statusLine.isTerminal && !isLogged) return;
-    const now = this.copy.figures();
+    const now = this.figures();
     if (isLogged) this.logProgress(now);
     else this.statusLine.update(copyStatus(this.before, now));
     this.before = now;
@@ -207,13 +221,15 @@ class CopyProgram {
         turnsPending,
         lost: lossText(now),
         lagMs: Math.round(now.lagMs),
+        ...(now.offline === undefined ? {} : offlineProgress(now.offline)),
       },
       'progress',
     );
   }
 
   private async end(reason: string): Promise<number> {
-    const figures = await this.copy.close();
+    const offline = this.replay?.figures();
+    const figures = { ...(await this.copy.close()), offline };
     await this.recorder?.close();
     this.statusLine.close();
     if (this.fatal !== undefined) this.log.logger.fatal({ err: this.fatal }, this.fatal.message);
@@ -222,6 +238,10 @@ class CopyProgram {
     if (this.fatal === undefined || figures.elapsedMs > 0) this.writeSummary(figures, reason);
     if (reason === 'duration' && figures.elapsedMs === 0) {
       this.log.logger.error('intercept was never reached, so nothing was copied');
+      return 1;
+    }
+    if (offline !== undefined && reason === 'complete' && offline.packets === 0) {
+      this.log.logger.error(nothingFitsText(offline));
       return 1;
     }
     return this.fatal === undefined ? 0 : 1;

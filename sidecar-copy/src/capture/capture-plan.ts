@@ -45,6 +45,8 @@ function interfaceNames({ leg, interfaces }: CapturePlanInput, { wires }: LocalN
       return wires.length === 0 || wires.length > WIRES_MAX ? [''] : wires;
     case 'loopback':
       return ['lo'];
+    case 'file':
+      return ['file'];
   }
 }
 

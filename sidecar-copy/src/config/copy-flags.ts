@@ -15,17 +15,21 @@ import {
   socketAddressValue,
   textValue,
 } from '@trafficcopy/runtime';
+import { capturePlaceValue } from './capture-place-value.js';
 import { clientAddressValue } from './client-address-value.js';
-import { deviceValue } from './device-value.js';
 import { interceptValue } from './intercept-value.js';
 import { joinTokenValue } from './join-token-value.js';
 import { mappingValue } from './mapping-value.js';
+import { momentValue } from './moment-value.js';
+import { rateValue } from './rate-value.js';
+import { speedValue } from './speed-value.js';
 
 const WHAT = 'What is copied, and where to';
 const OPERATOR = 'Under an operator';
 const HOW_MUCH = 'How much';
 const REPLAY = 'How it is replayed';
 const CAPTURE = 'Capture';
+const FILES = 'Capture files (-i FILE)';
 const CHANNEL = 'Channel to intercept';
 const LIMITS = 'Limits';
 
@@ -34,6 +38,7 @@ export const COPY_GROUPS = [
   HOW_MUCH,
   REPLAY,
   CAPTURE,
+  FILES,
   CHANNEL,
   LIMITS,
   OPERATOR,
@@ -179,12 +184,12 @@ export const COPY_FLAGS = {
     kind: 'list',
     short: 'i',
     long: 'interface',
-    argument: 'DEVICE,…',
+    argument: 'DEVICE|FILE,…',
     group: CAPTURE,
-    help: 'Capture on these devices only; offline files (tcpcopy --offline) are not supported yet',
-    defaultNote: 'all',
-    value: deviceValue,
-    itemsMax: 32,
+    help: 'Capture on these devices only; or replay these capture files (pcap, pcapng, also packed with gzip; - for standard input)',
+    defaultNote: 'all devices',
+    value: capturePlaceValue,
+    itemsMax: 1024,
   },
   filter: {
     kind: 'value',
@@ -213,6 +218,60 @@ export const COPY_FLAGS = {
     help: 'native, or the npm package cap for comparison',
     default: 'native',
     value: choiceValue(['native', 'cap']),
+  },
+  speed: {
+    kind: 'value',
+    short: 'a',
+    long: 'speed',
+    argument: 'N',
+    group: FILES,
+    help: 'Replay N times as fast as recorded; max: as fast as the target can',
+    default: '1',
+    value: speedValue,
+  },
+  idleMsMax: {
+    kind: 'value',
+    short: 'I',
+    long: 'idle',
+    argument: 'MS',
+    group: FILES,
+    help: 'Let no pause between packets last longer than MS milliseconds of recorded time',
+    defaultNote: 'as recorded',
+    value: integerValue(0, 86_400_000),
+  },
+  runs: {
+    kind: 'value',
+    short: 'T',
+    long: 'repeat',
+    argument: 'N',
+    group: FILES,
+    help: 'Replay everything N times, one run after the other, each from client ports of its own',
+    default: '1',
+    value: integerValue(1, 1_000_000),
+  },
+  rate: {
+    kind: 'value',
+    long: 'rate',
+    argument: 'RATE',
+    group: FILES,
+    help: 'Begin so many connections (500conn/s) or requests (2000req/s) in a second, in the recorded order, instead of at the recorded times',
+    value: rateValue,
+  },
+  from: {
+    kind: 'value',
+    long: 'from',
+    argument: 'TIME',
+    group: FILES,
+    help: 'Leave out what was captured before: a time after the first packet (90s), or a date (2026-11-28T13:00:00Z, @1795870800)',
+    value: momentValue,
+  },
+  until: {
+    kind: 'value',
+    long: 'until',
+    argument: 'TIME',
+    group: FILES,
+    help: 'Leave out what was captured from then on',
+    value: momentValue,
   },
   joinToken: {
     kind: 'value',
@@ -340,8 +399,6 @@ export const COPY_FLAGS = {
   ...PROGRAM_FLAGS,
 } as const satisfies FlagTable;
 
-const OFFLINE = 'replaying capture files is not supported yet';
-
 export const COPY_REFUSED: readonly RefusedFlag[] = [
   {
     short: 'd',
@@ -388,7 +445,4 @@ export const COPY_REFUSED: readonly RefusedFlag[] = [
     advice: "not needed: packets leave by the route to the target; use the system's routes",
   },
   { short: 'u', hasArgument: true, advice: 'changing MySQL logins is not supported yet' },
-  { short: 'a', hasArgument: true, advice: OFFLINE },
-  { short: 'I', hasArgument: true, advice: OFFLINE },
-  { short: 'T', hasArgument: true, advice: OFFLINE },
 ];

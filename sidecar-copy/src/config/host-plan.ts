@@ -20,7 +20,7 @@ export function hostPlan(config: CopyConfig): CopyPlan {
     clientAddresses: config.clientAddresses.map((address) => ({ address, prefixBits: address.length * 8 })),
     isSuspended: false,
     bytesPerSecondMax: 0,
-    leg: 'host',
+    leg: config.offline === undefined ? 'host' : 'file',
     interfaces,
     filter,
   };

@@ -140,7 +140,15 @@ describe('what a copy refuses before anything is touched', () => {
     ['-x 80-10.16.12.11:80 -M 575', /-M\/--mtu/],
     ['-x 80-[fd00::11]:80 -M 1000', /1000 is too small for IPv6/],
     ['-x 80-10.16.12.11:80 -t 0', /-t\/--timeout/],
-    ['-x 80-10.16.12.11:80 -i a.pcap', /capture files are not supported yet/],
+    ['-x 80-10.16.12.11:80 -i a.pcap,eth0', /devices and files exclude each other/],
+    ['-x 80-10.16.12.11:80 -i a.pcap -B 8', /-B\/--capture-buffer is for a live capture/],
+    ['-x 80-10.16.12.11:80 -i a.pcap --threads 2', /--threads 2 is for a live capture/],
+    ['-x 80-10.16.12.11:80 -i - -T 2', /standard input is read once/],
+    ['-x 80-10.16.12.11:80 -i a.pcap -a 0.5', /-a\/--speed: "0.5" does not fit: expected a number from 1/],
+    ['-x 80-10.16.12.11:80 -i a.pcap -a 2 --rate 5conn/s', /--rate does not follow recorded times/],
+    ['-x 80-10.16.12.11:80 -i a.pcap -a max -I 100', /-I\/--idle has no effect with -a max/],
+    ['-x 80-10.16.12.11:80 -i a.pcap --rate 500', /--rate: "500" does not fit: expected connections or requests/],
+    ['-x 80-10.16.12.11:80 -i a.pcap --from yesterday', /--from: "yesterday" does not fit: expected a time after/],
     ['-x 80-10.16.12.11:80 --delivery raw', /one of tunnel, direct/],
     ['-x 80-10.16.12.11:80 --join tc1.secret', /--join: the value does not fit: expected the whole token/],
     [`-x 80-10.16.12.11:80 --insecure --join tc1.${'a'.repeat(43)}.${'b'.repeat(43)}`, /exclude each other/],
@@ -154,7 +162,7 @@ describe('what a copy refuses before anything is touched', () => {
     ['-x 80-[fd00::11]:80 --wire 1.x --insecure', /--wire: expected IPv4 targets/],
     ['-x 80-10.16.12.11:80 --resp-payload', /--resp-payload needs --wire/],
     ['-x 80-10.16.12.11:80 -H 10.1.1.1', /-H: use -c\/--client-address/],
-    ['-x 80-10.16.12.11:80 -a 4', /replaying capture files is not supported yet/],
+    ['-x 80-10.16.12.11:80 -a 4', /-a\/--speed is for capture files: expected -i FILE as well/],
   ];
   for (const [words, message] of rows) it(words.slice(0, 100), () => refuses(words, message));
 
@@ -218,6 +226,7 @@ describe('the configuration of a copy', () => {
       captureBufferBytes: 8 * 1024 * 1024,
       capture: 'cap',
       budget: { cpuPercentMax: 25, memoryBytesMax: 300 * 1024 * 1024 },
+      offline: undefined,
       joinToken: undefined,
       stateDirectory: '/tmp/x',
       insecure: true,
@@ -233,6 +242,26 @@ describe('the configuration of a copy', () => {
       pidFile: '/tmp/p',
       notes: ['-L/--lonely has no effect: copy always keeps running and reconnects'],
     });
+  });
+
+  it('capture files: names, times, and a target that runs on this host', async () => {
+    const config = await configure(
+      '-x 80-10.16.12.10:80 -i ./day,/var/b.pcapng,c.pcap.gz -a 1.5 -I 250 -T 3 --from 2026-11-28T13:00:00Z --until 90s',
+    );
+    assert.deepEqual(config.interfaces, []);
+    assert.deepEqual(config.offline, {
+      files: ['./day', '/var/b.pcapng', 'c.pcap.gz'],
+      speed: 1.5,
+      idleMsMax: 250,
+      rate: undefined,
+      runs: 3,
+      from: { kind: 'absolute', timeUs: Date.UTC(2026, 10, 28, 13) * 1000 },
+      until: { kind: 'offset', offsetUs: 90_000_000 },
+    });
+    assert.equal(hostPlan(config).leg, 'file');
+    const rated = await configure('-x 80-10.16.12.11:80 -i - --rate 2000req/s --from @1700000000.5');
+    assert.deepEqual(rated.offline?.rate, { of: 'requests', perSecond: 2000 });
+    assert.deepEqual(rated.offline?.from, { kind: 'absolute', timeUs: 1_700_000_000_500_000 });
   });
 
   it('client addresses: a.b.c.x is hosts 1 to 254 without the target, a range is without its ends, each once', async () => {

@@ -163,6 +163,7 @@ export const COPY_CONFIG: CopyConfig = {
   filter: undefined,
   captureBufferBytes: 1 << 20,
   capture: 'native',
+  offline: undefined,
   joinToken: undefined,
   stateDirectory: '/nonexistent',
   insecure: true,
