@@ -48,6 +48,8 @@ export interface InterceptConfig extends ProgramConfig {
   readonly iptables: 'auto' | 'legacy' | 'nft';
   /** Stands in the owner comment of the rules. */
   readonly instance: string;
+  /** Worker processes that share the copies; 1: none, the program does it all. */
+  readonly threads: number;
   /** On a node of a cluster; undefined: one namespace, as the other values say. */
   readonly node: NodeConfig | undefined;
 }
@@ -71,6 +73,14 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
   if (values.queue === 'nfqueue' && values.netnsPath !== undefined) {
     throw new UsageError(
       '--queue nfqueue does not work with --netns: the package opens its queue in the own namespace only; start intercept with "ip netns exec" or "nsenter", or use --queue native',
+    );
+  }
+  if (values.threads > 1 && values.wire.length > 0) {
+    throw new UsageError(`--threads ${values.threads} does not go together with --wire: one thread serves C tcpcopies`);
+  }
+  if (values.threads > 1 && values.queue !== 'native') {
+    throw new UsageError(
+      `--threads ${values.threads} does not go together with --queue ${values.queue}: that is for comparison with one thread`,
     );
   }
   const node = nodeConfig(values);
@@ -109,6 +119,7 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
     queue,
     queueNumber,
     iptables,
+    threads: values.threads,
     instance: values.instance ?? (node === undefined ? String(port) : NODE_INSTANCE),
     node,
   };

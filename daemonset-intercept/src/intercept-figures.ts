@@ -22,6 +22,9 @@ export interface InterceptFigures {
   readonly cpuUserUs: number;
   readonly cpuSystemUs: number;
   readonly rssBytes: number;
+  /** Workers that run (--threads), and how often one was started again. */
+  readonly workers: number;
+  readonly workerRestarts: number;
 }
 
 export function recordsRefused(figures: Pick<InterceptFigures, 'counters'>): number {

@@ -56,6 +56,7 @@ export function interceptSummaryTable(figures: InterceptFigures): SummaryTable {
     { label: 'ran for', value: `${(figures.elapsedMs / 1000).toFixed(1)} s` },
     { label: 'CPU time', value: `${((figures.cpuUserUs + figures.cpuSystemUs) / 1e6).toFixed(2)} s` },
     { label: 'memory', value: `${Math.round(figures.rssBytes / (1024 * 1024))} MiB` },
+    ...present({ label: 'workers started again', value: figures.workerRestarts, note: 'the log says why they died' }),
   ]);
   return table;
 }
@@ -87,5 +88,7 @@ export function interceptSummaryJson(figures: InterceptFigures, reason: string):
     peersRefused: figures.peersRefused,
     cpu: { userUs: figures.cpuUserUs, systemUs: figures.cpuSystemUs },
     rssBytes: figures.rssBytes,
+    workers: figures.workers,
+    workerRestarts: figures.workerRestarts,
   };
 }

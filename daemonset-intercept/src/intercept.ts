@@ -1,11 +1,17 @@
+import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { formatIpAddress, type Hello } from '@trafficcopy/core';
 import {
   Authority,
+  type ChannelAuthority,
   type ChannelConnection,
   ChannelServer,
+  type GrantRefusal,
   type PcapngRecorder,
+  type PeerIdentity,
   type ProgramLog,
+  type ServerCredentials,
+  StartError,
   type WireTunnel,
   WireTunnelServer,
 } from '@trafficcopy/runtime';
@@ -16,7 +22,7 @@ import { createInterceptCounters } from './counters.js';
 import type { InterceptFigures } from './intercept-figures.js';
 import { INTERCEPT_LIMITS_DEFAULT, type InterceptLimits, WIRE_PARKED_MS } from './limits.js';
 import type { WorkerSlot } from './rules/worker-slot.js';
-import { TargetNamespace } from './target-namespace.js';
+import { type HeldRules, TargetNamespace } from './target-namespace.js';
 import { FlowBudget } from './targets/flow-budget.js';
 
 const STARTING = { code: 'unavailable', message: 'intercept is starting' } as const;
@@ -24,11 +30,23 @@ const IDENTITY_NAME = 'intercept';
 /** The rules are looked at every second. */
 const HOLD_EVERY_S = 1;
 
+/** What the program does for an intercept that is one of its workers. */
+export interface WorkerPart {
+  readonly slot: WorkerSlot;
+  readonly credentials: ServerCredentials | 'insecure';
+  readonly authority: ChannelAuthority | undefined;
+  /** Whether a copy belongs here; undefined: it does. */
+  readonly authorize: (hello: Hello, identity: PeerIdentity | undefined, remote: string) => GrantRefusal | undefined;
+  readonly onCopy: (connection: ChannelConnection, isUp: boolean) => void;
+}
+
 export interface InterceptOptions {
   readonly config: InterceptConfig;
   readonly logger: ProgramLog['logger'];
   readonly recorder: PcapngRecorder | undefined;
   readonly limits?: InterceptLimits | undefined;
+  /** The rules are the program's, and so are the port and the authority. */
+  readonly part?: WorkerPart | undefined;
 }
 
 /** A running intercept of one network namespace: the channel, and the namespace that it serves. */
@@ -56,7 +74,7 @@ export class Intercept {
    */
   static async open(options: InterceptOptions): Promise<Intercept> {
     const { netnsPath } = options.config;
-    requireCapabilities(netnsPath === undefined ? 'here' : 'netns');
+    if (options.part === undefined) requireCapabilities(netnsPath === undefined ? 'here' : 'netns');
     const intercept = new Intercept(options);
     try {
       await intercept.#listen();
@@ -71,6 +89,11 @@ export class Intercept {
   /** Issues a token for one more copy. Undefined with --insecure. */
   async issueToken(): Promise<string | undefined> {
     return await this.#authority?.issueToken({ lifetimeMs: this.#options.config.tokenTtlMs });
+  }
+
+  /** A TCP connection that the program has accepted. */
+  accept(socket: Socket): void {
+    this.#server!.accept(socket);
   }
 
   get slot(): WorkerSlot {
@@ -99,6 +122,8 @@ export class Intercept {
       cpuUserUs: cpu.user,
       cpuSystemUs: cpu.system,
       rssBytes: process.memoryUsage.rss(),
+      workers: 1,
+      workerRestarts: 0,
     };
   }
 
@@ -117,8 +142,8 @@ export class Intercept {
   }
 
   async #listen(): Promise<void> {
-    const { config, logger } = this.#options;
-    if (!config.insecure) {
+    const { config, logger, part } = this.#options;
+    if (!config.insecure && part === undefined) {
       this.#authority = await Authority.open({
         directory: config.stateDirectory,
         role: 'intercept',
@@ -134,18 +159,23 @@ export class Intercept {
         address === undefined || port === undefined ? [] : [{ address: formatIpAddress(address), port }],
       ),
     };
-    const refused = (error: Error, remote: string) => logger.warn({ remote, err: error }, 'a peer was refused');
+    const refused = (error: Error & { readonly refusal?: string | undefined }, remote: string): void => {
+      // One that is to come again, soon and elsewhere, is no cause for alarm.
+      if (error.refusal === 'unavailable') logger.info({ remote, reason: error.message }, 'a peer was put off');
+      else logger.warn({ remote, err: error }, 'a peer was refused');
+    };
     this.#tunnels = config.wire && this.#tunnelServer(config.wire, refused);
     const server = new ChannelServer({
       address: config.bindAddress === undefined ? undefined : formatIpAddress(config.bindAddress),
       port: config.port,
-      credentials: this.#authority === undefined ? 'insecure' : await this.#authority.serverCredentials(),
-      authority: this.#authority,
+      credentials: part?.credentials ?? (await this.#authority?.serverCredentials()) ?? 'insecure',
+      authority: part?.authority ?? this.#authority,
       hello,
       clientRoles: ['copy'],
       connectionsMax: this.#limits.connectionsMax,
       queueBytesMax: this.#limits.connectionQueueBytesMax,
-      authorize: () => (this.#namespace === undefined ? STARTING : undefined),
+      authorize: (peer, identity, remote) =>
+        this.#namespace === undefined ? STARTING : part?.authorize(peer, identity, remote),
       onConnection: (connection) => this.#connected(connection),
       onFrame: (connection, type, bytes, offset, length) =>
         this.#namespace?.frame(connection, type, bytes, offset, length),
@@ -156,12 +186,13 @@ export class Intercept {
       onFault: (error) => logger.error({ err: error }, 'the channel has a fault'),
     });
     this.#server = server;
-    await server.listen();
+    if (part === undefined) await server.listen();
+    else server.serve();
   }
 
   async #enter(): Promise<void> {
-    const { config, logger, recorder } = this.#options;
-    const namespace = await TargetNamespace.open({
+    const { config, logger, recorder, part } = this.#options;
+    const options = {
       ...config,
       procPath: '/proc',
       served: config.targets,
@@ -173,8 +204,13 @@ export class Intercept {
       holdEveryS: HOLD_EVERY_S,
       logger,
       recorder,
-    });
+    };
+    const namespace =
+      part === undefined
+        ? await TargetNamespace.open(options)
+        : await TargetNamespace.openWith(options, (_access, open) => rulesOfProgram(part.slot, open));
     this.#namespace = namespace;
+    if (part !== undefined) return;
     const { queueNumber } = namespace.slot;
     logger.info(
       { port: config.port, queueNumber, iptables: namespace.kind, instance: config.instance },
@@ -208,6 +244,7 @@ export class Intercept {
       return;
     }
     this.#connections += 1;
+    this.#options.part?.onCopy(connection, true);
     const { peer, remote, identity } = connection;
     this.#options.logger.info(
       { remote, copy: peer.name, identity: identity?.name, delivery: peer.delivery },
@@ -217,9 +254,18 @@ export class Intercept {
 
   #closed(connection: ChannelConnection, reason: Error): void {
     if (this.#namespace?.closed(connection) !== true) return;
+    this.#options.part?.onCopy(connection, false);
     const { remote, peer } = connection;
     this.#options.logger.info({ remote, copy: peer.name, reason: reason.message }, 'a copy has gone');
   }
+}
+
+/** The program keeps them, for all of its workers. */
+async function rulesOfProgram(slot: WorkerSlot, open: (slot: WorkerSlot) => boolean): Promise<HeldRules> {
+  if (!open(slot)) {
+    throw new StartError('ERR_START_QUEUE_BUSY', `another program reads NFQUEUE ${slot.queueNumber}`);
+  }
+  return { slot, kind: 'nft', notes: [], hold: async () => [], restore: async () => [] };
 }
 
 const NO_FIGURES = {

@@ -20,6 +20,7 @@ import type { InterceptFigures } from './intercept-figures.js';
 import { interceptStatus, lossText } from './intercept-status.js';
 import { interceptSummaryJson, interceptSummaryTable } from './intercept-summary.js';
 import { NodeIntercept } from './node/node-intercept.js';
+import { InterceptWorkers } from './workers/intercept-workers.js';
 
 const TICK_MS = 1000;
 /** Without a terminal, how often the log says how it goes. */
@@ -77,7 +78,7 @@ function printCommand(config: InterceptConfig, token: string | undefined): void 
 }
 
 /** An intercept of either kind, as the program sees it. */
-type RunningIntercept = Pick<Intercept, 'figures' | 'close' | 'unreadyReason'>;
+type RunningIntercept = Intercept | InterceptWorkers | NodeIntercept;
 
 /** The intercept with everything around it that a user sees. */
 class InterceptProgram {
@@ -124,13 +125,14 @@ class InterceptProgram {
   async #open(recorder: PcapngRecorder | undefined): Promise<RunningIntercept> {
     const config = this.#config;
     const { logger } = this.#log;
+    if (config.threads > 1) return await InterceptWorkers.open(config, this.#log);
     return config.node === undefined
       ? await Intercept.open({ config, logger, recorder })
       : await NodeIntercept.open({ config, node: config.node, logger, recorder });
   }
 
   /** The command for a copy that is started by hand. */
-  async #printCommand(intercept: Intercept): Promise<void> {
+  async #printCommand(intercept: Intercept | InterceptWorkers): Promise<void> {
     const token = await intercept.issueToken();
     printCommand(this.#config, token);
     if (token === undefined) {
@@ -149,7 +151,7 @@ class InterceptProgram {
     let timer: NodeJS.Timeout | undefined;
     let reason = 'failed';
     try {
-      if (intercept instanceof Intercept) await this.#printCommand(intercept);
+      if (!(intercept instanceof NodeIntercept)) await this.#printCommand(intercept);
       let before = intercept.figures();
       timer = setInterval(() => {
         before = this.#tick(intercept, before);
@@ -167,7 +169,8 @@ class InterceptProgram {
 
   #openRecorder(): PcapngRecorder | undefined {
     const path = this.#config.recordFile;
-    if (path === undefined) return undefined;
+    // Workers record for themselves.
+    if (path === undefined || this.#config.threads > 1) return undefined;
     return new PcapngRecorder({ path, onStop: (message) => this.#log.logger.error(message) });
   }
 
@@ -177,7 +180,11 @@ class InterceptProgram {
     const { interceptMetrics } = await import('./metrics.js');
     const { registry } = interceptMetrics(() => intercept()?.figures() ?? NO_FIGURES);
     const readiness = (): string | undefined => (intercept() ?? STARTING).unreadyReason();
-    const server = new MetricsServer({ address, registry, readiness });
+    const refresh = async (): Promise<void> => {
+      const running = intercept();
+      if (running instanceof InterceptWorkers) await running.refresh();
+    };
+    const server = new MetricsServer({ address, registry, readiness, refresh });
     await server.listen();
     return server;
   }
@@ -225,6 +232,8 @@ const NO_FIGURES: InterceptFigures = {
   cpuUserUs: 0,
   cpuSystemUs: 0,
   rssBytes: 0,
+  workers: 0,
+  workerRestarts: 0,
 };
 
 /** What the parts say, as what the program says to its user. */

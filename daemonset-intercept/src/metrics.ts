@@ -65,6 +65,12 @@ export function interceptMetrics(read: () => InterceptFigures): ProgramMetrics {
       'Target pods of this node that are prepared, left or failed; the log says why',
       () => read().podsNotServing,
     )
+    .gauge(`${PREFIX}workers`, 'Workers that run (--threads)', () => read().workers)
+    .counter(
+      `${PREFIX}worker_restarts_total`,
+      'Workers that were started again after they died',
+      () => read().workerRestarts,
+    )
     .gauge(`${PREFIX}queued_bytes`, 'Octets that wait for copies', () => read().queuedBytes);
   return metrics;
 }

@@ -61,6 +61,9 @@ export interface TargetNamespaceOptions {
   readonly recorder: PcapngRecorder | undefined;
 }
 
+/** What keeps the responses of copied connections in the namespace. */
+export type HeldRules = Pick<RulesInstallation, 'slot' | 'kind' | 'notes' | 'hold' | 'restore'>;
+
 /** What one namespace has to tell of itself. */
 export interface TargetNamespaceFigures {
   readonly counters: InterceptCounters;
@@ -77,7 +80,7 @@ export class TargetNamespace {
   readonly #gate: TargetGate;
   readonly #counters = createInterceptCounters();
   readonly #queueAlarm = new QueueAlarm();
-  readonly #rules: RulesInstallation;
+  readonly #rules: HeldRules;
   readonly #source: ResponseSource;
   readonly #sender: PacketSender;
   readonly #pipeline: Pipeline;
@@ -94,7 +97,7 @@ export class TargetNamespace {
   private constructor(
     options: TargetNamespaceOptions,
     access: KernelNamespace,
-    rules: RulesInstallation,
+    rules: HeldRules,
     sockets: { readonly source: ResponseSource; readonly sender: PacketSender },
     gate: TargetGate,
     readAddresses: () => Promise<string[]>,
@@ -128,6 +131,20 @@ export class TargetNamespace {
    * @throws NativeError, RulesError: everything is then as it was found.
    */
   static async open(options: TargetNamespaceOptions): Promise<TargetNamespace> {
+    return await TargetNamespace.openWith(options, (access, openSockets) =>
+      RulesInstallation.install({ ...options, access, openSockets }),
+    );
+  }
+
+  /**
+   * As {@link TargetNamespace.open}; `install` puts the rules in place, after `openSockets` has opened what a slot needs.
+   *
+   * @throws NativeError, and what `install` throws: nothing is open then.
+   */
+  static async openWith(
+    options: TargetNamespaceOptions,
+    install: (access: KernelNamespace, openSockets: (slot: WorkerSlot) => boolean) => Promise<HeldRules>,
+  ): Promise<TargetNamespace> {
     const { netnsPath, logger } = options;
     const access = new KernelNamespace(netnsPath, options.procPath);
     const hasIpv6 = await namespaceHasIpv6(access);
@@ -144,9 +161,9 @@ export class TargetNamespace {
         throw failure;
       }
     };
-    let rules: RulesInstallation | undefined;
+    let rules: HeldRules | undefined;
     try {
-      rules = await RulesInstallation.install({ ...options, access, openSockets });
+      rules = await install(access, openSockets);
       for (const note of rules.notes) logger.warn(note);
       const gate = new TargetGate(options);
       const readAddresses = () => readLocalAddresses(netnsPath === undefined ? undefined : access);

@@ -12,6 +12,8 @@ import { QueueAlarm } from '../src/queue-alarm.js';
 
 const FIGURES: InterceptFigures = {
   elapsedMs: 1000,
+  workers: 1,
+  workerRestarts: 0,
   counters: { ...createInterceptCounters(), responses: 100, responsesReturned: 97, responsesNotReturned: 3 },
   queue: { packets: 100, queueDropped: 2, userDropped: 0 },
   sendErrors: { ENOBUFS: 4 },

@@ -145,6 +145,15 @@ export const INTERCEPT_FLAGS = {
     value: addressRangeValue,
     itemsMax: 64,
   },
+  threads: {
+    kind: 'value',
+    long: 'threads',
+    argument: 'N',
+    group: CHANNEL,
+    help: 'Share the copies that deliver by tunnel among N worker processes, for more than one processor can do',
+    default: '1',
+    value: integerValue(1, 8),
+  },
   queueLengthMax: {
     kind: 'value',
     short: 'q',

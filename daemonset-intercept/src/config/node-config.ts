@@ -55,5 +55,6 @@ function withoutOperator(values: Values): Readonly<Record<string, boolean>> {
     '--revoke-tokens': values.revokeTokens,
     '--insecure': values.insecure,
     '--queue nfqueue': values.queue === 'nfqueue',
+    '--threads': values.threads > 1,
   };
 }

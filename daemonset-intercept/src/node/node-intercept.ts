@@ -150,6 +150,8 @@ export class NodeIntercept {
       cpuUserUs: cpu.user,
       cpuSystemUs: cpu.system,
       rssBytes: process.memoryUsage.rss(),
+      workers: 1,
+      workerRestarts: 0,
     };
   }
 

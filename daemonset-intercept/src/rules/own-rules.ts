@@ -24,6 +24,11 @@ export interface OwnRulesOptions {
   readonly matchExperimentId: boolean;
   /** Copied by C tcpcopies, which mark nothing. */
   readonly wire?: WireTraffic | undefined;
+  /**
+   * Whether packets of Direct delivery get this slot's mark. Nothing in such a packet names a slot, so of several workers' one has to take
+   * them. Default: they do.
+   */
+  readonly takesDirect?: boolean | undefined;
 }
 
 /** TCP headers with options are at most 60 octets, of which 20 come before the options. */
@@ -41,7 +46,7 @@ export function mangleRules(options: OwnRulesOptions): OwnRule[] {
     // Tunnel: what the raw sockets sent has come through lo; the socket that it opens gets the mark (tcp_fwmark_accept).
     { chain: 'PREROUTING', spec: `${injected} ${owner} -j MARK --set-mark ${mark}` },
     // Direct: the copy marks its packets with a TCP option of ours.
-    { chain: 'PREROUTING', spec: `${copiedByCopy(options)} ${owner} -j MARK --set-mark ${mark}` },
+    ...direct(options, `${owner} -j MARK --set-mark ${mark}`),
     // No --queue-bypass: while nobody reads the queue, responses of copied connections are dropped.
     { chain: 'OUTPUT', spec: `${responses} ${owner} -j NFQUEUE --queue-num ${slot.queueNumber}` },
   ];
@@ -59,13 +64,18 @@ export function rawRules(options: OwnRulesOptions): OwnRule[] {
     ...(wire.length > 0 ? [{ chain: 'PREROUTING' as const, spec: wireUntracked }] : []),
     { chain: 'OUTPUT', spec: `${marked(slot.injectionMark)} ${owner} -j CT --notrack` },
     { chain: 'OUTPUT', spec: `${marked(slot.mark)} ${owner} -j CT --notrack` },
-    { chain: 'PREROUTING', spec: `${copiedByCopy(options)} ${owner} -j CT --notrack` },
+    ...direct(options, `${owner} -j CT --notrack`),
   ];
 }
 
 /** Packets of Direct delivery by C programs. */
 function unmarked({ family, slot, wire }: OwnRulesOptions, owner: string): OwnRule[] {
   return wire === undefined || family === 6 ? [] : wireRules(wire, hex(slot.mark), owner);
+}
+
+/** What is done with packets of Direct delivery, where they are ours. */
+function direct(options: OwnRulesOptions, rest: string): OwnRule[] {
+  return (options.takesDirect ?? true) ? [{ chain: 'PREROUTING', spec: `${copiedByCopy(options)} ${rest}` }] : [];
 }
 
 /** Packets of Direct delivery: with our TCP option. */

@@ -21,7 +21,7 @@ import { type NamespaceSurvey, queuesByInstance, surveyNamespace } from './names
 import { mangleRules, type OwnRule, type OwnRulesOptions, ownerComment, rawRules } from './own-rules.js';
 import { ProcessTable } from './process-table.js';
 import { RulesError } from './rules-error.js';
-import { OWN_TABLES, type OwnedRule, type OwnTable } from './saved-rules.js';
+import { OWN_TABLES, type OwnedRule, type OwnTable, type SavedRules } from './saved-rules.js';
 import { chooseSlot } from './slot-choice.js';
 import type { WireTraffic } from './wire-rules.js';
 import { type WorkerSlot, workerSlot } from './worker-slot.js';
@@ -41,7 +41,9 @@ export interface RulesInstallationOptions {
    * Opens the queue and the raw sockets of the slot, before anything is changed. False when another program reads that queue: then the
    * next slot is tried, unless `queueNumber` is given. May throw.
    */
-  readonly openSockets: (slot: WorkerSlot) => boolean;
+  readonly openSockets: (slot: WorkerSlot) => boolean | Promise<boolean>;
+  /** Whether packets of Direct delivery are this slot's. Default: they are. */
+  readonly takesDirect?: boolean | undefined;
 }
 
 type Found = JournalContent['found'];
@@ -92,7 +94,7 @@ export class RulesInstallation {
       const owners = queuesByInstance(survey);
       const notes: string[] = [];
       refuseLiving(options, owners, survey, content);
-      const slot = chooseSlot({
+      const slot = await chooseSlot({
         instance: options.instance,
         queueNumber: options.queueNumber,
         survey,
@@ -142,17 +144,17 @@ export class RulesInstallation {
 
   /**
    * Looks whether rules and settings are as they were put, and puts back what somebody else has removed, changed, or put a rule
-   * before: without them answers would reach clients. Returns what was wrong, for the log.
+   * before: without them answers would reach clients. Returns what was wrong, for the log. `save` reads the rules of a command.
    *
    * @throws RulesError when they cannot be put back.
    */
-  async hold(): Promise<string[]> {
+  async hold(save = (iptables: Iptables): Promise<SavedRules> => iptables.save()): Promise<string[]> {
     if (!this.#isInstalled) return [];
     return this.#journal.locked(async () => {
       const { access, instance } = this.#options;
       const wrong: string[] = [];
       for (const [iptables, rules] of this.#rules) {
-        const { owned, overtaken } = await iptables.save();
+        const { owned, overtaken } = await save(iptables);
         const own = owned.filter((rule) => rule.instance === instance);
         for (const table of OWN_TABLES) {
           const isComplete = own.filter((rule) => rule.table === table).length === rules[table].length;
@@ -274,9 +276,9 @@ class Installer {
   }
 
   async #replaceRules(iptables: Iptables): Promise<TableRules> {
-    const { instance, wire } = this.#options;
+    const { instance, wire, takesDirect } = this.#options;
     const own = this.#survey.tables.get(iptables)?.owned.filter((rule) => rule.instance === instance) ?? [];
-    const exact = { family: iptables.family, instance, slot: this.#slot, matchExperimentId: true, wire };
+    const exact = { family: iptables.family, instance, slot: this.#slot, matchExperimentId: true, wire, takesDirect };
     const outcome = await iptables.replace('mangle', own, mangleRules(exact));
     if (outcome.status === 0) return this.#withRawRules(iptables, own, exact);
     // Without the string match any SYN with an experimental option counts as the copy's.

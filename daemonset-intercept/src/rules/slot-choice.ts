@@ -9,7 +9,7 @@ export interface SlotChoice {
   readonly survey: NamespaceSurvey;
   readonly journal: JournalContent | undefined;
   /** Opens what the slot needs; false when its queue is read by somebody else. */
-  readonly open: (slot: WorkerSlot) => boolean;
+  readonly open: (slot: WorkerSlot) => boolean | Promise<boolean>;
 }
 
 /**
@@ -18,7 +18,7 @@ export interface SlotChoice {
  *
  * @throws RulesError ERR_RULES_CONFLICT when there is none.
  */
-export function chooseSlot(choice: SlotChoice): WorkerSlot {
+export async function chooseSlot(choice: SlotChoice): Promise<WorkerSlot> {
   const { queueNumber, survey } = choice;
   const tables = [...survey.tables.values()];
   if (queueNumber !== undefined && tables.some((table) => table.foreignQueues.has(queueNumber))) {
@@ -36,7 +36,7 @@ export function chooseSlot(choice: SlotChoice): WorkerSlot {
         table.foreignMarks.has(slot.injectionMark),
     );
     if (isTaken) continue;
-    if (choice.open(slot)) return slot;
+    if (await choice.open(slot)) return slot;
     if (queueNumber !== undefined) {
       throw new RulesError(
         'ERR_RULES_CONFLICT',

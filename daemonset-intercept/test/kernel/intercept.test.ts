@@ -82,6 +82,7 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
       queueNumber: undefined,
       iptables: 'auto',
       instance: String(port),
+      threads: 1,
       node: undefined,
       logFile: undefined,
       logLevel: 'silent',

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { Iptables } from '../../src/rules/iptables.js';
 import { parseJournal } from '../../src/rules/journal.js';
 import { RulesInstallation, type RulesInstallationOptions } from '../../src/rules/rules-installation.js';
 import { FakeNamespace } from '../kit/fake-namespace.js';
@@ -103,6 +104,47 @@ describe('the installation of rules', () => {
     access.boundQueues.clear();
     access.hasRawTable = false;
     assert.match((await install()).notes.join(), /address translation in this namespace applies to copied packets too/);
+  });
+
+  it('workers have a slot each, the first takes what is delivered directly, and the last to leave restores', async () => {
+    const found = access.state();
+    const installations: RulesInstallation[] = [];
+    for (const [worker, instance] of ['36524', '36524.1', '36524.2'].entries()) {
+      installations.push(await install({ instance, takesDirect: worker === 0 }));
+    }
+    assert.deepEqual(
+      installations.map(({ slot }) => slot.queueNumber),
+      [3792, 3793, 3794],
+    );
+    for (const family of [4, 6] as const) {
+      const direct = [...access.rules[family], ...access.rawRules[family]].filter((rule) =>
+        rule.includes('tcp-option'),
+      );
+      assert.equal(direct.length, 2, 'mangle and raw');
+      for (const rule of direct) assert.match(rule, /"trafficcopy:36524"/);
+    }
+    // The queues are closed by then: the workers have ended.
+    access.boundQueues.clear();
+    for (const installation of installations) await installation.restore();
+    assert.deepEqual(access.state(), found);
+    assert.deepEqual(journals(), []);
+  });
+
+  it('what is saved once can be held against the rules of several workers', async () => {
+    const first = await install();
+    const second = await install({ instance: '36524.1', takesDirect: false });
+    const saved = new Map<string, ReturnType<Iptables['save']>>();
+    let saves = 0;
+    const save = (iptables: Iptables): ReturnType<Iptables['save']> => {
+      const known = saved.get(iptables.name);
+      if (known !== undefined) return known;
+      saves += 1;
+      const made = iptables.save();
+      saved.set(iptables.name, made);
+      return made;
+    };
+    assert.deepEqual([await first.hold(save), await second.hold(save)], [[], []]);
+    assert.equal(saves, 2, 'IPv4 and IPv6');
   });
 
   it('the journal is written before the first change', async () => {

@@ -75,7 +75,7 @@ for (const [delivery, family] of [
   ['direct', 6],
 ] as const) {
   test(`${delivery}, IPv${family}: two workers copy every stream once, and share the connections`, async () => {
-    const options = { delivery, family, copyFlags: ['--threads=2'] } as const;
+    const options = { delivery, family, copyFlags: ['--threads=2'], interceptFlags: ['--threads=2'] } as const;
     await CopyLab.with(options, async (copyLab) => {
       const { online, target } = await servers(copyLab);
       await copyLab.start();
@@ -83,7 +83,11 @@ for (const [delivery, family] of [
       const short = await copyLab.load({ connections: 8, requests: 1, 'connections-total': 200 });
       const connections = kept.connections + short.connections;
       assert.equal(await copyLab.copy.metric('trafficcopy_copy_workers'), 2);
-      assert.equal(workersOf(copyLab.copy).length, 2);
+      assert.equal(await copyLab.intercept.metric('trafficcopy_intercept_workers'), 2);
+      for (const program of [copyLab.copy, copyLab.intercept]) assert.equal(workersOf(program).length, 2);
+      for (const worker of delivery === 'tunnel' ? [0, 1] : [0]) {
+        await copyLab.intercept.process.waitForLine(new RegExp(`"worker":${worker},.*"msg":"a copy is connected"`));
+      }
       const summary = await copyLab.finish();
       expectSameStreams(await streamsOf(online), await streamsOf(target));
       assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
@@ -136,5 +140,28 @@ test('kill -9 of a worker of copy: its sessions are lost and counted, the others
       [...hit.values()].some((streams) => streams > 1),
       'connections of the worker that died were joined again',
     );
+  });
+});
+
+test('kill -9 of a worker of intercept: its copies come back to it, no request is lost, the others go on, nothing leaks', async () => {
+  await CopyLab.with({ copyFlags: ['--threads=2'], interceptFlags: ['--threads=2'] }, async (copyLab) => {
+    const { online, target } = await servers(copyLab);
+    await copyLab.start();
+    const { copy, intercept } = copyLab;
+    const load = await endlessLoad(copyLab);
+    await copy.waitForMetric('trafficcopy_copy_turns_delivered_total', 400);
+    const victim = await pidOfWorker(intercept, 1);
+    process.kill(victim, 'SIGKILL');
+    await intercept.waitForMetric('trafficcopy_intercept_worker_restarts_total', 1);
+    await copy.waitForMetric('trafficcopy_copy_lane_connects_total', 3);
+    const atReturn = await copy.metric('trafficcopy_copy_turns_delivered_total');
+    await copy.waitForMetric('trafficcopy_copy_turns_delivered_total', atReturn + 600);
+    assert.equal(await intercept.metric('trafficcopy_intercept_workers'), 2);
+    assert.ok(!workersOf(intercept).includes(victim));
+    await load.stop();
+    const summary = await copyLab.finish();
+    expectSums(summary);
+    assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
+    expectSameStreams(await streamsOf(online), await streamsOf(target));
   });
 });

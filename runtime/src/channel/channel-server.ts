@@ -42,6 +42,8 @@ export const HANDSHAKES_MAX = 64;
 const RENEWAL_CHECK_MS = 12 * 3600 * 1000;
 /** Shortest, so that an authority that fails is not asked in a loop. */
 const RENEWAL_DELAY_MS_MIN = 1000;
+/** At the end, how often it is looked whether the last connection is gone. */
+const CLOSE_POLL_MS = 2;
 export const CONNECTIONS_MAX_DEFAULT = 1024;
 /** Refusals told to `onRefusal` in a second; more are only counted, so that a scanner cannot fill the log. */
 const REFUSALS_TOLD_MAX = 20;
@@ -49,7 +51,7 @@ const REFUSALS_TOLD_MAX = 20;
 export interface ChannelServerOptions {
   /** Default: all addresses, IPv6 and IPv4. */
   readonly address?: string | undefined;
-  /** 0: any free port, see {@link ChannelServer.port}. */
+  /** 0: any free port, see {@link ChannelServer.port}. Of no use with {@link ChannelServer.serve}. */
   readonly port: number;
   /** `'insecure'`: plain TCP, everybody is let in. */
   readonly credentials: ServerCredentials | 'insecure';
@@ -160,6 +162,19 @@ export class ChannelServer {
     this.#scheduleRenewal();
   }
 
+  /** Serves sockets that somebody else has accepted and hands over, see {@link ChannelServer.accept}; instead of {@link ChannelServer.listen}. */
+  serve(): void {
+    const server = this.#credentials === 'insecure' ? net.createServer() : this.#createSecureServer(this.#credentials);
+    server.on('connection', (socket: Socket) => this.#accept(socket));
+    this.#server = server;
+    this.#scheduleRenewal();
+  }
+
+  /** A TCP connection of which nothing was read yet. */
+  accept(socket: Socket): void {
+    this.#server?.emit('connection', socket);
+  }
+
   /** Uses another certificate for sockets that come from now on. */
   setCredentials(credentials: ServerCredentials): void {
     if (this.#credentials === 'insecure') return;
@@ -180,8 +195,8 @@ export class ChannelServer {
     for (const connection of this.#connections) connection.close(reason);
     for (const handshake of this.#handshakes.values()) handshake.socket.destroy();
     await closed;
-    // The server says so a moment before its last sockets do.
-    while (this.#connections.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    // The server says so a moment before its last sockets do; one that does not listen knows nothing of them.
+    while (this.#connections.size > 0) await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS));
   }
 
   /** Ends a connection whose peer may not, or no longer, use this server. */
@@ -556,7 +571,8 @@ function serverContext(credentials: ServerCredentials): tls.SecureContextOptions
   };
 }
 
-function listenError(address: string | undefined, port: number, cause: NodeJS.ErrnoException): ChannelError {
+/** Why an address or port cannot be had. */
+export function listenError(address: string | undefined, port: number, cause: NodeJS.ErrnoException): ChannelError {
   const where = socketText(address ?? '*', port);
   const hint =
     cause.code === 'EADDRINUSE'

@@ -14,6 +14,7 @@ export * from './channel-server.js';
 export * from './foreign-server.js';
 export * from './reconnect-delay.js';
 export { SILENCE_MS_MAX } from './socket-connection.js';
+export { remoteText } from './socket-text.js';
 export * from './wire-tunnel.js';
 export * from './wire-tunnel-client.js';
 export * from './wire-tunnel-server.js';
