@@ -646,12 +646,15 @@ export class Capturer {
    */
   #onGap(captured: Captured, nowMs: number): void {
     this.#counters.captureGaps += 1;
+    const { turnAck } = captured;
     const { goesOnWith, end, last } = new Gap(captured);
     this.#dropEarly(captured);
     this.#breakTurn(captured, end, nowMs);
     captured.isPushed = last?.isPushed ?? false;
     if (goesOnWith.length > 0) {
       captured.state = CAPTURED_OPEN;
+      // What the client has acknowledged meanwhile, it had when it sent these segments, or later.
+      captured.turnAck = turnAck;
       this.#goOnWith(captured, [...goesOnWith], nowMs);
     } else if (last?.hasFin === true) {
       this.#endStream(captured, END_FIN, nowMs);

@@ -41,14 +41,27 @@ function firstTurn(captured: Captured, early: readonly EarlySegment[]): number {
 }
 
 /**
- * Whether the first segment behind the missing octets surely begins a turn: the client had more answers than to the turn before
- * them, all of which the target has given; and they are less than a full segment, so they ended what the client had to say:
- * of more, the first segment of a turn might be a part, and this the next one.
+ * Whether the first segment behind the missing octets surely begins a turn: the client had more of online than what came before them,
+ * all of which the target has given, too; and they are less than a full segment, so they ended what the client had to say: of more, the
+ * first segment of a turn might be a part, and this the next one.
  */
-function beginsTurn({ sessions, turns, turnAck, rcvNxt, mss }: Captured, { seq, clientAck }: EarlySegment): boolean {
-  const session = sessions[0];
-  if (session === undefined || turns.endIndex === 0 || !session.replay.answerPushed) return false;
+function beginsTurn(captured: Captured, { seq, clientAck }: EarlySegment): boolean {
+  const { turnAck, rcvNxt, mss } = captured;
   if (sizeBetween(rcvNxt, seq) >= (mss > 0 ? mss : SEGMENT_BYTES) - OPTION_BYTES_MAX) return false;
-  const expected = session.replay.receivedBytes - session.answeredAtGate;
-  return expected > 0 && sizeBetween(turnAck, clientAck) > expected + (expected >> 3);
+  const expected = answerBefore(captured);
+  return expected !== undefined && sizeBetween(turnAck, clientAck) > expected + (expected >> 3);
+}
+
+/**
+ * Octets that online sent before the gap and since the last turn began, as far as the target tells: its answer to that turn or, before the
+ * first, its greeting. Undefined: it does not tell.
+ */
+function answerBefore({ sessions: [session], turns, hasSyn }: Captured): number | undefined {
+  if (session === undefined) return undefined;
+  const { replay, answeredAtGate } = session;
+  const answered = replay.receivedBytes - answeredAtGate;
+  if (turns.endIndex > 0) return answered > 0 && replay.answerPushed ? answered : undefined;
+  // The gap has waited for longer than a greeting takes.
+  const isWhole = replay.receivedBytes === 0 || replay.answerPushed;
+  return hasSyn && replay.isSynchronized && isWhole ? replay.receivedBytes : undefined;
 }

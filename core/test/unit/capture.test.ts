@@ -343,6 +343,69 @@ describe('a gap', () => {
     rig.checkEnd();
   });
 
+  it('of one request costs this one, and those behind it go one by one, each when the one before is answered', () => {
+    const rig = new Rig({}, { answer: () => 0 });
+    const client = open(rig);
+    rig.capture(client.send('one'));
+    rig.target.send(rig.target.connections[0]!, 100);
+    client.hear(100);
+    client.send('two');
+    for (const text of ['three', 'four', 'five']) {
+      client.hear(100);
+      rig.capture(client.packet({ flags: ACK }), client.send(text));
+    }
+    rig.wait(1500);
+    assert.deepEqual(rig.target.streams(), ['onethree']);
+    rig.target.send(rig.target.connections[0]!, 100);
+    rig.wait(100);
+    assert.deepEqual(rig.target.streams(), ['onethreefour']);
+    rig.target.send(rig.target.connections[0]!, 100);
+    rig.wait(100);
+    assert.deepEqual(rig.target.streams(), ['onethreefourfive']);
+    assert.equal(rig.engine.counters.turnsCaptured, 5);
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+  });
+
+  it('of the first request of a connection costs this one only', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    client.send('one');
+    for (const text of ['two', 'three']) {
+      client.hear(100);
+      rig.capture(client.send(text));
+    }
+    rig.wait(1500);
+    assert.deepEqual(rig.target.streams(), ['twothree']);
+    assert.equal(rig.engine.counters.turnsDelivered, 2);
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+  });
+
+  it('in the first request of a connection: the rest of it is not taken for a request', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    client.send('on');
+    rig.capture(client.send('e'));
+    client.hear(100);
+    rig.capture(client.send('two'));
+    rig.wait(1500);
+    assert.deepEqual(rig.target.streams(), ['two']);
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+  });
+
+  it('behind the greeting of a server that speaks first: the rest of the request is not taken for one', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    rig.target.send(rig.target.connections[0]!, 50);
+    client.hear(50);
+    client.send('on');
+    rig.capture(client.send('e'));
+    client.hear(100);
+    rig.capture(client.send('two'));
+    rig.wait(1500);
+    assert.deepEqual(rig.target.streams(), ['two']);
+    assert.deepEqual(rig.lost(), { captureGap: 1 });
+  });
+
   it('is the same for each of several sessions', () => {
     const rig = new Rig({ copies: 3 }, answerAll);
     const client = open(rig);
@@ -562,9 +625,8 @@ describe('a connection whose only turn was cut by the capture', () => {
       const rig = new Rig({}, answerAll);
       const client = open(rig);
       client.send('not captured');
-      client.hear(100);
       rig.capture(client.send('of this only the rest'));
-      client.hear(900);
+      client.hear(1000);
       rig.capture(client.acknowledge(), client[end]());
       rig.wait(1500);
       assert.deepEqual(rig.lost(), { captureGap: 1 });
