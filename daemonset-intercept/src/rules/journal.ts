@@ -127,7 +127,7 @@ export class Journal {
   }
 
   async #lock(): Promise<void> {
-    const deadlineMs = Date.now() + LOCK_WAIT_MS;
+    const deadlineMs = performance.now() + LOCK_WAIT_MS;
     const own = `${this.#lockPath}.${this.#processes.own.pid}`;
     try {
       await writeFile(own, `${formatProcess(this.#processes.own)}\n`, { mode: FILE_MODE });
@@ -137,7 +137,7 @@ export class Journal {
           await rm(this.#lockPath, { force: true });
           continue;
         }
-        if (Date.now() > deadlineMs) {
+        if (performance.now() > deadlineMs) {
           throw new RulesError(
             'ERR_RULES_JOURNAL',
             `another intercept has held ${this.#lockPath} for ${LOCK_WAIT_MS / 1000} s: is it stopped? Its process id is in that file`,

@@ -76,7 +76,7 @@ export class ChannelClient {
   #timer: NodeJS.Timeout | undefined;
   #attempts = 0;
   #upSinceMs = 0;
-  #renewAskedMs = 0;
+  #renewAskedMs = Number.NEGATIVE_INFINITY;
   /** Of the own certificate; undefined until asked for. */
   #lifetime: CertificateLifetime | undefined;
   #redirect: { readonly host: string; readonly port: number } | undefined;
@@ -205,7 +205,7 @@ export class ChannelClient {
       connection.destroy(new ChannelError('ERR_CHANNEL_PROTOCOL', message));
       return false;
     }
-    this.#upSinceMs = Date.now();
+    this.#upSinceMs = performance.now();
     connection.open(hello, identity);
     this.#options.onUp(connection);
     this.#renewIfDue(connection);
@@ -238,7 +238,7 @@ export class ChannelClient {
       this.#options.onDown(reason, false, 0);
       return;
     }
-    if (this.#upSinceMs > 0 && Date.now() - this.#upSinceMs >= STABLE_MS) this.#attempts = 0;
+    if (this.#upSinceMs > 0 && performance.now() - this.#upSinceMs >= STABLE_MS) this.#attempts = 0;
     this.#upSinceMs = 0;
     const delayMs = reconnectDelayMs(this.#attempts, (this.#options.random ?? Math.random)());
     this.#attempts += 1;
@@ -253,8 +253,9 @@ export class ChannelClient {
     this.#lifetime ??= certificateLifetime(credentials.certificate);
     const { notBeforeMs, notAfterMs } = this.#lifetime;
     const lifetimeMs = notAfterMs - notBeforeMs;
-    const nowMs = Date.now();
-    if (nowMs < notBeforeMs + lifetimeMs / 2 || nowMs < this.#renewAskedMs + lifetimeMs / 32) return;
+    // When it was asked for is a matter of the clock that nobody sets.
+    const nowMs = performance.now();
+    if (Date.now() < notBeforeMs + lifetimeMs / 2 || nowMs < this.#renewAskedMs + lifetimeMs / 32) return;
     this.#renewAskedMs = nowMs;
     certificateRequest(credentials.key).then(
       (request) => connection.sendControl(FRAME.RENEW, encodeRenewRequest({ certificateRequest: request })),

@@ -18,6 +18,8 @@ export const CHANNEL_ERROR_CODES = [
   'ERR_CHANNEL_PEER_REFUSED',
   /** The server's certificate is not what we expect. */
   'ERR_CHANNEL_SERVER_CERTIFICATE',
+  /** The server's certificate is the right one at another time: one of the clocks is wrong, or the server has to renew it. That passes. */
+  'ERR_CHANNEL_CERTIFICATE_TIME',
   /** The server's authority is not the one that the token pins. */
   'ERR_CHANNEL_PIN',
   /** A token string that cannot be read. */

@@ -352,8 +352,13 @@ export class ChannelServer {
     if (certificate === undefined) return { identity: undefined };
     const error = socket.authorized ? undefined : String(socket.authorizationError);
     if (error === 'CERT_HAS_EXPIRED' || error === 'CERT_NOT_YET_VALID') {
-      const message = `the certificate is valid from ${certificate.validFrom} to ${certificate.validTo}, and the time here is ${new Date().toUTCString()}; check the clocks, or join again with a new token`;
-      return { identity: undefined, refusal: { code: 'certificateExpired', message } };
+      const times = `the certificate is valid from ${certificate.validFrom} to ${certificate.validTo}, and the time here is ${new Date().toUTCString()}; check the clocks`;
+      // What has not begun will: the clock that issued it was fast, or ours was set back.
+      const refusal =
+        error === 'CERT_NOT_YET_VALID'
+          ? ({ code: 'unavailable', message: times } as const)
+          : ({ code: 'certificateExpired', message: `${times}, or join again with a new token` } as const);
+      return { identity: undefined, refusal };
     }
     const identity = identityOf(certificate);
     if (error === undefined && identity !== undefined) return { identity };

@@ -89,6 +89,9 @@ const CERTIFICATE_CODES: ReadonlyMap<string, string> = new Map([
   ['INVALID_PURPOSE', 'its certificate is not for a server'],
 ]);
 
+/** Trying again helps when somebody, or NTP, has set the clock. */
+const TIME_CODES: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
+
 const UNREACHABLE_HINTS: ReadonlyMap<string, string> = new Map([
   ['ECONNREFUSED', 'nothing listens there: is the server running, on this port?'],
   ['EHOSTUNREACH', 'no route to that host'],
@@ -107,7 +110,8 @@ export function connectError(host: string, port: number, error: unknown): Channe
   const certificate = code === 'ERR_SERVER_ROLE' ? cause.message : CERTIFICATE_CODES.get(code);
   if (certificate !== undefined) {
     const message = `cannot trust the server at ${where}: ${certificate} (${code})`;
-    return new ChannelError('ERR_CHANNEL_SERVER_CERTIFICATE', message, { cause });
+    const kind = TIME_CODES.has(code) ? 'ERR_CHANNEL_CERTIFICATE_TIME' : 'ERR_CHANNEL_SERVER_CERTIFICATE';
+    return new ChannelError(kind, message, { cause });
   }
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
     const hint =

@@ -123,16 +123,36 @@ test('a client certificate that has ended is refused with certificateExpired and
   assert.match(client.seen.downs[0]!.reason.message, /valid from .* to .*, and the time here is/);
 });
 
-test('a server certificate that has ended is not trusted', async (t) => {
+test('a client certificate that has not begun is refused, and the client comes again: a clock will be set right', async (t) => {
   const fixture = new ChannelFixture(t);
   const authority = await fixture.authority();
-  const past = await fixture.authority({ now: () => Date.now() - 60 * DAY_MS });
-  const { server } = await fixture.serve({ credentials: await past.serverCredentials() });
-  const client = fixture.connect({ port: server.port, credentials: await issue(authority) });
-  await until('the client gave up', () => client.seen.downs.length === 1);
-  assert.equal(client.seen.downs[0]!.reason.code, 'ERR_CHANNEL_SERVER_CERTIFICATE');
-  assert.match(client.seen.downs[0]!.reason.message, /expired/);
+  const ahead = await fixture.authority({ now: () => Date.now() + DAY_MS });
+  const { server, seen } = await fixture.serveSecurely(authority);
+  const client = fixture.connect({ port: server.port, credentials: await issue(ahead) });
+  await until('the client was refused twice', () => client.seen.downs.length >= 2);
+  assert.deepEqual([...new Set(seen.refusals.map(({ refusal }) => refusal))], ['unavailable']);
+  for (const { willRetry } of client.seen.downs) assert.equal(willRetry, true);
+  assert.match(client.seen.downs[0]!.reason.message, /valid from .* to .*, and the time here is .*; check the clocks/);
 });
+
+for (const [what, offsetMs, words] of [
+  ['has ended', -60 * DAY_MS, /expired/],
+  ['has not begun', DAY_MS, /not valid yet/],
+] as const) {
+  test(`a server certificate that ${what} is not trusted, and the client comes again: a clock will be set right`, async (t) => {
+    const fixture = new ChannelFixture(t);
+    const authority = await fixture.authority();
+    const elsewhen = await fixture.authority({ now: () => Date.now() + offsetMs });
+    const { server } = await fixture.serve({ credentials: await elsewhen.serverCredentials() });
+    const client = fixture.connect({ port: server.port, credentials: await issue(authority) });
+    await until('the client tried twice', () => client.seen.downs.length >= 2);
+    for (const { reason, willRetry } of client.seen.downs) {
+      assert.equal(reason.code, 'ERR_CHANNEL_CERTIFICATE_TIME');
+      assert.match(reason.message, words);
+      assert.equal(willRetry, true);
+    }
+  });
+}
 
 test('an authority whose clock is five minutes fast issues certificates that are good at once', async (t) => {
   const fixture = new ChannelFixture(t);

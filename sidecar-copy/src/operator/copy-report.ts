@@ -70,6 +70,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'ERR_CHANNEL_REFUSED',
   'ERR_CHANNEL_PIN',
   'ERR_CHANNEL_SERVER_CERTIFICATE',
+  'ERR_CHANNEL_CERTIFICATE_TIME',
 ]);
 
 function faultOf(reason: Error): EndpointFault {
