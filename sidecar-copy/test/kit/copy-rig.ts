@@ -17,21 +17,22 @@ export interface RigOptions {
 /** nginx on `online`, a stand-in for intercept and target on `target`: for tests of the copy alone on a real kernel. */
 export class CopyRig {
   readonly lab: Lab;
+  readonly online: Nginx;
   private readonly options: RigOptions;
   private readonly recordFile: string;
   private intercept: LabProcess | undefined;
   private token: string | undefined;
 
-  private constructor(lab: Lab, options: RigOptions) {
+  private constructor(lab: Lab, online: Nginx, options: RigOptions) {
     this.lab = lab;
+    this.online = online;
     this.options = options;
     this.recordFile = join(lab.directory, 'streams.json');
   }
 
   static async with<T>(options: RigOptions, work: (rig: CopyRig) => Promise<T>): Promise<T> {
     return Lab.with({}, async (lab) => {
-      const rig = new CopyRig(lab, options);
-      await Nginx.start(lab.online, { port: ONLINE_PORT });
+      const rig = new CopyRig(lab, await Nginx.start(lab.online, { port: ONLINE_PORT }), options);
       if (options.withoutIntercept !== true) await rig.startIntercept();
       return work(rig);
     });
