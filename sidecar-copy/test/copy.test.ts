@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type IpAddress, type MappingConfig, parseIpAddress } from '@trafficcopy/core';
+import { ChannelError } from '@trafficcopy/runtime';
 import type { Copy } from '../src/copy.js';
 import { copyStatus } from '../src/copy-status.js';
 import { COPY_CONFIG, CopySurroundings } from './kit/copy-surroundings.js';
@@ -78,6 +79,21 @@ test('a channel that stays away is told once a minute, and copying waits for non
   assert.equal(around.logged.filter((line) => line.startsWith('no channel to intercept yet')).length, 3);
   assert.equal(copy.unreadyReason(), 'no channel to intercept 10.0.0.3:36524');
   assert.deepEqual(around.fatal, []);
+});
+
+test('why a channel does not come back is told at once, and once, when it is not why it was lost', () => {
+  const around = new CopySurroundings();
+  around.open();
+  const [channel] = around.channels;
+  channel!.onUp(around.connection());
+  channel!.onDown(new ChannelError('ERR_CHANNEL_LOST', 'reset'), true);
+  for (let second = 0; second < 50; second += 1) {
+    around.clockMs += 1000;
+    const code = second % 2 === 0 ? 'ERR_CHANNEL_CERTIFICATE_TIME' : 'ERR_CHANNEL_UNREACHABLE';
+    channel!.onDown(new ChannelError(code, 'not now'), true);
+  }
+  assert.equal(around.logged.filter((line) => line.startsWith('channel to intercept lost')).length, 1);
+  assert.equal(around.logged.filter((line) => line.startsWith('intercept is still away')).length, 2);
 });
 
 test('a refusal for good ends the program with its reason', () => {

@@ -1,6 +1,7 @@
 import { type Engine, type FrameType, type IpAddress, parseIpAddress, type ResponseBatch } from '@trafficcopy/core';
 import {
   type ChannelConnection,
+  ChannelError,
   type ClientCredentials,
   formatSocketAddress,
   type PcapngRecorder,
@@ -61,6 +62,8 @@ interface Way {
   readonly channel: ReturnType<CopyEdges['openChannel']>;
   /** Why the channel is not up; undefined while it is, and before the first attempt has failed. */
   downReason: Error | undefined;
+  /** Codes of the reasons that the log has since it was up. */
+  readonly downCodesLogged: Set<string>;
   downLoggedMs: number;
 }
 
@@ -158,6 +161,7 @@ export class Lanes {
       lane,
       channel: this.openChannel(plan, lane, () => way),
       downReason: undefined,
+      downCodesLogged: new Set(),
       downLoggedMs: Number.NEGATIVE_INFINITY,
     };
     return way;
@@ -198,6 +202,7 @@ export class Lanes {
     const { lane } = way;
     way.downReason = undefined;
     way.downLoggedMs = Number.NEGATIVE_INFINITY;
+    way.downCodesLogged.clear();
     const identity = connection.identity?.name ?? 'plain TCP';
     logger.info({ intercept: lane.name, peer: connection.peer.name, identity }, 'channel to intercept is up');
     lane.up(connection);
@@ -216,8 +221,12 @@ export class Lanes {
       return;
     }
     const nowMs = edges.nowMs();
-    if (!wasUp && nowMs - way.downLoggedMs < DOWN_LOG_INTERVAL_MS) return;
+    // Why it was lost is seldom why it does not come back.
+    const code = reason instanceof ChannelError ? reason.code : '';
+    const isKnown = way.downCodesLogged.has(code) && nowMs - way.downLoggedMs < DOWN_LOG_INTERVAL_MS;
+    if (!wasUp && isKnown) return;
     way.downLoggedMs = nowMs;
+    way.downCodesLogged.add(code);
     const message = downMessage(wasUp, lane.counters.connects > 0);
     logger.warn({ intercept: lane.name, reason: reason.message }, message);
   }
