@@ -53,6 +53,20 @@ test('clients on 127.0.0.1 are copied with -c, each packet once, from the addres
   }),
 );
 
+test('a target that opens its window octet by octet gets every octet', NEEDS_ROOT, () =>
+  CopyRig.with({ windowBytes: 1 }, async (rig) => {
+    const copy = await rig.startCopy();
+    const uris = ['/?1', '/?2', '/?3'];
+    await rig.request(uris);
+    await copy.quiet();
+    const summary = await endOf(copy);
+    const [stream = ''] = [...(await rig.stopIntercept()).values()].flat();
+    assert.deepEqual(requestLines(stream), uris);
+    assert.equal(summary.turns.delivered, 3);
+    assert.ok(summary.engine.packetsSent >= stream.length, `${stream.length} octets`);
+  }),
+);
+
 test('what this host itself asks of others at the mapped port is not copied', NEEDS_ROOT, () =>
   CopyRig.with({}, async (rig) => {
     const copy = await rig.startCopy();

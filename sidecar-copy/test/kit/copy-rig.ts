@@ -10,6 +10,8 @@ export const TARGET_PORT = 8080;
 
 export interface RigOptions {
   readonly tls?: boolean | undefined;
+  /** Octets that the target's window is open after each segment. */
+  readonly windowBytes?: number | undefined;
   /** Start the stand-in later, by {@link CopyRig.startIntercept}. */
   readonly withoutIntercept?: boolean | undefined;
 }
@@ -40,7 +42,8 @@ export class CopyRig {
 
   async startIntercept(): Promise<void> {
     const tls = this.options.tls === true ? ['--tls', join(this.lab.directory, 'authority')] : [];
-    const args = [STAND_IN, '--record', this.recordFile, ...tls];
+    const window = this.options.windowBytes === undefined ? [] : ['--window', String(this.options.windowBytes)];
+    const args = [STAND_IN, '--record', this.recordFile, ...tls, ...window];
     this.intercept = await this.lab.target.start('intercept', process.execPath, args);
     const [line] = await this.intercept.waitForLine(/^ready.*/);
     this.token = line.split(' ')[1];

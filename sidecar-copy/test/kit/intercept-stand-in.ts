@@ -2,7 +2,7 @@
  * A program in place of intercept and target together: speaks the channel's server side, and answers copied packets as a
  * simple TCP server would, so that a copy can be tried and measured alone.
  *
- *     node intercept-stand-in.js [--tls STATE-DIRECTORY] [--record FILE] [--response OCTETS]
+ *     node intercept-stand-in.js [--tls STATE-DIRECTORY] [--record FILE] [--response OCTETS] [--window OCTETS]
  *
  * Prints `ready` (with --tls: `ready TOKEN`). SIGTERM ends it; with --record it writes the streams that arrived: JSON, client
  * endpoint → hex.
@@ -47,9 +47,15 @@ interface Flow {
 }
 
 const { values } = parseArgs({
-  options: { tls: { type: 'string' }, record: { type: 'string' }, response: { type: 'string', default: '250' } },
+  options: {
+    tls: { type: 'string' },
+    record: { type: 'string' },
+    response: { type: 'string', default: '250' },
+    window: { type: 'string', default: '65535' },
+  },
 });
 const responseBytes = Number(values.response);
+const windowBytes = Number(values.window);
 const flows = new Map<number, Flow>();
 const streams = new Map<string, Buffer[][]>();
 const header = new PacketHeader();
@@ -63,7 +69,7 @@ function respond(sessionId: number, flow: Flow, flags: number, payloadBytes: num
   writeU32(out, at + RESPONSE_SEQ, flow.sndNxt >>> 0);
   writeU32(out, at + RESPONSE_ACK, flow.rcvNxt >>> 0);
   out[at + RESPONSE_FLAGS] = flags;
-  writeU16(out, at + RESPONSE_WINDOW, 65535);
+  writeU16(out, at + RESPONSE_WINDOW, windowBytes);
   writeU32(out, at + RESPONSE_PAYLOAD_BYTES, payloadBytes);
   if (flags & SYN) writeU16(out, at + RESPONSE_MSS, 1460);
   const length = payloadBytes + (flags & (SYN | FIN) ? 1 : 0);
