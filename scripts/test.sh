@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Everything that CI runs: set-up, build, lint, and every test. Needs root. Fails on the first of: a failed step, a failed
-# test, a skipped test. Names of parts as arguments run only those (unit asan e2e load): `scripts/test.sh unit`.
+# test, a skipped test. Names of parts as arguments run only those (unit asan e2e load faults): `scripts/test.sh unit`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/kernel.sh
 require_root test
 require_nfqueue test
 parts=("$@")
-[ $# -gt 0 ] || parts=(unit asan e2e load)
+[ $# -gt 0 ] || parts=(unit asan e2e load faults)
 . scripts/report.sh
 begin_report test 8
 
@@ -43,9 +43,10 @@ for part in "${parts[@]}"; do
   case $part in
     asan) step asan native/test/run-asan.sh ;;
     unit) mapfile -t files < <(tests_in . | grep -vE '^(lab/dist/test/e2e|e2e|charts)/'); suite unit 2 120000 "${files[@]}" ;;
-    e2e) mapfile -t files < <(tests_in lab/test/e2e | grep -v '/load/'); suite e2e 2 180000 "${files[@]}" ;;
+    e2e) mapfile -t files < <(tests_in lab/test/e2e | grep -vE '/(load|faults)/'); suite e2e 2 180000 "${files[@]}" ;;
     load) mapfile -t files < <(tests_in lab/test/e2e/load); suite load 1 300000 "${files[@]}" ;;
-    *) echo "test: no part «$part»: unit, asan, e2e, load" >&2; exit 2 ;;
+    faults) mapfile -t files < <(tests_in lab/test/e2e/faults); suite faults 1 300000 "${files[@]}" ;;
+    *) echo "test: no part «$part»: unit, asan, e2e, load, faults" >&2; exit 2 ;;
   esac
 done
 
