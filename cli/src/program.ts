@@ -17,6 +17,7 @@ import {
 import { COPY_COMMAND, copyConfig, managedConfig } from '@trafficcopy/sidecar-copy/config';
 import { Command } from 'commander';
 import { doctorCommand } from './doctor/doctor-command.js';
+import { traceCommand } from './trace/trace-command.js';
 
 const NAME = 'trafficcopy';
 const ERRORS_OF_NODE: ReadonlySet<string> = new Set(['Error', 'TypeError', 'RangeError', 'SyntaxError', 'SystemError']);
@@ -70,11 +71,14 @@ export async function runProgram(
       exitCode = code;
     },
   });
+  const trace = traceCommand(env, (code) => {
+    exitCode = code;
+  });
   const version = new Command('version').summary('Print the version').action(() => {
     stdout.write(`${VERSION}\n`);
   });
   const help = new Command('help')
-    .summary('Print the help of a command: help copy, help intercept, help operator, help doctor')
+    .summary('Print the help of a command: help copy, help intercept, help operator, help doctor, help trace')
     .argument('[command]')
     .action(async (name: string | undefined) => {
       const isKnown = root.commands.some((command) => command.name() === name);
@@ -85,14 +89,15 @@ export async function runProgram(
     configureCommand(command);
     addHelpFlags(command);
   }
-  for (const command of [copy, intercept, ...operator, doctor, version, help]) root.addCommand(command);
+  for (const command of [copy, intercept, ...operator, doctor, trace, version, help]) root.addCommand(command);
   for (const command of [root, ...root.commands, ...doctor.commands]) {
     command.configureOutput({ writeOut: (text) => stdout.write(text) });
   }
   root.addHelpText('after', `\n"${NAME} COMMAND --help" lists the flags of a command.`);
 
   try {
-    if (words.length === 0) throw new UsageError('a command is missing: expected copy, intercept, operator or doctor');
+    if (words.length === 0)
+      throw new UsageError('a command is missing: expected copy, intercept, operator, doctor or trace');
     await root.parseAsync([...words], { from: 'user' });
     return exitCode;
   } catch (error) {

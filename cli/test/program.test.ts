@@ -42,7 +42,7 @@ describe('trafficcopy', () => {
     }
   });
 
-  for (const command of ['copy', 'intercept', 'doctor']) {
+  for (const command of ['copy', 'intercept', 'doctor', 'trace']) {
     it(`the help of ${command} is as reviewed (UPDATE_HELP=1 writes it anew)`, () => {
       const path = join(ROOT, 'cli/test/help', `${command}.txt`);
       const { stdout } = run([command, '--help']);
@@ -52,7 +52,7 @@ describe('trafficcopy', () => {
   }
 
   it('the help of each command ends with two examples that are themselves right', () => {
-    for (const command of ['copy', 'intercept', 'doctor']) {
+    for (const command of ['copy', 'intercept', 'doctor', 'trace']) {
       const { stdout } = run([command, '--help']);
       const examples = stdout.slice(stdout.indexOf('Examples:')).match(/^ {4}trafficcopy .*$/gm) ?? [];
       assert.equal(examples.length, 2);
@@ -65,7 +65,7 @@ describe('trafficcopy', () => {
   });
 
   it('no command, an unknown one and a flag without command are wrong use', () => {
-    expect([], 2, NOTHING, /^trafficcopy: a command is missing: expected copy, intercept, operator or doctor\n/);
+    expect([], 2, NOTHING, /^trafficcopy: a command is missing: expected copy, intercept, operator, doctor or trace\n/);
     expect(['intersept'], 2, NOTHING, /^trafficcopy: unknown command 'intersept' \(Did you mean intercept\?\)\n/);
     expect(['help', 'coppy'], 2, NOTHING, /unknown command 'coppy' \(Did you mean copy\?\)/);
     expect(['-x', '80-10.0.0.1:80'], 2, NOTHING, /unknown option '-x'\. Flags stand behind a command/);

@@ -2,7 +2,9 @@
  * What the engine alone costs: no kernel, no channel, no TLS. A client that is written into memory, the engine, a target that
  * costs next to nothing; the CPU time inside the engine is measured apart from theirs.
  *
- *     node core/dist/bench/engine.js [--json] [--seconds N]
+ *     node core/dist/bench/engine.js [--json] [--seconds N] [--trace] [WORKLOAD…]
+ *
+ * --trace: while every event of every session is noted and read (SessionTrace); without it the trace is off.
  *
  * With --json one line for each workload: {"workload", "operations", "nsPerOperation", "segmentsPerOperation",
  * "nsPerSegment", "fakeNsPerOperation"}, and one for memory: {"workload": "idleSessions", "sessions",
@@ -23,6 +25,8 @@ const ANSWER_BYTES = 850;
 const UPLOAD_BYTES = 1_000_000;
 const SEGMENT_BYTES = 1448;
 const IDLE_SESSIONS = 10_000;
+const IS_TRACED = process.argv.includes('--trace');
+const TRACE_EVENTS_MAX = 32_768;
 
 const CONFIG: EngineConfig = {
   mappings: [
@@ -68,6 +72,7 @@ class Stand {
 
   constructor(answerBytes: number) {
     this.target = new FakeTarget(answerBytes, 65_536);
+    if (IS_TRACED) this.engine.trace.follow([{}], TRACE_EVENTS_MAX);
   }
 
   /** Captures what is in `traffic`, and lets engine and target talk until neither has anything to say. */
@@ -80,6 +85,7 @@ class Stand {
     let endMs = performance.now();
     this.engineMs += endMs - startMs;
     traffic.clear();
+    if (IS_TRACED) engine.trace.drain(() => {});
     while (!output.isEmpty) {
       target.take(output);
       startMs = performance.now();

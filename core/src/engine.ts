@@ -21,9 +21,12 @@ import { Lanes } from './session/lanes.js';
 import { Replayer } from './session/replayer.js';
 import { SegmentWriter } from './session/segment-writer.js';
 import { SESSIONS_MAX, SessionTable } from './session/session-table.js';
+import { SessionTrace } from './trace/session-trace.js';
 
 export class Engine {
   readonly counters: EngineCounters = createEngineCounters();
+  /** Shows single sessions to whoever switches it on. */
+  readonly trace = new SessionTrace();
   readonly #lanes: Lanes;
   readonly #config: EngineConfig;
   readonly #store: ByteStore;
@@ -46,10 +49,19 @@ export class Engine {
     this.#wheel = new TimerWheel(limits.sessionsMax + limits.connectionsMax, nowMs);
     this.#sessions = new SessionTable(limits.sessionsMax);
     this.#writer = new SegmentWriter(this.#lanes, this.#store, this.counters, config);
-    this.#capturer = new Capturer(config, this.counters, this.#store, this.#sessions, this.#wheel, limits.sessionsMax);
+    this.#capturer = new Capturer(
+      config,
+      this.counters,
+      this.#store,
+      this.#sessions,
+      this.#wheel,
+      limits.sessionsMax,
+      this.trace,
+    );
     const parts = { config, counters: this.counters, store: this.#store, lanes: this.#lanes, sessions: this.#sessions };
-    this.#replayer = new Replayer({ ...parts, writer: this.#writer, wheel: this.#wheel }, (captured) =>
-      this.#capturer.onIdle(captured),
+    this.#replayer = new Replayer(
+      { ...parts, writer: this.#writer, wheel: this.#wheel, trace: this.trace },
+      (captured) => this.#capturer.onIdle(captured),
     );
     this.#capturer.attach(this.#replayer);
     this.#timestampBase = flowHash(config.seed, new Uint8Array(4), 0, 4, 0x7473);
@@ -245,6 +257,7 @@ export class Engine {
 
   #setTime(nowMs: number): number {
     const now = Math.max(1, Math.floor(nowMs));
+    this.trace.nowMs = now;
     this.#writer.tsNow = (now + this.#timestampBase) >>> 0;
     return now;
   }

@@ -16,6 +16,8 @@ export * from './flow/flow-table.js';
 export * from './flow/port-share.js';
 export * from './limits.js';
 export * as Seq from './seq.js';
+export * from './trace/session-trace.js';
+export * from './trace/trace-event.js';
 export * from './wire/bytes.js';
 export * from './wire/checksum.js';
 export * from './wire/ip-address.js';

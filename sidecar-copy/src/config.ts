@@ -34,12 +34,14 @@ import { wireFormat } from './config/wire-format.js';
 import type { CopyPlan } from './copy-plan.js';
 import type { OfflinePlan } from './offline/offline-plan.js';
 import type { BudgetLimits } from './safety-budget.js';
+import type { SessionFilter } from './trace/session-filter.js';
 
 /** For each device, octets. */
 const CAPTURE_BUFFER_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 export { COPY_COMMAND } from './config/copy-command.js';
 export { type ManagedConfig, managedConfig } from './config/managed-config.js';
+export { type SessionFilter, sessionFilterValue } from './trace/session-filter.js';
 
 export interface CopyConfig extends ProgramConfig {
   /** What is copied; `lane` of a target is an index of `lanes`. Targets of one mapping have one address family. */
@@ -74,6 +76,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly wire: WireFormat | undefined;
   readonly name: string;
   readonly limits: EngineLimits;
+  /** Sessions that the log shows. */
+  readonly trace: SessionFilter | undefined;
   /** What the program may use before it copies less. */
   readonly budget: BudgetLimits;
   /** Worker processes that share the clients; 1: none, the program does it all. */
@@ -149,6 +153,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
       heldBytesMax: values.heldBytesMax,
       heldBytesPerConnectionMax: Math.min(values.heldBytesMax, ENGINE_LIMITS_DEFAULT.heldBytesPerConnectionMax),
     },
+    trace: values.trace,
     budget: budgetLimits(values),
   };
 }

@@ -13,6 +13,7 @@ import type { CopyPlan } from './copy-plan.js';
 import { unreadyReason } from './health.js';
 import type { CopyLoad } from './offline/replay-room.js';
 import { Pipeline } from './pipeline.js';
+import { SessionTracer } from './trace/session-tracer.js';
 import { TurnLag } from './turn-lag.js';
 
 /** How long the last frames may take at the end. */
@@ -57,6 +58,8 @@ export class Copy {
   private readonly pipeline: Pipeline;
   private readonly bandwidth: Bandwidth;
   private readonly budget: BudgetKeeper;
+  /** Shows single sessions to whoever asks. */
+  readonly tracer: SessionTracer;
   private readonly lag = new TurnLag();
   private plan: CopyPlan;
   private lagMs = 0;
@@ -75,6 +78,7 @@ export class Copy {
     this.plan = plan;
     this.bandwidth = new Bandwidth(edges.nowMs());
     this.engine = new Engine({ ...engineConfigOf(basis, plan, options.seed), ports: options.ports }, edges.nowMs());
+    this.tracer = new SessionTracer(this.engine);
     const usage = (): ReturnType<CopyEdges['usage']> => edges.usage();
     this.budget = new BudgetKeeper({ limits: basis.budget, engine: this.engine, logger, usage }, edges.nowMs());
     this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.nowMs() });
@@ -303,6 +307,7 @@ export class Copy {
   async close(): Promise<CopyFigures> {
     clearTimeout(this.bandwidthTimer);
     this.pipeline.close();
+    this.tracer.close();
     const figures = this.figures();
     this.captures.close();
     const deadlineMs = this.options.edges.nowMs() + DRAIN_MS_MAX;

@@ -22,6 +22,7 @@ import { nothingFitsText, offlineProgress } from './offline/offline-figures.js';
 import type { OfflineReplay } from './offline/offline-replay.js';
 import { openReplay } from './offline/open-replay.js';
 import { startFailure } from './start-failure.js';
+import { SessionTraces } from './trace/session-traces.js';
 import { CopyWorkers } from './workers/copy-workers.js';
 
 const TICK_MS = 1000;
@@ -63,8 +64,10 @@ class CopyProgram {
   private readonly recorder: PcapngRecorder | undefined;
   private readonly summaryFile: SummaryFile | undefined;
   private readonly pidFile: PidFile | undefined;
+  private readonly edges: CopyEdges;
   private readonly stopRequest: StopRequest;
   private metricsServer: MetricsServer | undefined;
+  private traces: SessionTraces | undefined;
   private fatal: Error | undefined;
   private before: CopyFigures;
   private ticks = 0;
@@ -97,6 +100,7 @@ class CopyProgram {
     this.config = config;
     this.log = log;
     this.statusLine = statusLine;
+    this.edges = edges;
     const { logger } = log;
     for (const note of config.notes) logger.warn(note);
     this.summaryFile = config.summaryFile === undefined ? undefined : new SummaryFile(config.summaryFile);
@@ -147,6 +151,18 @@ class CopyProgram {
       await this.makeReady();
       endFirstWhenMemoryIsShort();
       if (this.config.insecure) this.log.logger.warn('--insecure: the channel to intercept is plain TCP');
+      if (this.copy instanceof Copy) {
+        const { trace, stateDirectory } = this.config;
+        const { tracer } = this.copy;
+        const { logger } = this.log;
+        this.traces = await SessionTraces.open({
+          trace,
+          stateDirectory,
+          tracer,
+          logger,
+          nowMs: () => this.edges.nowMs(),
+        });
+      }
       this.copy.start();
       timer = setInterval(() => this.tick(), TICK_MS);
       const reason = await this.stopRequest.requested;
@@ -155,6 +171,7 @@ class CopyProgram {
       clearInterval(timer);
       this.stopRequest.close();
       this.pidFile?.remove();
+      this.traces?.close();
       await this.metricsServer?.close();
     }
   }
@@ -163,6 +180,7 @@ class CopyProgram {
   fault(error: Error): void {
     this.statusLine.close();
     this.log.logger.fatal({ err: error }, 'internal error: the copy ends, production is not affected');
+    this.traces?.close();
     this.pidFile?.remove();
     this.log.close();
     if (this.copy instanceof CopyWorkers) this.copy.kill();

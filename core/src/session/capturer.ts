@@ -14,6 +14,8 @@ import { type EngineConfig, type MappingConfig, type SampleConfig, SHARE_PPM_MAX
 import type { AddressRange } from '../flow/address-pool.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
 import { add, lessThan, type Seq, sizeBetween } from '../seq.js';
+import type { SessionTrace } from '../trace/session-trace.js';
+import { TRACE_KIND } from '../trace/trace-event.js';
 import { PacketHeader, parsePacket } from '../wire/packet-header.js';
 import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.js';
 import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.js';
@@ -53,6 +55,7 @@ const ROOM_QUIET_MS = 1000;
 export class Capturer {
   readonly #config: EngineConfig;
   readonly #counters: EngineCounters;
+  readonly #trace: SessionTrace;
   readonly #store: ByteStore;
   readonly #wheel: TimerWheel;
   /** Wheel ids of connections begin here, behind those of sessions. */
@@ -84,6 +87,7 @@ export class Capturer {
     sessions: SessionTable,
     wheel: TimerWheel,
     wheelBase: number,
+    trace: SessionTrace,
   ) {
     this.#config = config;
     this.#counters = counters;
@@ -91,6 +95,7 @@ export class Capturer {
     this.#sessions = sessions;
     this.#wheel = wheel;
     this.#wheelBase = wheelBase;
+    this.#trace = trace;
     this.#connections = new ConnectionTable(config.limits.connectionsMax, config.seed);
     this.#addresses = new ClientAddresses(config.clientAddresses, config.seed);
     this.#sample = new ConnectionSample(config.sample);
@@ -238,11 +243,13 @@ export class Capturer {
     const mapping = this.#onlines.mappingOf(online)!;
     const verdict = this.#sample.verdict(bytes, this.#header);
     if (verdict !== 'chosen') {
+      if (this.#trace.isOn) this.#trace.noteNotCopied(bytes, header, verdict);
       this.#countUnreplayed(mapping, verdict);
       return;
     }
     const captured = this.#createConnection(bytes, online, header.seq, nowMs);
     if (captured === undefined) {
+      if (this.#trace.isOn) this.#trace.noteNotCopied(bytes, header, 'shed');
       this.#countUnreplayed(mapping, 'shed');
       return;
     }
@@ -584,6 +591,7 @@ export class Capturer {
       return;
     }
     for (const session of captured.sessions) {
+      if (this.#trace.isOn) this.#trace.note(TRACE_KIND.clientEnded, session, end);
       session.progressMs = nowMs;
       this.#replayer.touch(session);
     }

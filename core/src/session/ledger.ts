@@ -1,5 +1,7 @@
 /** Settles turns: each is delivered or lost once, in order, and counted. What is settled need not be held any longer. */
-import type { EngineCounters, LossReason } from '../counters.js';
+import { type EngineCounters, LOSS_REASONS, type LossReason } from '../counters.js';
+import type { SessionTrace } from '../trace/session-trace.js';
+import { TRACE_KIND } from '../trace/trace-event.js';
 import { END_NONE } from './captured.js';
 import type { Retention } from './retention.js';
 import type { Session } from './session.js';
@@ -7,17 +9,25 @@ import type { Session } from './session.js';
 export class Ledger {
   readonly #counters: EngineCounters;
   readonly #retention: Retention;
+  readonly #trace: SessionTrace;
 
-  constructor(counters: EngineCounters, retention: Retention) {
+  constructor(counters: EngineCounters, retention: Retention, trace: SessionTrace) {
     this.#counters = counters;
     this.#retention = retention;
+    this.#trace = trace;
   }
 
   /** A turn of the connection has begun: it is pending until it is settled. */
   noteTurn(session: Session, nowMs: number): void {
     this.#counters.turnsCaptured += 1;
     this.#counters.turnsPending += 1;
+    if (this.#trace.isOn) this.#noteBegun(session);
     if (session.turnUna === session.captured.turns.endIndex - 1) session.progressMs = nowMs;
+  }
+
+  #noteBegun(session: Session): void {
+    const { turns } = session.captured;
+    this.#trace.note(TRACE_KIND.turnBegun, session, turns.endIndex - 1, turns.offsetOf(turns.endIndex - 1));
   }
 
   /** Counts the turns that the target has taken whole. */
@@ -39,6 +49,7 @@ export class Ledger {
   }
 
   #deliver(session: Session): void {
+    if (this.#trace.isOn) this.#trace.note(TRACE_KIND.delivered, session, session.turnUna);
     session.turnUna += 1;
     session.isLastLost = false;
     this.#counters.turnsDelivered += 1;
@@ -68,6 +79,9 @@ export class Ledger {
   lose(session: Session, turn: number, reason: LossReason): void {
     const count = turn - session.turnUna;
     if (count <= 0) return;
+    if (this.#trace.isOn) {
+      this.#trace.note(TRACE_KIND.lost, session, session.turnUna, count, LOSS_REASONS.indexOf(reason));
+    }
     session.failure = reason;
     session.turnUna = turn;
     session.isLastLost = true;

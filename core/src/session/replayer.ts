@@ -22,12 +22,14 @@ import {
   RESPONSE_SESSION_ID,
   type ResponseBatch,
 } from '../batch/response-record.js';
-import type { EngineCounters, LossReason, TerminalState } from '../counters.js';
+import { type EngineCounters, type LossReason, TERMINAL_STATES, type TerminalState } from '../counters.js';
 import type { EngineConfig } from '../engine-config.js';
 import { flowHash } from '../flow/flow-hash.js';
 import { PortAllocator } from '../flow/port-allocator.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
 import { add, seq } from '../seq.js';
+import type { SessionTrace } from '../trace/session-trace.js';
+import { TRACE_KIND } from '../trace/trace-event.js';
 import { readU32 } from '../wire/bytes.js';
 import { ACK, FIN, PSH, RST } from '../wire/tcp.js';
 import type { ByteStore } from './byte-store.js';
@@ -85,6 +87,7 @@ export interface ReplayerParts {
   readonly sessions: SessionTable;
   readonly writer: SegmentWriter;
   readonly wheel: TimerWheel;
+  readonly trace: SessionTrace;
 }
 
 export class Replayer {
@@ -97,6 +100,7 @@ export class Replayer {
   readonly #retention: Retention;
   readonly #ledger: Ledger;
   readonly #gate: TurnGate;
+  readonly #trace: SessionTrace;
   readonly #notices: FlowNotices;
   readonly #ports: PortAllocator;
   /** Sessions that have something to send or settle, each once. */
@@ -108,7 +112,7 @@ export class Replayer {
   readonly #onIdle: (captured: Captured) => void;
 
   constructor(parts: ReplayerParts, onIdle: (captured: Captured) => void) {
-    const { config, counters, store, lanes, sessions, writer, wheel } = parts;
+    const { config, counters, store, lanes, sessions, writer, wheel, trace } = parts;
     this.#config = config;
     this.#counters = counters;
     this.#lanes = lanes;
@@ -117,8 +121,9 @@ export class Replayer {
     this.#wheel = wheel;
     this.#onIdle = onIdle;
     this.#retention = new Retention(store);
-    this.#ledger = new Ledger(counters, this.#retention);
-    this.#gate = new TurnGate(config.wait);
+    this.#trace = trace;
+    this.#ledger = new Ledger(counters, this.#retention, trace);
+    this.#gate = new TurnGate(config.wait, trace);
     this.#notices = new FlowNotices(sessions, lanes, writer);
     this.#ports = new PortAllocator(config.limits.sessionsMax, config.seed, config.ports);
   }
@@ -172,6 +177,7 @@ export class Replayer {
     session.replay.offersWindowScale = captured.offersWindowScale;
     this.#table.add(session);
     this.#counters.sessionsStarted += 1;
+    if (this.#trace.isOn) this.#trace.note(TRACE_KIND.sessionMade, session, turn);
     return session;
   }
 
@@ -219,6 +225,7 @@ export class Replayer {
   }
 
   #onSegment(session: Session, events: number, bytes: Uint8Array, at: number, nowMs: number): void {
+    if (this.#trace.isOn) this.#noteEvents(session, events);
     if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
     if (events & EVENT_ESTABLISHED && session.replay.srttMs >= 0)
       session.endpoint?.noteHandshake(session.replay.srttMs);
@@ -249,6 +256,17 @@ export class Replayer {
       session.replay.rtoAtMs = nowMs;
     }
     this.touch(session);
+  }
+
+  #noteEvents(session: Session, events: number): void {
+    const trace = this.#trace;
+    if (events & EVENT_ESTABLISHED) trace.note(TRACE_KIND.established, session, session.replay.srttMs);
+    if (events & EVENT_ANSWERED && !session.answerCounted) {
+      trace.note(TRACE_KIND.answered, session, session.turnNxt - 1);
+    }
+    if (events & EVENT_PEER_FIN) trace.note(TRACE_KIND.targetClosed, session);
+    if (events & EVENT_RESET) trace.note(TRACE_KIND.targetReset, session);
+    if (events & EVENT_REFUSED) trace.note(TRACE_KIND.targetRefused, session);
   }
 
   #onAnswer(session: Session, nowMs: number): void {
@@ -345,7 +363,13 @@ export class Replayer {
   }
 
   #sendSyn(session: Session): void {
-    if (this.#isReachable(session)) this.#writer.syn(session);
+    if (!this.#isReachable(session)) return;
+    this.#writer.syn(session);
+    if (this.#trace.isOn) this.#noteSyn(session);
+  }
+
+  #noteSyn(session: Session): void {
+    this.#trace.note(TRACE_KIND.synSent, session, session.clientPort, session.replay.retransmits);
   }
 
   /** Works through the sessions that something happened to. Those whose output has no room stay for the next call. */
@@ -409,7 +433,10 @@ export class Replayer {
       return;
     }
     if (this.#isReachable(session)) {
-      if (session.resumes > 0) this.#counters.sessionsResumed += 1;
+      if (session.resumes > 0) {
+        this.#counters.sessionsResumed += 1;
+        if (this.#trace.isOn) this.#trace.note(TRACE_KIND.freshConnection, session, session.resumes);
+      }
       this.#open(session, nowMs);
     } else {
       this.#armTimer(session, nowMs);
@@ -545,9 +572,15 @@ export class Replayer {
       this.#block(session);
       return false;
     }
+    if (this.#trace.isOn) this.#noteText(session, offset, bytes);
     replay.noteSent(offset, bytes, nowMs);
     session.ackAtMs = 0;
     return true;
+  }
+
+  #noteText(session: Session, offset: number, bytes: number): void {
+    const isAgain = offset < session.replay.sndMaxOffset;
+    this.#trace.note(isAgain ? TRACE_KIND.retransmitted : TRACE_KIND.sent, session, offset, bytes);
   }
 
   /** The client has ended its side: so do we once everything is delivered and the last answer is there. */
@@ -579,6 +612,7 @@ export class Replayer {
       this.#block(session);
       return;
     }
+    if (this.#trace.isOn) this.#trace.note(TRACE_KIND.finSent, session);
     replay.hasSentFin = true;
     replay.noteSent(replay.sndMaxOffset, 0, nowMs);
     session.ackAtMs = 0;
@@ -620,6 +654,7 @@ export class Replayer {
   #reset(session: Session): void {
     const { replay } = session;
     if (replay.state === CLOSED || !this.#isReachable(session)) return;
+    if (this.#trace.isOn) this.#trace.note(TRACE_KIND.resetSent, session);
     // The target may have answered our SYN already: its half-open connection goes too (RFC 9293 3.10.4, SYN-SENT).
     if (replay.state === SYN_SENT) this.#writer.bare(session, RST, add(replay.iss, 1));
     else this.#writer.segment(session, RST | ACK, this.#endOfSent(session), 0);
@@ -742,6 +777,7 @@ export class Replayer {
     if (session.isFinished) return;
     const { captured, replay } = session;
     assert(session.turnUna >= captured.turns.endIndex, 'a session finishes when its turns are settled');
+    if (this.#trace.isOn) this.#trace.note(TRACE_KIND.ended, session, TERMINAL_STATES.indexOf(terminal));
     session.isFinished = true;
     replay.close();
     this.#counters.terminal[terminal] += 1;
@@ -806,11 +842,12 @@ export class Replayer {
 
   #onRetransmissionTimeout(session: Session, nowMs: number): void {
     const { replay } = session;
+    if (this.#trace.isOn) this.#trace.note(TRACE_KIND.timedOut, session, replay.rtoMs);
     replay.timeOut(nowMs);
     if (!this.#isReachable(session)) return;
     if (replay.state === SYN_SENT) {
       this.#counters.segmentsRetransmitted += 1;
-      this.#writer.syn(session);
+      this.#sendSyn(session);
     } else if (replay.hasSentFin && replay.sndUnaOffset === replay.sndMaxOffset) {
       this.#counters.segmentsRetransmitted += 1;
       this.#writer.segment(session, FIN | ACK, replay.sndMaxOffset, 0);

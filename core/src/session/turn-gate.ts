@@ -2,6 +2,8 @@
  * Holds each turn until the target has answered the one before as far as online had, as the client waited too. docs/session.md
  * has the table of what counts as an answer.
  */
+import type { SessionTrace } from '../trace/session-trace.js';
+import { GATE_REASONS, type GateReason, TRACE_KIND } from '../trace/trace-event.js';
 import type { Session } from './session.js';
 
 /** A FIN comes this soon behind the answer of a server that closes after it, also on a busy host. */
@@ -17,10 +19,14 @@ const ANSWER_SLACK_BYTES = 512;
 
 export class TurnGate {
   readonly #wait: boolean;
+  readonly #trace: SessionTrace;
+  /** Why isAnswered() said so last. */
+  #reason: GateReason = 'nothingAwaited';
 
   /** `wait` false: every gate is open (-W). */
-  constructor(wait: boolean) {
+  constructor(wait: boolean, trace: SessionTrace) {
     this.#wait = wait;
+    this.#trace = trace;
   }
 
   /** Lets turns go that are due. */
@@ -44,6 +50,7 @@ export class TurnGate {
       } else if (session.turnNxt === session.turnUna) {
         session.answerCounted = false;
       }
+      if (this.#trace.isOn) this.#note(session);
       session.turnNxt += 1;
     }
   }
@@ -57,29 +64,29 @@ export class TurnGate {
 
   /** Whether the target has answered what was sent, as online had when the client went on. */
   isAnswered(session: Session, expected: number, nowMs: number): boolean {
-    if (expected <= 0 || !this.#wait) return true;
+    if (expected <= 0 || !this.#wait) return this.#open(expected <= 0 ? 'nothingAwaited' : 'noWait');
     const { replay, target } = session;
     // All turns that were let go must be out before their answer can be.
     if (replay.sndNxtOffset < session.captured.endOfTurn(session.turnNxt - 1)) return false;
     const answered = replay.receivedBytes - session.answeredAtGate;
     if (answered <= 0) return this.#isAnsweredBefore(session, expected, nowMs);
-    if (replay.hasPeerFin) return true;
+    if (replay.hasPeerFin) return this.#open('targetClosed');
     const isNearEnd = expected - answered <= Math.max(ANSWER_SLACK_BYTES, expected >> 3);
     if (answered >= expected || (replay.answerPushed && isNearEnd)) {
-      if (!target.mayCloseAfterAnswer) return true;
+      if (!target.mayCloseAfterAnswer) return this.#open('answerWhole');
       const closedAtMs = replay.lastAnswerMs + QUIET_BEFORE_CLOSE_MS;
-      if (nowMs >= closedAtMs) return true;
+      if (nowMs >= closedAtMs) return this.#open('answerWhole');
       session.gateAtMs = closedAtMs;
       return false;
     }
     if (replay.answerPushed && target.isPushTrusted && !target.mayCloseAfterAnswer) {
       session.trustedAtOffset = session.captured.endOfTurn(session.turnNxt - 1);
-      return true;
+      return this.#open('pushTrusted');
     }
     const quietAtMs = replay.lastAnswerMs + (replay.answerPushed ? QUIET_AFTER_PUSH_MS : QUIET_MS);
     if (nowMs >= quietAtMs) {
       if (replay.answerPushed) target.confirmPush();
-      return true;
+      return this.#open('quiet');
     }
     session.gateAtMs = quietAtMs;
     return false;
@@ -107,8 +114,17 @@ export class TurnGate {
     const { replay } = session;
     if (session.surplusBytes < expected || replay.sndUnaOffset < replay.sndMaxOffset) return false;
     const quietAtMs = Math.max(replay.lastAnswerMs, session.progressMs) + QUIET_AFTER_SURPLUS_MS;
-    if (nowMs >= quietAtMs) return true;
+    if (nowMs >= quietAtMs) return this.#open('answeredBefore');
     session.gateAtMs = quietAtMs;
     return false;
+  }
+
+  #open(reason: GateReason): true {
+    this.#reason = reason;
+    return true;
+  }
+
+  #note(session: Session): void {
+    this.#trace.note(TRACE_KIND.gateOpened, session, session.turnNxt, GATE_REASONS.indexOf(this.#reason));
   }
 }

@@ -15,6 +15,7 @@ import {
   socketAddressValue,
   textValue,
 } from '@trafficcopy/runtime';
+import { sessionFilterValue } from '../trace/session-filter.js';
 import { capturePlaceValue } from './capture-place-value.js';
 import { clientAddressValue } from './client-address-value.js';
 import { interceptValue } from './intercept-value.js';
@@ -380,6 +381,14 @@ export const COPY_FLAGS = {
     help: 'Share the clients among N worker processes, for more than one processor can do; the limits above are for all together',
     default: '1',
     value: integerValue(1, 16),
+  },
+  trace: {
+    kind: 'value',
+    long: 'trace',
+    argument: 'FILTER',
+    group: PROGRAM_FLAGS.metrics.group,
+    help: 'Log the events of sessions: all, or 10.0.0.0/8,port=CLIENT-PORT,online=PORT,target=NAME,lost (those that lose something); "trafficcopy trace" does it for a copy that runs',
+    value: sessionFilterValue,
   },
   operator: {
     kind: 'value',

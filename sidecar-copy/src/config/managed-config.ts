@@ -57,6 +57,7 @@ const REFUSED = [
   'heldBytesMax',
   'threads',
   'recordFile',
+  'trace',
   'durationMs',
   'pidFile',
 ] as const satisfies readonly (keyof typeof COPY_FLAGS)[];
@@ -104,6 +105,7 @@ function adviceOn(name: (typeof REFUSED)[number]): string {
   if (name === 'joinToken') return 'the token comes by the environment variable TRAFFICCOPY_TOKEN';
   if (name === 'stateDirectory') return 'keys and certificates are kept in memory';
   if (name === 'threads') return 'a copy in a pod is one process';
+  if (name === 'trace') return 'leave it out; whose sessions they are has no place in the log of a pod';
   return 'leave it out; what is copied stands in the TrafficCopy resource';
 }
 

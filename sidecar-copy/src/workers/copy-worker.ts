@@ -16,6 +16,8 @@ import type { CopyFigures } from '../copy-figures.js';
 import type { CopyPlan, LanePlan } from '../copy-plan.js';
 import { endFirstWhenMemoryIsShort } from '../memory-shortage.js';
 import { startFailure } from '../start-failure.js';
+import type { SessionFilter } from '../trace/session-filter.js';
+import { SessionTraces } from '../trace/session-traces.js';
 import { sharedClock } from './shared-clock.js';
 
 /** What a worker is told first. */
@@ -24,6 +26,8 @@ export interface CopyWorkerSettings extends WorkerSettings {
   readonly plan: CopyPlan;
   readonly share: PortShare;
   readonly recordFile: string | undefined;
+  readonly trace: SessionFilter | undefined;
+  readonly stateDirectory: string;
   /** One for all workers: a client gets the same address from all of them. */
   readonly seed: number;
   /** Tells this worker, and whoever takes its place, from others with the same certificate. */
@@ -43,6 +47,7 @@ const REPORT_MS = 200;
 
 let copy: Copy | undefined;
 let recorder: PcapngRecorder | undefined;
+let traces: SessionTraces | undefined;
 const timers: NodeJS.Timeout[] = [];
 
 const worker = WorkerProcess.run<CopyWorkerSettings>({
@@ -69,7 +74,8 @@ const worker = WorkerProcess.run<CopyWorkerSettings>({
 });
 
 async function open(settings: CopyWorkerSettings): Promise<void> {
-  const { basis, plan, share, recordFile, seed, instance, clockStartMs } = settings;
+  const { basis, plan, share, recordFile, seed, instance, clockStartMs, trace, stateDirectory } = settings;
+  const nowMs = sharedClock(clockStartMs);
   const { logger, link } = worker;
   endFirstWhenMemoryIsShort();
   if (recordFile !== undefined) {
@@ -81,7 +87,7 @@ async function open(settings: CopyWorkerSettings): Promise<void> {
     edges: {
       ...(await copyEdges({ capture: 'native' })),
       openSource: (request) => new RingSource({ ...request, share }),
-      nowMs: sharedClock(clockStartMs),
+      nowMs,
     },
     logger,
     recorder,
@@ -96,6 +102,7 @@ async function open(settings: CopyWorkerSettings): Promise<void> {
     },
     onFatal: (error) => void link.tell('fatal', transferError(error)),
   });
+  traces = await SessionTraces.open({ trace, stateDirectory, tracer: copy.tracer, logger, nowMs });
 }
 
 function report(): CopyWorkerReport | undefined {
@@ -107,6 +114,8 @@ async function close(): Promise<CopyFigures | undefined> {
   for (const timer of timers.splice(0)) clearInterval(timer);
   const closing = copy;
   copy = undefined;
+  traces?.close();
+  traces = undefined;
   const figures = await closing?.close();
   await recorder?.close();
   return figures;

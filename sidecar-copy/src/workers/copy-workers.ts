@@ -137,6 +137,8 @@ export class CopyWorkers {
       basis: shareOf(basisOf(config), workers, programBytes),
       plan: hostPlan(config),
       share: { worker, workers },
+      trace: config.trace,
+      stateDirectory: config.stateDirectory,
       recordFile: config.recordFile === undefined ? undefined : fileOfWorker(config.recordFile, worker),
       seed,
       instance: (seed + worker) >>> 0,

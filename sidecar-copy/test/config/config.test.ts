@@ -200,7 +200,7 @@ describe('the configuration of a copy', () => {
   it('takes every flag', async () => {
     const config = await configure(
       '-x 80-10.16.12.11:80 -c 10.1.1.1 -n 3 -r 2.5 --sample-by client --seed 9 -O -W -M 1400 -t 500ms -k 1m -i eth0,eth1 ' +
-        '-F tcp -B 8 --capture cap --state /tmp/x --insecure --name web-1 --max-sessions 10 --max-connections 20 --max-held 16 --max-cpu 25 -m 300 -L ' +
+        '-F tcp -B 8 --capture cap --state /tmp/x --insecure --name web-1 --max-sessions 10 --max-connections 20 --max-held 16 --max-cpu 25 -m 300 --trace 10.0.0.0/8,lost -L ' +
         '-l /tmp/l --log-level debug --metrics :9100 --summary /tmp/s.json --record /tmp/r.pcapng --duration 2h -P /tmp/p --delivery tunnel',
     );
     const { mappings, lanes, clientAddresses, limits, ...rest } = config;
@@ -226,6 +226,7 @@ describe('the configuration of a copy', () => {
       filter: 'tcp',
       captureBufferBytes: 8 * 1024 * 1024,
       capture: 'cap',
+      trace: { clientAddress: Uint8Array.of(10, 0, 0, 0), prefixBits: 8, isLossOnly: true },
       budget: { cpuPercentMax: 25, memoryBytesMax: 300 * 1024 * 1024 },
       offline: undefined,
       joinToken: undefined,

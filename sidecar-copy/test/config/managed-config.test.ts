@@ -72,6 +72,7 @@ for (const words of [
   '--max-held 1',
   '--threads 2',
   '--record /r',
+  '--trace lost',
   '--duration 5s',
   '-P /p',
 ]) {

@@ -170,6 +170,7 @@ export const COPY_CONFIG: CopyConfig = {
   wire: undefined,
   name: 'source-host',
   limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: 16, sessionsMax: 32, heldBytesMax: 1 << 20 },
+  trace: undefined,
   budget: { cpuPercentMax: 0, memoryBytesMax: 0 },
   logFile: undefined,
   logLevel: 'info',
