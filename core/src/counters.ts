@@ -79,6 +79,8 @@ export interface EngineCounters {
   packetsSent: number;
   bytesSent: number;
   segmentsRetransmitted: number;
+  /** How often segments of a session became smaller: somebody said that they are too big, or they got no answer. */
+  pathsNarrowed: number;
   /** Segments of the client that held nothing new. */
   captureDuplicates: number;
   /** Captured segments that did not continue the stream (reordering, or a gap). */
@@ -111,6 +113,7 @@ export function createEngineCounters(): EngineCounters {
     packetsSent: 0,
     bytesSent: 0,
     segmentsRetransmitted: 0,
+    pathsNarrowed: 0,
     captureDuplicates: 0,
     captureOutOfOrder: 0,
     captureGaps: 0,

@@ -109,6 +109,14 @@ export class Engine {
     this.#replayer.flush(now);
   }
 
+  /**
+   * The packet that was sent from [offset, end) of `bytes` did not fit its path, which carries packets of `mtuBytes` (0: not known).
+   * Its session's segments become smaller; what is lost goes out again with the next call. May be called while an output is drained.
+   */
+  noteTooBig(bytes: Uint8Array, offset: number, end: number, mtuBytes: number, nowMs: number): void {
+    this.#capturer.noteTooBig(bytes, offset, end, mtuBytes, this.#setTime(nowMs));
+  }
+
   /** Runs the timers that are due, and what waited for room in an output batch. */
   advance(nowMs: number): void {
     const now = this.#setTime(nowMs);

@@ -59,6 +59,8 @@ export interface NativePacketRing {
 
 export interface NativeRawSender {
   send(bytes: Uint8Array, entries: Uint32Array, count: number): number;
+  /** Fills in pairs of packet index and path MTU; returns how many. */
+  tooBig(out: Float64Array): number;
   /** Fills in sent, failed, segments, lastErrno. */
   statistics(out: Float64Array): void;
   errors(): Record<string, number>;

@@ -28,6 +28,9 @@ export interface RawSenderStatistics {
   errors: Record<string, number>;
 }
 
+/** The same in native/src/raw_sender.h. */
+const TOO_BIG_MAX = 64;
+
 /**
  * Sends crafted IP packets (IPPROTO_RAW), many in one system call. Fills in the IPv4 header checksum and the TCP checksum
  * in place, in the caller's bytes. Never blocks: what the kernel does not take is skipped and counted.
@@ -35,6 +38,7 @@ export interface RawSenderStatistics {
 export class RawSender {
   readonly #native: NativeRawSender;
   readonly #figures = new Float64Array(4);
+  readonly #pairs = new Float64Array(2 * TOO_BIG_MAX);
   #isClosed = false;
 
   /** @throws NativeError (permission, namespace, family unsupported, option). */
@@ -60,6 +64,14 @@ export class RawSender {
    */
   send(batch: PacketBatch): number {
     return this.#isClosed ? 0 : this.#native.send(batch.bytes, batch.entries, batch.count);
+  }
+
+  /**
+   * Of the last {@link send}: for each packet that was larger than what its route carries, its index in the batch and that size in
+   * octets (0: not known). Not more than 64 of them.
+   */
+  tooBig(): Float64Array {
+    return this.#pairs.subarray(0, this.#isClosed ? 0 : 2 * this.#native.tooBig(this.#pairs));
   }
 
   /** Cumulative. */

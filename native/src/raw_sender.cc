@@ -5,6 +5,10 @@
 
 #include "netns.h"
 
+// <linux/in.h> has it, which does not go together with <netinet/in.h>.
+#ifndef IP_MTU
+#define IP_MTU 14
+#endif
 #ifndef IPV6_HDRINCL
 #define IPV6_HDRINCL 36
 #endif
@@ -48,6 +52,7 @@ Outcome RawSender::Open(const RawSenderConfig& config) {
   }
   headers_.resize(kMessagesMax);
   messages_.resize(kMessagesMax);
+  too_big_.reserve(kTooBigMax);
   return std::nullopt;
 }
 
@@ -55,6 +60,7 @@ size_t RawSender::Send(std::span<uint8_t> bytes, std::span<const BatchEntry> ent
   if (!socket_) return 0;
   const uint64_t sent_before = statistics_.sent;
   failed_packet_ = -1;
+  too_big_.clear();
   for (uint32_t index = 0; index < entries.size(); index++) {
     const BatchEntry& entry = entries[index];
     const bool is_inside = entry.offset <= bytes.size() && entry.captured_bytes <= bytes.size() - entry.offset;
@@ -161,6 +167,9 @@ void RawSender::Flush() {
       // The error is that of the first message; what follows it is tried on its own.
       const int number = errno;
       if (number == EINTR) continue;
+      if (number == EMSGSIZE && too_big_.size() < kTooBigMax) {
+        too_big_.push_back({messages_[done].packet, RouteMtu(messages_[done])});
+      }
       Fail(messages_[done].packet, number);
       done++;
       continue;
@@ -172,6 +181,22 @@ void RawSender::Flush() {
     }
   }
   queued_ = 0;
+}
+
+// The kernel tells it of a connected socket only. Connecting this one sends nothing: messages have destinations of
+// their own.
+uint32_t RawSender::RouteMtu(const Message& message) const {
+  const auto* destination = reinterpret_cast<const sockaddr*>(&message.destination);
+  const socklen_t length = family_ == 4 ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  if (connect(socket_.get(), destination, length) != 0) return 0;
+  int mtu = 0;
+  socklen_t mtu_length = sizeof mtu;
+  const bool is_known = family_ == 4 ? getsockopt(socket_.get(), IPPROTO_IP, IP_MTU, &mtu, &mtu_length) == 0
+                                     : getsockopt(socket_.get(), IPPROTO_IPV6, IPV6_MTU, &mtu, &mtu_length) == 0;
+  sockaddr nothing{};
+  nothing.sa_family = AF_UNSPEC;
+  connect(socket_.get(), &nothing, sizeof nothing);
+  return is_known && mtu > 0 ? static_cast<uint32_t>(mtu) : 0;
 }
 
 void RawSender::Fail(uint32_t index, int number) {

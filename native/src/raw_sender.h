@@ -44,6 +44,15 @@ class RawSender {
   // point outside of `bytes` fail as EBADMSG.
   size_t Send(std::span<uint8_t> bytes, std::span<const BatchEntry> entries);
 
+  // A packet of the last Send() that was larger than its route carries; 0 octets: not known. RawSender in lib/ has room
+  // for as many.
+  struct TooBig {
+    uint32_t packet;
+    uint32_t mtu_bytes;
+  };
+  static constexpr size_t kTooBigMax = 64;
+  std::span<const TooBig> too_big() const { return too_big_; }
+
   const Statistics& statistics() const { return statistics_; }
 
  private:
@@ -65,6 +74,7 @@ class RawSender {
   Message& Append(const IpPacket& packet, uint32_t index, bool is_last);
   void Flush();
   void Fail(uint32_t index, int number);
+  uint32_t RouteMtu(const Message& message) const;
 
   UniqueFd socket_;
   int family_ = 0;
@@ -74,6 +84,7 @@ class RawSender {
   size_t queued_ = 0;
   // The packet of this Send() that failed last: its other segments change nothing any more.
   int64_t failed_packet_ = -1;
+  std::vector<TooBig> too_big_;
   Statistics statistics_;
 };
 

@@ -10,6 +10,7 @@ Napi::Function RawSenderObject::Define(Napi::Env env) {
   return DefineClass(env, "RawSender",
                      {
                          InstanceMethod<&RawSenderObject::Send>("send"),
+                         InstanceMethod<&RawSenderObject::TooBig>("tooBig"),
                          InstanceMethod<&RawSenderObject::Statistics>("statistics"),
                          InstanceMethod<&RawSenderObject::Errors>("errors"),
                          InstanceMethod<&RawSenderObject::Close>("close"),
@@ -38,6 +39,18 @@ Napi::Value RawSenderObject::Send(const Napi::CallbackInfo& info) {
   const size_t count = std::min<size_t>(arguments.Unsigned(2), entries.size());
   if (!arguments.AreRight()) return info.Env().Undefined();
   return Napi::Number::New(info.Env(), static_cast<double>(sender_.Send(BytesOf(info[0]), entries.first(count))));
+}
+
+Napi::Value RawSenderObject::TooBig(const Napi::CallbackInfo& info) {
+  const std::span<double> out = NumbersOf(info[0]);
+  size_t count = 0;
+  for (const RawSender::TooBig& packet : sender_.too_big()) {
+    if (out.size() < 2 * (count + 1)) break;
+    out[2 * count] = packet.packet;
+    out[2 * count + 1] = packet.mtu_bytes;
+    count++;
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
 void RawSenderObject::Statistics(const Napi::CallbackInfo& info) {

@@ -16,6 +16,7 @@ class RawSenderObject : public Napi::ObjectWrap<RawSenderObject> {
 
  private:
   Napi::Value Send(const Napi::CallbackInfo& info);
+  Napi::Value TooBig(const Napi::CallbackInfo& info);
   void Statistics(const Napi::CallbackInfo& info);
   Napi::Value Errors(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);

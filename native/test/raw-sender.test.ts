@@ -152,6 +152,22 @@ describe('RawSender', { skip: skipWithoutRoot }, () => {
     assert.ok(lastErrno > 0);
   });
 
+  for (const family of [4, 6] as const) {
+    it(`IPv${family}: tells which packets were too big for their route, and what that carries`, () => {
+      const sender = own(new RawSender({ family, netnsPath: network.a.netnsPath }));
+      const small = packet(route(family));
+      const large = packet({ ...route(family), payload: pattern(3000) });
+      assert.equal(sender.send(batchOf([small, large, small, large])), 2);
+      assert.deepEqual([...sender.tooBig()], [1, 1500, 3, 1500]);
+      assert.equal(sender.send(batchOf([small])), 1);
+      assert.deepEqual([...sender.tooBig()], []);
+      sender.send(batchOf(new Array<Uint8Array>(100).fill(large)));
+      assert.equal(sender.tooBig().length, 2 * 64);
+      sender.close();
+      assert.deepEqual([...sender.tooBig()], []);
+    });
+  }
+
   it('a super-packet of which segments fail counts once as failed', () => {
     const sender = own(new RawSender({ family: 4, segmentBytesMax: 1000, netnsPath: network.a.netnsPath }));
     const sent = batchOf([packet({ source: network.a.ipv4, destination: '192.0.2.1', payload: pattern(5000) })]);

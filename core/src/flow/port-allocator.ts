@@ -51,6 +51,11 @@ export class PortAllocator {
     return workers === 1 || workerOfPort(port, workers) === worker;
   }
 
+  /** The session that has the port; the address stands at `offset`. -1: none has. */
+  holderOf(bytes: Uint8Array, offset: number, addressBytes: number, port: number, target: number): number {
+    return this.#table.get(bytes, offset, addressBytes, port, target);
+  }
+
   release(address: Uint8Array, port: number, target: number): void {
     this.#table.delete(address, 0, address.length, port, target);
   }

@@ -19,6 +19,7 @@ import { TRACE_KIND } from '../trace/trace-event.js';
 import { PacketHeader, parsePacket } from '../wire/packet-header.js';
 import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.js';
 import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.js';
+import { parseQuoted, parseTooBig, TooBig } from '../wire/too-big.js';
 import type { ByteStore } from './byte-store.js';
 import {
   CAPTURED_ENDED,
@@ -67,6 +68,7 @@ export class Capturer {
   readonly #addresses: ClientAddresses;
   readonly #header = new PacketHeader();
   readonly #options = new TcpOptions();
+  readonly #tooBig = new TooBig();
   #sample: ConnectionSample;
   #budgetSharePpm = SHARE_PPM_MAX;
   #copies: number;
@@ -197,7 +199,8 @@ export class Capturer {
     const header = this.#header;
     counters.packetsCaptured += 1;
     if (parsePacket(bytes, offset, capturedBytes, wireBytes, header) !== 'ok') {
-      counters.packetsMalformed += 1;
+      if (parseTooBig(bytes, offset, capturedBytes, this.#tooBig)) this.#onTooBig(bytes, nowMs);
+      else counters.packetsMalformed += 1;
       return;
     }
     const { addressOffset, addressBytes, destinationPort, flags } = header;
@@ -222,6 +225,24 @@ export class Capturer {
     // rest of one that is over.
     if ((flags & (SYN | RST | FIN)) !== 0 || (flags & ACK) === 0 || header.payloadBytes === 0) return;
     this.#onUnknown(bytes, online, nowMs);
+  }
+
+  /** router --ICMP--> client's address, which is one of this host. */
+  #onTooBig(bytes: Uint8Array, nowMs: number): void {
+    const { addressOffset, addressBytes, destinationPort } = this.#tooBig;
+    const from = addressOffset + addressBytes;
+    const portKey = this.#mappings.portKeyOf(bytes.slice(from, from + addressBytes), destinationPort);
+    if (portKey >= 0) this.#replayer.noteTooBig(bytes, this.#tooBig, portKey, nowMs);
+  }
+
+  /**
+   * The packet of ours that begins at [offset, end) was too big for its path, which carries `mtuBytes`, or fewer than the packet has
+   * where that is 0.
+   */
+  noteTooBig(bytes: Uint8Array, offset: number, end: number, mtuBytes: number, nowMs: number): void {
+    if (!parseQuoted(bytes, offset, end, this.#tooBig)) return;
+    this.#tooBig.mtuBytes = mtuBytes;
+    this.#onTooBig(bytes, nowMs);
   }
 
   #onSyn(bytes: Uint8Array, known: Captured | undefined, online: number, nowMs: number): void {

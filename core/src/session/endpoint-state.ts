@@ -1,11 +1,14 @@
 import type { EndpointConfig } from '../engine-config.js';
 import { flowHash } from '../flow/flow-hash.js';
 import type { IpAddress } from '../wire/ip-address.js';
+import { PATH_MTU_MS } from './path-mtu.js';
 
 /** RFC 6298 2.2: timeout after the first sample, in round trips. */
 const RTO_ROUND_TRIPS = 3;
 /** A new connection waits no longer than this for an answer to its first SYN. */
 const RTO_SHARED_MAX_MS = 10_000;
+/** Sessions in a row whose full segments got no answer, and smaller ones did, before new ones begin with the smaller. */
+const BLACK_HOLES_MAX = 3;
 
 /** One place where a target listens, with what its connections have learnt about the way to it. */
 export class EndpointState {
@@ -18,6 +21,10 @@ export class EndpointState {
   readonly hash: number;
   /** Whether it was taken out of the settings. */
   isGone = false;
+  /** Largest packet that the path carries, as far as is known; Infinity: nothing is. */
+  pathMtuBytes = Number.POSITIVE_INFINITY;
+  #pathMtuUntilMs = 0;
+  #blackHoles = 0;
   /** Round trip of late handshakes, ms; it follows a longer one at once, and shorter ones slowly. */
   #handshakeMs = 0;
 
@@ -27,6 +34,30 @@ export class EndpointState {
     this.port = port;
     this.portKey = portKey;
     this.hash = flowHash(0, address, 0, address.length, port);
+  }
+
+  /** The path carries no more than this. Returns whether that is less than was known; a message never makes it more. */
+  narrowPath(mtuBytes: number, nowMs: number): boolean {
+    this.#pathMtuUntilMs = nowMs + PATH_MTU_MS;
+    if (mtuBytes >= this.pathMtuBytes) return false;
+    this.pathMtuBytes = mtuBytes;
+    return true;
+  }
+
+  /**
+   * A session's full segments got no answer, and segments of packets of this size did. `isPlain`: none of its full segments ever
+   * got through, so it may be the path and not bad luck. Returns whether the path is taken to be that narrow now.
+   */
+  noteBlackHole(mtuBytes: number, isPlain: boolean, nowMs: number): boolean {
+    this.#blackHoles = isPlain ? this.#blackHoles + 1 : 0;
+    return this.#blackHoles >= BLACK_HOLES_MAX && this.narrowPath(mtuBytes, nowMs);
+  }
+
+  /** Before a new target connection. */
+  forgetOldPath(nowMs: number): void {
+    if (nowMs < this.#pathMtuUntilMs || this.pathMtuBytes === Number.POSITIVE_INFINITY) return;
+    this.pathMtuBytes = Number.POSITIVE_INFINITY;
+    this.#blackHoles = 0;
   }
 
   noteHandshake(rttMs: number): void {

@@ -10,7 +10,7 @@ import {
   TARGETS_MAX,
   type TargetConfig,
 } from '../engine-config.js';
-import { formatIpAddress, ipAddressesEqual } from '../wire/ip-address.js';
+import { formatIpAddress, type IpAddress, ipAddressesEqual } from '../wire/ip-address.js';
 import { EndpointState } from './endpoint-state.js';
 import { MappingState } from './mapping-state.js';
 import { TargetState } from './target-state.js';
@@ -49,6 +49,11 @@ export class MappingTable {
     }
     // Keys are free only now: nothing new in these settings has got one that a session still uses.
     for (const endpoint of gone) this.#releasePortKey(textOf(endpoint));
+  }
+
+  /** The key of an endpoint in the port table; -1: there is none with this address and port. */
+  portKeyOf(address: IpAddress, port: number): number {
+    return this.#portKeys.get(textOf({ address, port }))?.key ?? -1;
   }
 
   #replaceTargets(mapping: MappingState, { targets, ipVersion }: MappingConfig, gone: EndpointState[]): void {

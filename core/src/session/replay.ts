@@ -66,6 +66,8 @@ export const EVENT_STRAY = 128;
  * room forgets half-open connections that way.
  */
 export const EVENT_NEVER_OPEN = 256;
+/** Full segments had got no answer, and smaller ones have: the path is narrow, and nobody says so. */
+export const EVENT_BLACK_HOLE = 512;
 
 /** RFC 6298 2.1. */
 const RTO_INITIAL_MS = 1000;
@@ -121,6 +123,12 @@ export class Replay {
   sndWndShift = 0;
   /** Payload octets of a segment, options taken off. */
   mss = MSS_DEFAULT_V4;
+  /** While smaller segments are tried because full ones got no answer: the size of those; otherwise 0. */
+  mssBeforeTry = 0;
+  /** Stream offset behind the first smaller segment. */
+  tryEndOffset = 0;
+  /** A segment of full size was acknowledged on this connection. */
+  hasFullThrough = false;
   /** Octets of our experimental option in each segment. */
   markBytes = 0;
   irs: Seq = SEQ_ZERO;
@@ -195,6 +203,8 @@ export class Replay {
     this.duplicateAcks = 0;
     this.isRecovering = false;
     this.recoverOffset = -1;
+    this.mssBeforeTry = 0;
+    this.hasFullThrough = false;
     this.rtoAtMs = 0;
     this.rtoMs = RTO_INITIAL_MS;
     this.srttMs = -1;
@@ -209,6 +219,11 @@ export class Replay {
     this.rtoAtMs = 0;
     this.mustAck = false;
     this.mustRetransmit = false;
+  }
+
+  /** Octets of options in each segment. */
+  get optionBytes(): number {
+    return (this.hasTimestamps ? TIMESTAMP_BYTES : 0) + this.markBytes;
   }
 
   get isSynchronized(): boolean {
@@ -282,6 +297,40 @@ export class Replay {
     this.cwndBytes = this.mss;
     this.recoverOffset = this.sndMaxOffset;
     this.sndNxtOffset = this.sndUnaOffset;
+  }
+
+  /**
+   * The path carries segments of `mss` octets only. What is in flight with more is lost and goes out again, cut anew: that says
+   * nothing of congestion, so the window stays (RFC 8201 5.4; Linux: tcp_simple_retransmit). Returns whether they are smaller now.
+   */
+  narrow(mss: number): boolean {
+    const smaller = Math.max(mss, MSS_MIN);
+    if (!this.isSynchronized || smaller >= this.mss) return false;
+    const wasInFlight = this.sndMaxOffset - this.sndUnaOffset > smaller;
+    this.mss = smaller;
+    this.mssBeforeTry = 0;
+    if (!wasInFlight || this.hasSentFin) return true;
+    this.sndNxtOffset = this.sndUnaOffset;
+    this.recoverOffset = this.sndMaxOffset;
+    this.isRecovering = false;
+    this.mustRetransmit = false;
+    this.duplicateAcks = 0;
+    this.rttOffset = -1;
+    return true;
+  }
+
+  /**
+   * Full segments got no answer for some timeouts: smaller ones are tried from now on (RFC 4821 7.7). Returns whether they are
+   * smaller than before.
+   */
+  trySmaller(mss: number): boolean {
+    const full = Math.min(this.mss, this.sndMaxOffset - this.sndUnaOffset);
+    if (this.sndWnd === 0 || this.hasSentFin || mss >= full) return false;
+    if (this.mssBeforeTry === 0) this.mssBeforeTry = this.mss;
+    this.mss = Math.max(mss, MSS_MIN);
+    this.cwndBytes = this.mss;
+    this.tryEndOffset = this.sndUnaOffset + this.mss;
+    return true;
   }
 
   /** RFC 5681 4.1: after an idle time beyond the timeout the path's state is unknown again. */
@@ -366,7 +415,10 @@ export class Replay {
       this.#challenge(segLen, nowMs);
       return 0;
     }
-    if (verdict === ACK_NEW) events |= EVENT_ADVANCED;
+    if (verdict === ACK_NEW) {
+      events |= EVENT_ADVANCED;
+      if (this.mssBeforeTry > 0) events |= this.#endTry();
+    }
 
     // Seventh, the segment text; eighth, the FIN.
     if (segLen > 0) {
@@ -430,7 +482,7 @@ export class Replay {
       this.tsRecentMs = nowMs;
     }
     const offered = readU16(bytes, at + RESPONSE_MSS) || (isV6 ? MSS_DEFAULT_V6 : MSS_DEFAULT_V4);
-    const mss = Math.min(offered, mssMax) - (this.hasTimestamps ? TIMESTAMP_BYTES : 0) - this.markBytes;
+    const mss = Math.min(offered, mssMax) - this.optionBytes;
     this.mss = Math.max(mss, MSS_MIN);
     this.cwndBytes = INITIAL_WINDOW_SEGMENTS * this.mss;
     const tsEcr = this.hasTimestamps ? readU32(bytes, at + RESPONSE_TS_ECR) : 0;
@@ -492,9 +544,18 @@ export class Replay {
     return ACK_OLD;
   }
 
+  /** The first acknowledgement after smaller segments were tried: of such a one, or did full ones get through after all? */
+  #endTry(): number {
+    const isNarrow = this.sndUnaOffset <= this.tryEndOffset;
+    if (!isNarrow) this.mss = this.mssBeforeTry;
+    this.mssBeforeTry = 0;
+    return isNarrow ? EVENT_BLACK_HOLE : 0;
+  }
+
   #advance(advance: number, finBytes: number, nowMs: number, tsNow: number, tsEcr: number): void {
     const unaOffset = this.sndUnaOffset + advance;
     this.sndUnaOffset = unaOffset;
+    if (advance >= this.mss && this.mssBeforeTry === 0) this.hasFullThrough = true;
     if (this.sndNxtOffset < unaOffset) this.sndNxtOffset = unaOffset;
     this.retransmits = 0;
     this.mustRetransmit = false;

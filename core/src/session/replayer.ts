@@ -27,23 +27,27 @@ import type { EngineConfig } from '../engine-config.js';
 import { flowHash } from '../flow/flow-hash.js';
 import { PortAllocator } from '../flow/port-allocator.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
-import { add, seq } from '../seq.js';
+import { add, seq, sizeBetween } from '../seq.js';
 import type { SessionTrace } from '../trace/session-trace.js';
 import { TRACE_KIND } from '../trace/trace-event.js';
 import { readU32 } from '../wire/bytes.js';
-import { ACK, FIN, PSH, RST } from '../wire/tcp.js';
+import { IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/packet-header.js';
+import { ACK, FIN, PSH, RST, TCP_HEADER_BYTES } from '../wire/tcp.js';
+import type { TooBig } from '../wire/too-big.js';
 import type { ByteStore } from './byte-store.js';
 import { CAPTURED_ENDED, type Captured, END_NONE, END_RESET, NO_SESSIONS } from './captured.js';
 import type { EndpointState } from './endpoint-state.js';
 import { FlowNotices } from './flow-notices.js';
 import type { Lanes } from './lanes.js';
 import { Ledger } from './ledger.js';
+import { BLACK_HOLE_MTUS_V4, BLACK_HOLE_MTUS_V6, pathMtuAfter } from './path-mtu.js';
 import {
   CLOSE_WAIT,
   CLOSED,
   ESTABLISHED,
   EVENT_ADVANCED,
   EVENT_ANSWERED,
+  EVENT_BLACK_HOLE,
   EVENT_ESTABLISHED,
   EVENT_HALF_OPEN,
   EVENT_NEVER_OPEN,
@@ -70,6 +74,8 @@ const DELAYED_ACK_MS = 40;
 const FIN_WAIT_2_MS = 10_000;
 /** Long enough to answer a repeated FIN; not 2 MSL (RFC 9293 3.6.1), as our sequence numbers never go back. */
 const TIME_WAIT_MS = 500;
+/** Timeouts of one segment before smaller ones are tried (Linux: tcp_retries1). */
+const TIMEOUTS_BEFORE_SMALLER = 3;
 /** Fresh connections in a row without one turn delivered: then the target does not want us. */
 const RESUMES_MAX = 3;
 /** A session whose target failed tries again no sooner than this. */
@@ -219,7 +225,8 @@ export class Replayer {
       counters.responsesReceived += 1;
       counters.responseBytes += readU32(bytes, at + RESPONSE_PAYLOAD_BYTES);
       const isV6 = session.clientAddress.length === 16;
-      const events = session.replay.receive(bytes, at, nowMs, tsNow, this.#writer.mssMax(isV6), isV6);
+      const mssMax = this.#writer.mssMax(isV6, session.endpoint.pathMtuBytes);
+      const events = session.replay.receive(bytes, at, nowMs, tsNow, mssMax, isV6);
       this.#onSegment(session, events, bytes, at, nowMs);
     }
   }
@@ -230,6 +237,7 @@ export class Replayer {
     if (events & EVENT_ESTABLISHED && session.replay.srttMs >= 0)
       session.endpoint?.noteHandshake(session.replay.srttMs);
     if (events & EVENT_ANSWERED) this.#onAnswer(session, nowMs);
+    if (events & EVENT_BLACK_HOLE) this.#onBlackHole(session, nowMs);
     if (events & EVENT_PEER_FIN && session.replay.state === TIME_WAIT) session.lingerAtMs = nowMs + TIME_WAIT_MS;
     const isEarly = session.captured.end === END_NONE || session.turnUna < session.captured.turns.endIndex;
     if (events & EVENT_PEER_FIN && isEarly) session.target.noteClose();
@@ -283,6 +291,60 @@ export class Replayer {
       if (replay.sndUnaOffset <= session.trustedAtOffset) session.target.denyPush();
       session.trustedAtOffset = -1;
     }
+  }
+
+  /**
+   * A packet towards the endpoint with this key was too big for its path. Counts when it is one that is in flight: nobody else
+   * can know its number (RFC 5927 4).
+   */
+  noteTooBig(bytes: Uint8Array, tooBig: TooBig, portKey: number, nowMs: number): void {
+    const { addressOffset, addressBytes, sourcePort, mtuBytes, packetBytes } = tooBig;
+    const session = this.#table.at(this.#ports.holderOf(bytes, addressOffset, addressBytes, sourcePort, portKey));
+    if (session?.endpoint === undefined || !session.replay.isSynchronized) return;
+    const { replay } = session;
+    const ahead = sizeBetween(replay.seqAt(replay.sndUnaOffset), tooBig.seq);
+    if (ahead < 0 || ahead >= replay.sndMaxOffset - replay.sndUnaOffset) return;
+    const isV6 = addressBytes === 16;
+    const pathMtuBytes = pathMtuAfter(mtuBytes, packetBytes, isV6);
+    if (session.endpoint.narrowPath(pathMtuBytes, nowMs)) this.#narrowAll(portKey, pathMtuBytes);
+    else this.#narrow(session, session.endpoint.pathMtuBytes);
+  }
+
+  #narrowAll(portKey: number, pathMtuBytes: number): void {
+    for (const session of this.#table.all) {
+      if (session?.endpoint?.portKey !== portKey) continue;
+      session.endpoint.pathMtuBytes = Math.min(session.endpoint.pathMtuBytes, pathMtuBytes);
+      this.#narrow(session, pathMtuBytes);
+    }
+  }
+
+  #narrow(session: Session, pathMtuBytes: number): void {
+    if (!session.replay.narrow(this.#textMax(session, pathMtuBytes))) return;
+    this.#counters.pathsNarrowed += 1;
+    this.touch(session);
+  }
+
+  /** Text of a segment on such a path, options taken off. */
+  #textMax({ replay, clientAddress }: Session, pathMtuBytes: number): number {
+    return this.#writer.mssMax(clientAddress.length === 16, pathMtuBytes) - replay.optionBytes;
+  }
+
+  /** Full segments get no answer: perhaps the path is narrow, and who says so is not heard. */
+  #trySmaller(session: Session): void {
+    const { replay, clientAddress } = session;
+    const sizes = clientAddress.length === 16 ? BLACK_HOLE_MTUS_V6 : BLACK_HOLE_MTUS_V4;
+    const size = sizes[replay.retransmits - TIMEOUTS_BEFORE_SMALLER];
+    if (size === undefined) return;
+    if (replay.trySmaller(this.#textMax(session, size))) this.#counters.pathsNarrowed += 1;
+  }
+
+  #onBlackHole(session: Session, nowMs: number): void {
+    const { replay, clientAddress } = session;
+    const endpoint = session.endpoint!;
+    const ipBytes = clientAddress.length === 16 ? IPV6_HEADER_BYTES : IPV4_HEADER_BYTES;
+    const pathMtuBytes = ipBytes + TCP_HEADER_BYTES + replay.optionBytes + replay.mss;
+    if (endpoint.noteBlackHole(pathMtuBytes, !replay.hasFullThrough, nowMs))
+      this.#narrowAll(endpoint.portKey, pathMtuBytes);
   }
 
   #onInterceptEvent(session: Session, event: number, nowMs: number): void {
@@ -341,6 +403,7 @@ export class Replayer {
     const hasTurn = session.turnUna < turns.endIndex;
     const baseOffset = hasTurn ? turns.offsetOf(session.turnUna) : captured.streamEnd;
     const salt = (session.clientPort << 16) | session.endpoint!.portKey;
+    session.endpoint!.forgetOldPath(nowMs);
     const hash = flowHash(this.#config.seed, session.clientAddress, 0, session.clientAddress.length, salt);
     let iss = seq(hash + Math.floor(nowMs * ISS_PER_MS));
     if (session.resumes > 0) iss = add(replay.seqAt(replay.sndMaxOffset), ISS_STEP);
@@ -851,6 +914,8 @@ export class Replayer {
     } else if (replay.hasSentFin && replay.sndUnaOffset === replay.sndMaxOffset) {
       this.#counters.segmentsRetransmitted += 1;
       this.#writer.segment(session, FIN | ACK, replay.sndMaxOffset, 0);
+    } else if (replay.sndWnd > 0 && replay.retransmits >= TIMEOUTS_BEFORE_SMALLER) {
+      this.#trySmaller(session);
     } else if (replay.sndWnd === 0 && replay.sndUnaOffset < session.captured.endOfTurn(session.turnNxt - 1)) {
       // One octet beyond the closed window, which the target answers with its window (RFC 9293 3.8.6.1).
       if (this.#writer.segment(session, ACK, replay.sndUnaOffset, 1)) {

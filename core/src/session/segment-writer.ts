@@ -37,9 +37,9 @@ export class SegmentWriter {
     this.markBytes = config.markSegments ? EXPERIMENT_BYTES : 0;
   }
 
-  /** Largest payload of a segment without options on the path towards targets. */
-  mssMax(isV6: boolean): number {
-    return this.#mtuBytes - TCP_HEADER_BYTES - (isV6 ? IPV6_HEADER_BYTES : IPV4_HEADER_BYTES);
+  /** Largest payload of a segment without options on a path that carries packets of `pathMtuBytes`. */
+  mssMax(isV6: boolean, pathMtuBytes = Number.POSITIVE_INFINITY): number {
+    return Math.min(this.#mtuBytes, pathMtuBytes) - TCP_HEADER_BYTES - (isV6 ? IPV6_HEADER_BYTES : IPV4_HEADER_BYTES);
   }
 
   /** Sends the SYN (kind RECORD_OPEN). False when the batch has no room. */

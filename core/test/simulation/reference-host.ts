@@ -13,7 +13,7 @@ export interface HostOptions {
   readonly send: (peer: string, segment: WireSegment) => void;
 }
 
-const ISS_STEP = 0x10_0000;
+const ISS_STEP = 0x100_0000;
 
 export class ReferenceHost {
   readonly sockets = new Map<string, ReferenceSocket>();

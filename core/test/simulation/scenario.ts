@@ -63,12 +63,16 @@ export function scenarioOf(seed: number): Scenario {
     onlineManner,
     targetManner,
     access: link(random, kind === 'path' ? 0.01 : 0.03),
-    path: hasPathLoss ? link(random, random.pick([0, 0.02, 0.05, 0.2])) : PERFECT_LINK,
+    path: {
+      ...(hasPathLoss ? link(random, random.pick([0, 0.02, 0.05, 0.2])) : PERFECT_LINK),
+      mtuBytes: pathMtu(random, isV6),
+    },
     headers: {
       ...PERFECT_LINK,
       delayMs: random.pick([0.1, 5]),
       loss: hasPathLoss ? random.pick([0, 0, 0.02, 0.1]) : 0,
     },
+    tooBig: random.pick(['mtu', 'no-mtu', 'nothing']),
     captureLoss: hasCaptureLoss ? random.pick([0.003, 0.01, 0.05]) : 0,
     captureDuplication: random.chance(0.2) ? 0.3 : 0,
     captureAfterMs: hasCaptureLoss && random.chance(0.3) ? random.below(2000) : 0,
@@ -92,6 +96,11 @@ function link(random: Random, loss: number): LinkOptions {
     jitterMs: random.pick([0, 0.5, 10]),
     mtuBytes: 65_535,
   };
+}
+
+function pathMtu(random: Random, isV6: boolean): number {
+  if (random.chance(0.8)) return 65_535;
+  return isV6 ? random.pick([1280, 1400]) : random.pick([576, 1006, 1300]);
 }
 
 /** Numbers that wrap soon, or cross the sign bit. */

@@ -14,6 +14,7 @@ import { LOSS_REASONS, TERMINAL_STATES } from '../../src/counters.js';
 import { Engine } from '../../src/engine.js';
 import type { EngineConfig } from '../../src/engine-config.js';
 import { readU16, readU32 } from '../../src/wire/bytes.js';
+import { icmpTooBig } from '../kit/icmp.js';
 import { Random } from '../kit/random.js';
 import { recordOf, responseBatchOf } from '../kit/record.js';
 import { CONFIG } from '../kit/rig.js';
@@ -49,6 +50,8 @@ export interface WorldOptions {
   readonly access: LinkOptions;
   readonly path: LinkOptions;
   readonly headers: LinkOptions;
+  /** What the router before the narrow part of the path says of packets that are too big. */
+  readonly tooBig: 'mtu' | 'no-mtu' | 'nothing';
   readonly captureLoss: number;
   readonly captureDuplication: number;
   /** Nothing is captured before. */
@@ -70,7 +73,7 @@ const CLIENT_V4 = [10, 0, 0, 1];
 const ONLINE_V4 = [10, 0, 0, 2];
 const CLIENT_V6 = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const ONLINE_V6 = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
-const ISS_STEP = 0x10_0000;
+const ISS_STEP = 0x100_0000;
 const CHANNEL_AWAY_MS = 500;
 const STEPS_MAX = 3_000_000;
 
@@ -154,6 +157,7 @@ export class World {
       })),
       send: (peer, segment) => this.#report(peer, segment),
     });
+    this.path.onTooBig = (packet) => this.#sayTooBig(packet);
     for (const { atMs, kind } of options.faults) queue.at(options.startMs + atMs, () => this.#fault(kind));
     for (const [index, visits] of options.visits.entries()) this.#visit(index, visits, 0);
   }
@@ -181,6 +185,14 @@ export class World {
       this.#drain(true);
       this.engine.setLaneUp(0, true, this.queue.nowMs);
     });
+  }
+
+  /** router --ICMP--> the client's address, which is one of the capturing host's here */
+  #sayTooBig(packet: Uint8Array): void {
+    const { tooBig, path } = this.#options;
+    if (tooBig === 'nothing') return;
+    const message = icmpTooBig(packet, tooBig === 'mtu' ? path.mtuBytes : 0);
+    this.#headers.carry(message.length, () => this.engine.ingestCaptured(batchOf([message]), this.queue.nowMs));
   }
 
   /** The visits of one client port from the `from`th on. */

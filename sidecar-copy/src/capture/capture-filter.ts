@@ -25,7 +25,12 @@ export interface CaptureFilterOptions {
    * injected there by an intercept: copies of somebody else.
    */
   readonly ownClientsOnly?: boolean | undefined;
-  /** A condition of the user (-F), in addition. */
+  /**
+   * Whether packets towards targets have addresses of this host (-c), so that routers tell it when they are too big (RFC 1191, RFC
+   * 4443 3.2).
+   */
+  readonly isSender?: boolean | undefined;
+  /** A condition of the user (-F), in addition. It does not hold for what routers say. */
   readonly condition?: string | undefined;
 }
 
@@ -39,6 +44,9 @@ export const LOCAL_ADDRESSES_MAX = 64;
  */
 const IPV6_CHAIN = '(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 51 or ip6[6] = 60)';
 
+/** «Fragmentation needed» and «packet too big»: type and code, in packets without IP options and extension headers. */
+const TOO_BIG = '(icmp[0:2] = 0x0304) or (ip6[6] = 58 and ip6[40:2] = 0x0200)';
+
 /**
  * The libpcap expression, on packets that start with their IP header, for everything that clients send to the online
  * endpoints. Pure: the same options give the same text.
@@ -49,7 +57,8 @@ export function captureFilter(options: CaptureFilterOptions): string {
     .map((addressBytes) => familyFilter(options, local, addressBytes))
     .filter((part) => part !== undefined);
   const arriving = anyOf(families);
-  return options.condition === undefined ? arriving : `${arriving} and (${options.condition})`;
+  const wanted = options.condition === undefined ? arriving : `${arriving} and (${options.condition})`;
+  return options.isSender === true ? `(${wanted}) or ${TOO_BIG}` : wanted;
 }
 
 function familyFilter(

@@ -168,11 +168,14 @@ export class Lanes {
   }
 
   private openSink({ targets }: LanePlan): PacketSink {
-    const { delivery, edges } = this.options;
+    const { delivery, edges, engine } = this.options;
     if (delivery === 'tunnel') return new TunnelSink();
     const addresses = targets.map(({ address }): IpAddress => parseIpAddress(address)!);
     const families = new Set(addresses.map((address): 4 | 6 => (address.length === 4 ? 4 : 6)));
-    return new DirectSink([...families].map((family) => edges.openSender(family)));
+    const senders = [...families].map((family) => edges.openSender(family));
+    return new DirectSink(senders, (bytes, offset, end, mtuBytes) =>
+      engine.noteTooBig(bytes, offset, end, mtuBytes, edges.nowMs()),
+    );
   }
 
   private openChannel(plan: LanePlan, lane: Lane, way: () => Way): ReturnType<CopyEdges['openChannel']> {

@@ -1,5 +1,8 @@
 import {
+  ENTRY_CAPTURED_BYTES,
+  ENTRY_OFFSET,
   FRAME,
+  PACKET_ENTRY_FIELDS,
   RECORD_PACKET,
   RECORD_RELEASE,
   REPLAY_RECORD_HEADER_BYTES,
@@ -13,9 +16,14 @@ import { createSinkCounters, type PacketSink, type SinkChannel } from './packet-
 export interface DirectSender {
   /** Packets handed to the kernel; fills in checksums in place. */
   send(batch: ReplayBatch): number;
+  /** Of the last send: pairs of a packet's index in the batch that was too big, and what its route carries (0: not known). */
+  tooBig(): Float64Array;
   statistics(): { readonly failed: number };
   close(): void;
 }
+
+/** A packet at [offset, end) of `bytes` that the kernel's own route does not carry: packets of `mtuBytes` it does (0: not known). */
+export type TooBigListener = (bytes: Uint8Array, offset: number, end: number, mtuBytes: number) => void;
 
 /** Octets and packets of one frame of registrations: a SYN has 120 octets at most. */
 const FLOWS_BYTES_MAX = 64 * 1024;
@@ -29,11 +37,16 @@ export class DirectSink implements PacketSink {
   readonly counters = createSinkCounters();
   private readonly senders: readonly DirectSender[];
   private readonly flows = new ReplayBatch(FLOWS_BYTES_MAX, FLOWS_PACKETS_MAX);
+  private readonly onTooBig: TooBigListener;
   private channel: SinkChannel | undefined;
 
-  /** @param senders one for each IP family of the lane's targets; closed with the sink */
-  constructor(senders: readonly DirectSender[]) {
+  /**
+   * @param senders one for each IP family of the lane's targets; closed with the sink
+   * @param onTooBig called during {@link send}
+   */
+  constructor(senders: readonly DirectSender[], onTooBig: TooBigListener) {
     this.senders = senders;
+    this.onTooBig = onTooBig;
   }
 
   useChannel(channel: SinkChannel | undefined): void {
@@ -52,6 +65,19 @@ export class DirectSink implements PacketSink {
     counters.packets += packets;
     counters.bytes += batch.length - batch.headroomBytes;
     counters.packetsFailed += batch.count - packets;
+    if (packets < batch.count) this.reportTooBig(batch);
+  }
+
+  /** The device before the first router may carry less than -M says: the session's segments must become smaller, not get lost for ever. */
+  private reportTooBig({ bytes, entries }: ReplayBatch): void {
+    for (const sender of this.senders) {
+      const pairs = sender.tooBig();
+      for (let at = 0; at < pairs.length; at += 2) {
+        const entry = pairs[at]! * PACKET_ENTRY_FIELDS;
+        const offset = entries[entry + ENTRY_OFFSET]!;
+        this.onTooBig(bytes, offset, offset + entries[entry + ENTRY_CAPTURED_BYTES]!, pairs[at + 1]!);
+      }
+    }
   }
 
   register(batch: ReplayBatch): void {

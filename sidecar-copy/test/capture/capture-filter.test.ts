@@ -26,10 +26,13 @@ interface Sent {
   readonly port: number;
   /** Kinds of IPv6 extension headers before TCP. */
   readonly chain?: readonly number[];
+  /** Type and code: an ICMP packet instead. */
+  readonly icmp?: readonly [number, number];
 }
 
 /** The packet of a client as captured: IP header first. */
-function packet({ from, to, port, chain = [] }: Sent): Buffer {
+function packet({ from, to, port, chain = [], icmp }: Sent): Buffer {
+  if (icmp !== undefined) return icmpPacket(address(from), address(to), icmp);
   const tcp = Buffer.alloc(20);
   tcp.writeUInt16BE(40000, 0);
   tcp.writeUInt16BE(port, 2);
@@ -52,6 +55,18 @@ function packet({ from, to, port, chain = [] }: Sent): Buffer {
   ip[7] = 64;
   const extensions = chain.map((_, index) => Buffer.from([chain[index + 1] ?? 6, 0, 1, 4, 0, 0, 0, 0]));
   return Buffer.concat([ip, source, destination, ...extensions, tcp]);
+}
+
+function icmpPacket(source: IpAddress, destination: IpAddress, [type, code]: readonly [number, number]): Buffer {
+  const icmp = Buffer.alloc(8);
+  icmp[0] = type;
+  icmp[1] = code;
+  const isV6 = source.length === 16;
+  const ip = Buffer.alloc(isV6 ? 8 : 12);
+  ip[0] = isV6 ? 0x60 : 0x45;
+  ip.writeUInt16BE(isV6 ? 8 : 28, isV6 ? 4 : 2);
+  ip[isV6 ? 6 : 9] = isV6 ? 58 : 1;
+  return Buffer.concat([ip, source, destination, icmp]);
 }
 
 /** Which of the packets pass the filter, by libpcap itself (tcpdump on a file of raw IP packets). */
@@ -166,6 +181,23 @@ test('a condition of the user narrows what passes', () => {
     { from: client, to: '10.0.0.1', port: 81 },
   ];
   assert.deepEqual(passing(filter, [...wanted, { from: client, to: '10.0.0.1', port: 80 }]), wanted);
+});
+
+test('who sends with an address of this host hears of packets that are too big, and of nothing else', () => {
+  const wanted: Sent[] = [
+    { from: '10.9.0.1', to: '10.0.0.1', port: 0, icmp: [3, 4] },
+    { from: '2001:db8::9', to: '2001:db8::1', port: 0, icmp: [2, 0] },
+    { from: '192.0.2.1', to: '10.0.0.1', port: 80 },
+  ];
+  const other: Sent[] = [
+    { from: '10.9.0.1', to: '10.0.0.1', port: 0, icmp: [3, 1] },
+    { from: '10.9.0.1', to: '10.0.0.1', port: 0, icmp: [8, 0] },
+    { from: '2001:db8::9', to: '2001:db8::1', port: 0, icmp: [1, 4] },
+    { from: '192.0.2.1', to: '10.0.0.1', port: 81 },
+  ];
+  const options = { online: online(80, '10.0.0.1'), condition: 'src net 192.0.2.0/24' };
+  assert.deepEqual(passing(filterOf({ ...options, isSender: true }), [...wanted, ...other]), wanted);
+  assert.deepEqual(passing(filterOf(options), [...wanted, ...other]), wanted.slice(2));
 });
 
 test('a port with targets of one IP version only: the other version does not pass', () => {

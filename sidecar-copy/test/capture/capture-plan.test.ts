@@ -82,3 +82,18 @@ test('loopback: the loopback alone, and clients of this pod alone, so that no in
 test('nothing to copy: nothing is captured', () => {
   assert.equal(capturePlan(input({ leg: 'wire' }), local()).filter, 'tcp and not tcp');
 });
+
+test('routers are listened to where packets are sent with an address of this host', () => {
+  const own = local([address('10.0.0.1'), address('2001:db8::1')]);
+  const filterWith = (text: string, prefixBits: number): string =>
+    capturePlan(
+      input({ mappings: [mapping('10.0.0.1', '10.0.0.2')], clientAddresses: [{ address: address(text), prefixBits }] }),
+      own,
+    ).filter;
+  assert.match(filterWith('10.0.0.1', 32), /icmp/);
+  assert.match(filterWith('10.0.0.0', 30), /icmp/);
+  assert.match(filterWith('2001:db8::', 64), /icmp/);
+  assert.doesNotMatch(filterWith('10.0.0.3', 32), /icmp/);
+  assert.doesNotMatch(filterWith('10.0.0.4', 30), /icmp/);
+  assert.doesNotMatch(filterWith('2001:db9::', 32), /icmp/);
+});

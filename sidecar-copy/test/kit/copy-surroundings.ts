@@ -81,7 +81,12 @@ export class CopySurroundings implements CopyEdges {
   openSender(family: 4 | 6) {
     if (this.senderError !== undefined) throw this.senderError;
     this.calls.push(`open sender ${family}`);
-    return { send: () => 0, statistics: () => ({ failed: 0 }), close: () => this.calls.push('close sender') };
+    return {
+      send: () => 0,
+      tooBig: () => new Float64Array(0),
+      statistics: () => ({ failed: 0 }),
+      close: () => this.calls.push('close sender'),
+    };
   }
 
   openChannel(options: InterceptChannelOptions) {

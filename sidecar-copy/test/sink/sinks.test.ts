@@ -20,6 +20,7 @@ class Journal implements SinkChannel, DirectSender {
   readonly lines: string[] = [];
   isFull = false;
   packetsTakenMax = Number.POSITIVE_INFINITY;
+  tooBigPairs = new Float64Array(0);
 
   sendBatch(type: FrameType, batch: ReplayBatch): boolean {
     if (this.isFull) return false;
@@ -35,6 +36,14 @@ class Journal implements SinkChannel, DirectSender {
     this.lines.push(`raw ${batch.count}`);
     return Math.min(batch.count, this.packetsTakenMax);
   }
+
+  tooBig(): Float64Array {
+    return this.tooBigPairs;
+  }
+
+  readonly noteTooBig = (bytes: Uint8Array, offset: number, end: number, mtuBytes: number): void => {
+    this.lines.push(`too big: ${bytes[offset]}(${end - offset}) for ${mtuBytes}`);
+  };
 
   statistics(): { failed: number } {
     return { failed: 0 };
@@ -99,7 +108,7 @@ describe('tunnel', () => {
 describe('direct', () => {
   test('a flow is registered before its SYN leaves and released in the order of the batch', () => {
     const journal = new Journal();
-    const sink = new DirectSink([journal]);
+    const sink = new DirectSink([journal], journal.noteTooBig);
     sink.useChannel(journal);
     sink.send(
       batchOf(
@@ -122,7 +131,7 @@ describe('direct', () => {
   test('without a flow that begins or ends nothing goes over the channel', () => {
     const channel = new Journal();
     const sender = new Journal();
-    const sink = new DirectSink([sender]);
+    const sink = new DirectSink([sender], sender.noteTooBig);
     sink.useChannel(channel);
     sink.send(batchOf([1, RECORD_PACKET, 40]));
     assert.deepEqual(channel.lines, []);
@@ -131,7 +140,7 @@ describe('direct', () => {
 
   test('without a channel nothing leaves: nobody would catch the answers', () => {
     const sender = new Journal();
-    const sink = new DirectSink([sender]);
+    const sink = new DirectSink([sender], sender.noteTooBig);
     sink.send(batchOf([1, RECORD_OPEN, 40]));
     sink.register(batchOf([1, RECORD_OPEN, 40]));
     assert.deepEqual(sender.lines, []);
@@ -140,7 +149,7 @@ describe('direct', () => {
 
   test('more flows than a frame holds go into several frames', () => {
     const journal = new Journal();
-    const sink = new DirectSink([journal]);
+    const sink = new DirectSink([journal], journal.noteTooBig);
     sink.useChannel(journal);
     sink.send(
       batchOf(...Array.from({ length: 1000 }, (_, index): [number, number, number] => [index, RECORD_OPEN, 60])),
@@ -151,7 +160,7 @@ describe('direct', () => {
 
   test('flows that come back are registered and not sent', () => {
     const journal = new Journal();
-    const sink = new DirectSink([journal]);
+    const sink = new DirectSink([journal], journal.noteTooBig);
     sink.useChannel(journal);
     sink.register(batchOf([4, RECORD_OPEN, 40]));
     assert.deepEqual(journal.lines, ['REGISTER 4:open(40)4']);
@@ -160,12 +169,22 @@ describe('direct', () => {
   test('packets that the kernel refuses are counted', () => {
     const journal = new Journal();
     journal.packetsTakenMax = 1;
-    const sink = new DirectSink([journal]);
+    const sink = new DirectSink([journal], journal.noteTooBig);
     sink.useChannel(journal);
     sink.send(batchOf([1, RECORD_PACKET, 40], [1, RECORD_PACKET, 40], [1, RECORD_PACKET, 40]));
     assert.equal(sink.counters.packets, 1);
     assert.equal(sink.counters.packetsFailed, 2);
     sink.close();
     assert.equal(journal.lines.at(-1), 'closed');
+  });
+
+  test('packets that the own host finds too big are told to the engine, with what its route carries', () => {
+    const journal = new Journal();
+    journal.packetsTakenMax = 1;
+    journal.tooBigPairs = Float64Array.of(1, 1000);
+    const sink = new DirectSink([journal], journal.noteTooBig);
+    sink.useChannel(journal);
+    sink.send(batchOf([1, RECORD_PACKET, 40], [2, RECORD_PACKET, 1400]));
+    assert.deepEqual(journal.lines, ['raw 2', 'too big: 2(1400) for 1000']);
   });
 });
