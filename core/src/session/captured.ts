@@ -7,27 +7,18 @@
  *   ended      the client sent FIN or RST, or used its port for another connection; or no session found room for it, and
  *              it is only remembered so that it is counted once
  *
- * Life of a gap: a segment beyond rcvNxt is kept in `outOfOrder`. When the client has heard more from online since, and
- * GAP_TIMEOUT_MS later the missing bytes have not come, they were never captured: the turn that they belong to is lost, and
- * the stream goes on where the next turn begins. A client that has heard nothing may have to repeat them yet, and has GAP_TIMEOUT_MAX_MS.
+ * Life of a gap: a segment beyond rcvNxt is kept in `outOfOrder`. When the client has heard more from online since, and a
+ * second later the missing bytes have not come, they were never captured: the turn that they belong to is lost, and the stream
+ * goes on where the next turn begins. A client that has heard nothing may have to repeat them yet (gap-time.ts).
  */
 import { add, SEQ_ZERO, type Seq, sizeBetween } from '../seq.js';
+import { GapTime } from './gap-time.js';
 import type { MappingState } from './mapping-state.js';
 import type { Session } from './session.js';
 import { StreamBuffer } from './stream-buffer.js';
 import { StreamOpening } from './stream-opening.js';
 import { Turns } from './turns.js';
 
-/**
- * How long missing bytes may take to come. A client that knows of a loss repeats by fast retransmission within a round
- * trip or by its timer, 1 s at first (RFC 6298 2.1; Linux: 200 ms); what online has acknowledged is never repeated.
- */
-export const GAP_TIMEOUT_MS = 1000;
-/**
- * The same while the client has heard nothing more from online. It may have to repeat more than once, with a
- * timer that doubles (RFC 6298 5.5): 3 s at least where the first repetition is lost as well.
- */
-export const GAP_TIMEOUT_MAX_MS = 10_000;
 /** Octets kept beyond a gap for one connection; more ends the wait for the missing bytes at once. */
 export const OUT_OF_ORDER_BYTES_MAX = 4 * 1024 * 1024;
 /** What an early segment costs besides its octets: two objects and an array buffer, rounded up. */
@@ -86,11 +77,8 @@ export class Captured {
   outOfOrder: EarlySegment[] | undefined = undefined;
   /** Octets of outOfOrder, overhead included. */
   outOfOrderBytes = 0;
-  /** When the missing octets are given up. */
-  gapEndMs = 0;
-  isGapAnswered = false;
-  /** What the client had of online when it sent the first segment beyond the gap. */
-  gapAck: Seq = SEQ_ZERO;
+  /** Of the octets that are missing before `outOfOrder`. */
+  gapTime: GapTime | undefined = undefined;
   lastSeenMs: number;
   /** The higher, the newer. */
   order = 0;
@@ -170,25 +158,11 @@ export class Captured {
     return sizeBetween(this.turnAck, this.clientAck);
   }
 
-  /** Begins the time of a gap. */
-  openGap(clientAck: Seq, nowMs: number): void {
-    this.gapAck = clientAck;
-    this.gapEndMs = nowMs + GAP_TIMEOUT_MAX_MS;
-    this.isGapAnswered = false;
-  }
-
-  /** The client has heard of online up to `ack`: more than when it sent what lies beyond the gap? */
-  lookAtGap(ack: Seq, nowMs: number): void {
-    if (this.isGapAnswered || sizeBetween(this.gapAck, ack) <= 0) return;
-    this.isGapAnswered = true;
-    this.gapEndMs = Math.min(this.gapEndMs, nowMs + GAP_TIMEOUT_MS);
-  }
-
   /** Keeps a segment beyond rcvNxt, sorted by sequence number. Returns the octets that this takes. */
   keepEarly(segment: EarlySegment, nowMs: number): number {
     if (this.outOfOrder === undefined) {
       this.outOfOrder = [];
-      this.openGap(segment.clientAck, nowMs);
+      this.gapTime = new GapTime(segment.clientAck, nowMs);
     }
     const list = this.outOfOrder;
     let at = list.length;
@@ -216,6 +190,7 @@ export class Captured {
   dropEarly(): number {
     const bytes = this.outOfOrderBytes;
     this.outOfOrder = undefined;
+    this.gapTime = undefined;
     this.outOfOrderBytes = 0;
     return bytes;
   }

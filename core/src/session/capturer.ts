@@ -37,6 +37,7 @@ import { ClientAddresses } from './client-addresses.js';
 import { ConnectionSample } from './connection-sample.js';
 import { ConnectionTable } from './connection-table.js';
 import { Gap } from './gap.js';
+import { GapTime } from './gap-time.js';
 import type { MappingState } from './mapping-state.js';
 import { MappingTable } from './mapping-table.js';
 import { OnlineTable } from './online-table.js';
@@ -462,8 +463,8 @@ export class Capturer {
   }
 
   #armGap(captured: Captured, nowMs: number): void {
-    captured.lookAtGap(this.#header.ack, nowMs);
-    this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapEndMs);
+    captured.gapTime!.look(this.#header.ack, nowMs);
+    this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapTime!.endMs);
   }
 
   #dropEarly(captured: Captured): void {
@@ -583,8 +584,8 @@ export class Capturer {
       this.#earlyBytes -= takenBytes;
     }
     // Another gap: it has its own time.
-    captured.openGap(captured.outOfOrder[0]!.clientAck, nowMs);
-    this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapEndMs);
+    captured.gapTime = new GapTime(captured.outOfOrder[0]!.clientAck, nowMs);
+    this.#wheel.arm(this.#wheelBase + captured.slot, captured.gapTime!.endMs);
   }
 
   #onReset(captured: Captured, nowMs: number): void {
@@ -594,7 +595,7 @@ export class Capturer {
     if (header.flags & ACK) captured.noteAck(header.ack);
     // A client that has heard nothing since may well have given up before it repeated what is missing: online has not had more of
     // it than we.
-    if (captured.outOfOrder !== undefined && captured.isGapAnswered) this.#onGap(captured, nowMs);
+    if (captured.outOfOrder !== undefined && captured.gapTime!.isAnswered) this.#onGap(captured, nowMs);
     this.#endStream(captured, END_RESET, nowMs);
   }
 
@@ -737,7 +738,7 @@ export class Capturer {
     const captured = this.#connections.at(slot);
     if (captured === undefined) return;
     const isRemembered = captured.state === CAPTURED_ENDED && captured.sessions.length === 0;
-    if (captured.outOfOrder !== undefined && nowMs >= captured.gapEndMs) {
+    if (captured.outOfOrder !== undefined && nowMs >= captured.gapTime!.endMs) {
       this.#onGap(captured, nowMs);
     }
     // Once the client has ended, the sessions have timers of their own.
@@ -748,7 +749,7 @@ export class Capturer {
       else this.#endStream(captured, END_RESET, nowMs);
       return;
     }
-    const gapAtMs = captured.outOfOrder === undefined ? idleAtMs : captured.gapEndMs;
+    const gapAtMs = captured.outOfOrder === undefined ? idleAtMs : captured.gapTime!.endMs;
     this.#wheel.arm(this.#wheelBase + slot, Math.min(Math.max(idleAtMs, nowMs + 1), gapAtMs));
   }
 

@@ -104,6 +104,8 @@ const CHALLENGE_INTERVAL_MS = 500;
 const ACK_UNACCEPTABLE = -1;
 const ACK_OLD = 0;
 const ACK_NEW = 1;
+/** New, and the first since smaller segments were tried, one of which it acknowledges. */
+const ACK_NEW_NARROW = 2;
 
 export class Replay {
   state = CLOSED;
@@ -125,8 +127,6 @@ export class Replay {
   mss = MSS_DEFAULT_V4;
   /** While smaller segments are tried because full ones got no answer: the size of those; otherwise 0. */
   mssBeforeTry = 0;
-  /** Stream offset behind the first smaller segment. */
-  tryEndOffset = 0;
   /** A segment of full size was acknowledged on this connection. */
   hasFullThrough = false;
   /** Octets of our experimental option in each segment. */
@@ -145,8 +145,6 @@ export class Replay {
   tsRecentMs = 0;
   hasSentFin = false;
   hasPeerFin = false;
-  /** The target has closed its side and never said anything: that is no answer, and it may well go on reading. */
-  isPeerFinEarly = false;
   /** The target has sent a segment other than SYN-ACK: the connection is open on its side too. */
   wasHeardOpen = false;
   /** An acknowledgement must go out now: something came that the target must hear about (RFC 9293 3.10.7.4). */
@@ -194,7 +192,6 @@ export class Replay {
     this.tsRecent = 0;
     this.hasSentFin = false;
     this.hasPeerFin = false;
-    this.isPeerFinEarly = false;
     this.wasHeardOpen = false;
     this.mustAck = false;
     this.mustRetransmit = false;
@@ -219,6 +216,11 @@ export class Replay {
     this.rtoAtMs = 0;
     this.mustAck = false;
     this.mustRetransmit = false;
+  }
+
+  /** The target has closed its side and never said anything: that is no answer, and it may well go on reading. */
+  get isPeerFinEarly(): boolean {
+    return this.hasPeerFin && this.receivedBytes === 1;
   }
 
   /** Octets of options in each segment. */
@@ -329,7 +331,6 @@ export class Replay {
     if (this.mssBeforeTry === 0) this.mssBeforeTry = this.mss;
     this.mss = Math.max(mss, MSS_MIN);
     this.cwndBytes = this.mss;
-    this.tryEndOffset = this.sndUnaOffset + this.mss;
     return true;
   }
 
@@ -415,10 +416,8 @@ export class Replay {
       this.#challenge(segLen, nowMs);
       return 0;
     }
-    if (verdict === ACK_NEW) {
-      events |= EVENT_ADVANCED;
-      if (this.mssBeforeTry > 0) events |= this.#endTry();
-    }
+    if (verdict === ACK_NEW) events |= EVENT_ADVANCED;
+    else if (verdict === ACK_NEW_NARROW) events |= EVENT_ADVANCED | EVENT_BLACK_HOLE;
 
     // Seventh, the segment text; eighth, the FIN.
     if (segLen > 0) {
@@ -433,7 +432,6 @@ export class Replay {
         if (payloadBytes > 0) events |= EVENT_ANSWERED;
         if (flags & FIN) {
           this.hasPeerFin = true;
-          this.isPeerFinEarly = this.receivedBytes === 1;
           this.mustAck = true;
           events |= EVENT_PEER_FIN;
           this.#enterAfterPeerFin();
@@ -530,8 +528,10 @@ export class Replay {
       }
     }
     if (advance > 0) {
+      const isNarrow = this.mssBeforeTry > 0 && this.#endTry(advance);
+      if (!isNarrow && advance >= this.mss) this.hasFullThrough = true;
       this.#advance(advance, finBytes, nowMs, tsNow, tsEcr);
-      return ACK_NEW;
+      return isNarrow ? ACK_NEW_NARROW : ACK_NEW;
     }
     if (oldWindow === 0 && this.sndWnd > 0 && this.retransmits > 0) {
       // The window opens: what the probes had backed off does not hold for data.
@@ -544,18 +544,20 @@ export class Replay {
     return ACK_OLD;
   }
 
-  /** The first acknowledgement after smaller segments were tried: of such a one, or did full ones get through after all? */
-  #endTry(): number {
-    const isNarrow = this.sndUnaOffset <= this.tryEndOffset;
+  /**
+   * The first acknowledgement after smaller segments were tried, one at first: is it of that one, or did full ones get through
+   * after all?
+   */
+  #endTry(advance: number): boolean {
+    const isNarrow = advance <= this.mss;
     if (!isNarrow) this.mss = this.mssBeforeTry;
     this.mssBeforeTry = 0;
-    return isNarrow ? EVENT_BLACK_HOLE : 0;
+    return isNarrow;
   }
 
   #advance(advance: number, finBytes: number, nowMs: number, tsNow: number, tsEcr: number): void {
     const unaOffset = this.sndUnaOffset + advance;
     this.sndUnaOffset = unaOffset;
-    if (advance >= this.mss && this.mssBeforeTry === 0) this.hasFullThrough = true;
     if (this.sndNxtOffset < unaOffset) this.sndNxtOffset = unaOffset;
     this.retransmits = 0;
     this.mustRetransmit = false;
