@@ -32,8 +32,8 @@ function minutesOf([text = String(MINUTES_DEFAULT)]: readonly string[]): number 
 }
 
 async function start(lab: Lab): Promise<Programs> {
-  await Nginx.start(lab.online, { port: PORT, isLogged: false });
-  await Nginx.start(lab.target, { port: TARGET_PORT, isLogged: false });
+  await Nginx.start(lab.online, { port: PORT, isLogged: false, connectionsMax: 16_384 });
+  await Nginx.start(lab.target, { port: TARGET_PORT, isLogged: false, connectionsMax: 16_384 });
   const intercept = await TrafficCopy.intercept(lab.target);
   const copy = await TrafficCopy.copy(lab.online, {
     map: `${PORT}-${lab.target.ipv4}:${TARGET_PORT}`,

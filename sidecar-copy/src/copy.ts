@@ -13,6 +13,7 @@ import type { CopyPlan } from './copy-plan.js';
 import { unreadyReason } from './health.js';
 import type { CopyLoad } from './offline/replay-room.js';
 import { Pipeline } from './pipeline.js';
+import { QuietMemory } from './quiet-memory.js';
 import { SessionTracer } from './trace/session-tracer.js';
 import { TurnLag } from './turn-lag.js';
 
@@ -21,8 +22,6 @@ const DRAIN_MS_MAX = 2000;
 const DRAIN_POLL_MS = 5;
 /** How often the addresses of this host are looked at. */
 const ADDRESS_CHECK_MS = 5000;
-/** Memory that a burst of payload took goes back to the system once nothing waits any more; less than this is worth no new array. */
-const BURST_BYTES_MIN = 4 * 1024 * 1024;
 /** While new sessions are held off for the bandwidth, how often it is looked at, at least. */
 const BANDWIDTH_CHECK_MS_MAX = 250;
 
@@ -60,6 +59,7 @@ export class Copy {
   private readonly budget: BudgetKeeper;
   /** Shows single sessions to whoever asks. */
   readonly tracer: SessionTracer;
+  private readonly memory: QuietMemory;
   private readonly lag = new TurnLag();
   private plan: CopyPlan;
   private lagMs = 0;
@@ -80,6 +80,11 @@ export class Copy {
     this.engine = new Engine({ ...engineConfigOf(basis, plan, options.seed), ports: options.ports }, edges.nowMs());
     this.tracer = new SessionTracer(this.engine);
     const usage = (): ReturnType<CopyEdges['usage']> => edges.usage();
+    this.memory = new QuietMemory({
+      engine: this.engine,
+      heapBytes: () => process.memoryUsage().heapUsed,
+      collect: collectLater,
+    });
     this.budget = new BudgetKeeper({ limits: basis.budget, engine: this.engine, logger, usage }, edges.nowMs());
     this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.nowMs() });
     this.captures = new Captures({
@@ -189,7 +194,7 @@ export class Copy {
     if (nowMs - this.addressesCheckedMs < ADDRESS_CHECK_MS) return;
     this.addressesCheckedMs = nowMs;
     this.followAddresses();
-    this.engine.giveBackMemory(BURST_BYTES_MIN);
+    this.memory.tick();
   }
 
   /**
@@ -334,3 +339,7 @@ function withLanes(mapping: MappingConfig, lanes: readonly number[]): MappingCon
   }));
   return { ...mapping, targets };
 }
+
+/** Undefined without --expose-gc, which bin/trafficcopy gives. */
+const { gc } = globalThis;
+const collectLater = gc === undefined ? undefined : (): void => void gc({ type: 'major', execution: 'async' });
