@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { UsageError } from '../../src/errors/usage-error.js';
 import { WorkerPool } from '../../src/workers/worker-pool.js';
@@ -127,6 +130,21 @@ describe('a pool of workers', () => {
     await line('worker 0 is back');
     assert.equal(pool.restarts, 1);
     await pool.end();
+  });
+});
+
+describe('the workers of a program that is killed', () => {
+  it('end by themselves', async () => {
+    const program = spawn(process.execPath, [fileURLToPath(new URL('../kit/pool-program.js', import.meta.url))], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const pids: number[] = [];
+    for await (const line of createInterface({ input: program.stdout })) {
+      pids.push(Number((JSON.parse(line) as { pid: number }).pid));
+      if (pids.length === 2) program.kill('SIGKILL');
+    }
+    // The pipe ends when the last process that holds it has ended, and the workers hold it too: they are gone.
+    assert.equal(pids.length, 2);
   });
 });
 
