@@ -25,8 +25,8 @@ for (const delivery of ['tunnel', 'direct'] as const) {
         streams.map(({ end }) => end),
         streams.map(() => 'fin'),
       );
-      assert.equal(summary.turns.answered, 51, JSON.stringify(summary.turns));
-      assert.equal(summary.turns.lost, 0);
+      assert.equal(summary.turns.delivered, 51, JSON.stringify(summary.turns));
+      assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
     });
   });
 }

@@ -293,6 +293,7 @@ describe('the configuration of a copy', () => {
     assert.equal(config.wire?.recordBytes, 80);
     assert.equal(engineConfigOf(config, hostPlan(config), 1).markSegments, false);
     assert.equal((await configure('-x 80-10.16.12.11:80 --insecure --wire 1.x')).wire?.recordBytes, 64);
+    assert.equal((await configure('-x 80-10.16.12.11:80 --insecure --wire 1.x --threads 2')).threads, 2);
     const payload = await configure('-x 80-10.16.12.11:80 --insecure --wire 1.x --resp-payload');
     assert.deepEqual([payload.wire?.recordBytes, payload.wire?.countMax], [192, 6]);
   });
