@@ -1,4 +1,5 @@
 /** What `trafficcopy doctor copy` looks at on the host of online. Nothing is changed, and no packet is sent but those of a TCP connect. */
+import { accessSync, constants } from 'node:fs';
 import net from 'node:net';
 import { formatIpAddress, type IpAddress } from '@trafficcopy/core';
 import {
@@ -44,12 +45,14 @@ export async function copyFindings(question: CopyQuestion): Promise<Finding[]> {
   const isDirect = config?.delivery !== 'tunnel';
   const buffer = config?.captureBufferBytes ?? CAPTURE_BUFFER_BYTES_DEFAULT;
   const held = config?.limits.heldBytesMax ?? 0;
+  const files = config?.offline?.files;
+  const uses = [...(files === undefined ? ['capturing'] : []), ...(isDirect ? ['sending'] : [])];
   return [
-    ...capabilityFindings(host, { CAP_NET_RAW: isDirect ? 'capturing and sending' : 'capturing' }),
-    captureFinding(question),
+    ...(uses.length === 0 ? [] : capabilityFindings(host, { CAP_NET_RAW: uses.join(' and ') })),
+    ...(files === undefined ? [captureFinding(question)] : files.map(fileFinding)),
     ...(isDirect ? [senderFinding(question)] : []),
     memoryFinding(host, PROGRAM_BYTES + buffer, PROGRAM_BYTES + buffer + held),
-    ...(await offloadFindings(host, config?.interfaces ?? [])),
+    ...(files === undefined ? await offloadFindings(host, config?.interfaces ?? []) : []),
     ...(config?.delivery === 'direct' ? await firewallFindings(host, 'OUTPUT') : []),
     ...(config === undefined ? [] : await configFindings(config, question)),
   ];
@@ -57,7 +60,8 @@ export async function copyFindings(question: CopyQuestion): Promise<Finding[]> {
 
 async function configFindings(config: CopyConfig, { host, nowMs }: CopyQuestion): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const port of new Set(config.mappings.map(({ onlinePort }) => onlinePort))) {
+  const onlinePorts = config.offline === undefined ? config.mappings.map(({ onlinePort }) => onlinePort) : [];
+  for (const port of new Set(onlinePorts)) {
     const text = `online listens on port ${port} of this host`;
     const isThere = listens(host, port);
     if (isThere === undefined) findings.push(skip(`whether ${text} is not known`, 'mount /proc'));
@@ -95,6 +99,20 @@ async function stored(directory: string, host: string, port: number): ReturnType
 function targetsOf(config: CopyConfig): { readonly address: IpAddress; readonly port: number }[] {
   const all = config.mappings.flatMap(({ targets }) => targets.flatMap(({ endpoints }) => endpoints));
   return [...new Map(all.map((one) => [`${formatIpAddress(one.address)} ${one.port}`, one])).values()];
+}
+
+/** What is in it shows when it is replayed. */
+function fileFinding(file: string): Finding {
+  if (file === '-') return pass('packets come from standard input');
+  try {
+    accessSync(file, constants.R_OK);
+    return pass(`the capture file ${file} can be read`);
+  } catch (error) {
+    return fail(
+      `the capture file ${file} cannot be read: ${(error as Error).message}`,
+      'name another one with -i, or let this user read it',
+    );
+  }
 }
 
 function captureFinding({ config, edges }: CopyQuestion): Finding {

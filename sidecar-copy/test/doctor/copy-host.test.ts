@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { HostAccess } from '@trafficcopy/runtime';
+import { copyFindings } from '../../src/doctor/copy-findings.js';
 import { listens } from '../../src/doctor/listening-ports.js';
 import { offloadFindings } from '../../src/doctor/offload-findings.js';
+import { COPY_CONFIG, CopySurroundings } from '../kit/copy-surroundings.js';
 
 function hostWith(
   files: Readonly<Record<string, string>>,
@@ -42,4 +45,26 @@ test('LRO is what must be switched off; GRO is fine; devices that say nothing ar
   );
   assert.match((await offloadFindings(host, ['eth1']))[0]!.text, /^no device merges segments by LRO \(eth1\)/);
   assert.equal((await offloadFindings(hostWith({}, undefined), ['eth0']))[0]!.verdict, 'skip');
+});
+
+test('a copy of capture files is looked at for its files: it captures nothing, and online is elsewhere', async () => {
+  const around = new CopySurroundings();
+  around.sourceError = new Error('nothing is captured');
+  const offline = {
+    files: [fileURLToPath(import.meta.url), '/nonexistent.pcap', '-'],
+    runs: 1,
+    from: undefined,
+    until: undefined,
+    speed: 1,
+    idleMsMax: undefined,
+    rate: undefined,
+  };
+  const config = { ...COPY_CONFIG, mappings: [], lanes: [], offline };
+  const findings = await copyFindings({ config, host: hostWith({}, undefined), edges: around, nowMs: 0 });
+  const texts = findings.map(({ verdict, text }) => `${verdict} ${text}`);
+  assert.deepEqual(
+    texts.filter((text) => /file|input/.test(text)).map((text) => text.replace(/ \/.*/, '')),
+    ['pass the capture file', 'fail the capture file', 'pass packets come from standard input'],
+  );
+  assert.doesNotMatch(texts.join('\n'), /captur(es|ing)|LRO|listens/);
 });
