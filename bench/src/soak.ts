@@ -18,6 +18,8 @@ const CAPTURE_BUFFER_MB = 256;
 /** How much more the last quarter of the rounds may take than the second. */
 const GROWTH_MIB_MAX = 8;
 const SETTLE_TIMEOUT_MS = 120_000;
+/** A copy gives back what a burst took within some seconds after nothing waits any more. */
+const GIVE_BACK_MS = 15_000;
 
 type Programs = Readonly<Record<'copy' | 'intercept', TrafficCopy>>;
 type Memory = Readonly<Record<'copy' | 'intercept', number[]>>;
@@ -71,6 +73,7 @@ async function soak(lab: Lab, minutes: number): Promise<boolean> {
   let clientErrors = 0;
   for (let round = 1; performance.now() < endMs; round += 1) {
     const loads = await runRound(lab, programs);
+    await new Promise((resolve) => setTimeout(resolve, GIVE_BACK_MS));
     takeMemory(programs, memory);
     clientErrors += loads.reduce((sum, { errors }) => sum + errors, 0);
     const [keepAlive, short] = loads.map(({ requestsPerSecond }) => Math.round(requestsPerSecond));

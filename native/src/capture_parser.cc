@@ -17,12 +17,20 @@ constexpr size_t kFedBytesLow = kFedBytesMax / 2;
 constexpr size_t kReadyBatchesMax = 2;
 constexpr size_t kFileBufferBytes = 64 * 1024;
 
+constexpr uint32_t kBatchBytesMax = 64 << 20;
+// Beyond it (the year 287,396) a double is no whole number of microseconds, and much further on no 64 bits hold it. A
+// file of pcapng may say so.
+constexpr double kTimeUsMax = 9007199254740992.0;
 constexpr double kUsPerSecond = 1e6;
 constexpr double kNsPerUs = 1e3;
 
 }  // namespace
 
 Outcome CaptureParser::Open(const CaptureParserConfig& config) {
+  const bool has_room = config.batch_bytes > 0 && config.batch_frames > 0;
+  if (!has_room || config.batch_bytes > kBatchBytesMax || config.batch_frames > kBatchBytesMax) {
+    return SysError{EINVAL, "batch of a capture file", {}, {}};
+  }
   config_ = config;
   changed_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!changed_) return SysError::Take("eventfd");
@@ -193,7 +201,7 @@ bool CaptureParser::Append(const uint8_t* frame, uint32_t captured_bytes, uint32
       .offset = static_cast<uint32_t>(filling_.length),
       .captured_bytes = captured_bytes,
       .wire_bytes = std::max(wire_bytes, captured_bytes),
-      .time_us = static_cast<uint32_t>(static_cast<uint64_t>(std::max(time_us, 0.0))),
+      .time_us = static_cast<uint32_t>(static_cast<uint64_t>(std::clamp(time_us, 0.0, kTimeUsMax))),
   };
   filling_.times_us[filling_.count] = time_us;
   filling_.count += 1;

@@ -23,10 +23,12 @@ Napi::Function CaptureParserObject::Define(Napi::Env env) {
 }
 
 CaptureParserObject::CaptureParserObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  Arguments arguments(info);
   const CaptureParserConfig config{
-      .batch_bytes = info[0].As<Napi::Number>().Uint32Value(),
-      .batch_frames = info[1].As<Napi::Number>().Uint32Value(),
+      .batch_bytes = arguments.Unsigned(0),
+      .batch_frames = arguments.Unsigned(1),
   };
+  if (!arguments.AreRight()) return;
   if (const Outcome error = parser_.Open(config)) ThrowSysError(info.Env(), *error);
 }
 
@@ -68,9 +70,11 @@ Napi::Value CaptureParserObject::LinkTypeText(const Napi::CallbackInfo& info) {
 }
 
 void CaptureParserObject::Start(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const Napi::Function callback = arguments.Function(0);
+  if (!arguments.AreRight()) return;
   const bool was_started = watch_.is_started();
-  const Outcome error =
-      watch_.Start(info.Env(), parser_.fd(), info[0].As<Napi::Function>(), "trafficcopy.CaptureParser");
+  const Outcome error = watch_.Start(info.Env(), parser_.fd(), callback, "trafficcopy.CaptureParser");
   // A started parser is not garbage.
   if (!error && !was_started) Ref();
   if (error && was_started) Unref();

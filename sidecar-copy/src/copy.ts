@@ -82,7 +82,7 @@ export class Copy {
     const usage = (): ReturnType<CopyEdges['usage']> => edges.usage();
     this.memory = new QuietMemory({
       engine: this.engine,
-      heapBytes: () => process.memoryUsage().heapUsed,
+      residentBytes: () => process.memoryUsage.rss(),
       collect: collectLater,
     });
     this.budget = new BudgetKeeper({ limits: basis.budget, engine: this.engine, logger, usage }, edges.nowMs());
@@ -342,4 +342,5 @@ function withLanes(mapping: MappingConfig, lanes: readonly number[]): MappingCon
 
 /** Undefined without --expose-gc, which bin/trafficcopy gives. */
 const { gc } = globalThis;
-const collectLater = gc === undefined ? undefined : (): void => void gc({ type: 'major', execution: 'async' });
+const collectLater =
+  gc === undefined ? undefined : (): void => void gc({ type: 'major', execution: 'async', flavor: 'last-resort' });
