@@ -17,7 +17,7 @@ const ROUND_SECONDS = 10;
 const CAPTURE_BUFFER_MB = 256;
 /** How much more the last quarter of the rounds may take than the second. */
 const GROWTH_MIB_MAX = 8;
-const SETTLE_TIMEOUT_MS = 120_000;
+const SETTLE_TIMEOUT_MS = 600_000;
 /** A copy gives back what a burst took within some seconds after nothing waits any more. */
 const GIVE_BACK_MS = 15_000;
 
