@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly waitReady?: boolean | undefined;
   /** Its standard input; default: nothing. */
   readonly stdinFile?: string | undefined;
+  /** It has none of root's capabilities. */
+  readonly isUnprivileged?: boolean | undefined;
 }
 
 export interface InterceptOptions extends RunOptions {
@@ -126,12 +128,17 @@ export class TrafficCopy {
     mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
     metricsPort += 1;
     const metricsAddress = `127.0.0.1:${metricsPort}`;
-    const { stdinFile } = options;
+    const { stdinFile, isUnprivileged } = options;
+    const before = [
+      ...(stdinFile === undefined ? [] : ['sh', '-c', 'exec "$@" <"$0"', stdinFile]),
+      ...(isUnprivileged === true ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : []),
+    ];
+    const [program = '', ...first] = [...before, TRAFFIC_COPY];
     const started = await host.start(
       name,
-      stdinFile === undefined ? TRAFFIC_COPY : 'sh',
+      program,
       [
-        ...(stdinFile === undefined ? [] : ['-c', 'exec "$@" <"$0"', stdinFile, TRAFFIC_COPY]),
+        ...first,
         ...[command, ...words, '--state', stateDirectory, '--metrics', metricsAddress],
         ...['--summary', summaryFileOf(host, name), ...(options.flags ?? [])],
       ],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import { createGzip } from 'node:zlib';
-import type { CopySummary, LabProcess, StreamRecord } from '../../src/index.js';
+import type { CopyOptions, CopySummary, LabProcess, StreamRecord } from '../../src/index.js';
 import { CopyLab, ONLINE_PORT, TARGET_PORT } from './kit/copy-lab.js';
 import { expectSameStreams, expectStreamsTimes, streamsOf } from './kit/streams.js';
 
@@ -25,10 +25,14 @@ async function record(copyLab: CopyLab): Promise<{ file: string; atOnline: Strea
 }
 
 /** Replays until the copy ends by itself, and expects that nothing leaked. */
-async function replay(copyLab: CopyLab, flags: readonly string[]): Promise<CopySummary> {
+async function replay(
+  copyLab: CopyLab,
+  flags: readonly string[],
+  options: Partial<CopyOptions> = {},
+): Promise<CopySummary> {
   await copyLab.listenForLeaks();
   await copyLab.startIntercept();
-  const copy = await copyLab.startCopy({ flags, waitReady: false });
+  const copy = await copyLab.startCopy({ ...options, flags, waitReady: false });
   await copy.process.expectEnd(60_000, [0]);
   await copyLab.intercept.stop();
   await copyLab.expectNoLeaks();
@@ -41,11 +45,11 @@ function target(copyLab: CopyLab): Promise<LabProcess> {
   return copyLab.target.program('recording-server', { port: TARGET_PORT });
 }
 
-test('tunnel: each connection of a capture file arrives once, octet by octet, and the copy ends by itself', () =>
+test('tunnel, without a capability: each connection of a capture file arrives once, and the copy ends by itself', () =>
   CopyLab.with({}, async (copyLab) => {
     const { file, atOnline } = await record(copyLab);
     const server = await target(copyLab);
-    const summary = await replay(copyLab, ['-i', file]);
+    const summary = await replay(copyLab, ['-i', file], { isUnprivileged: true });
     expectSameStreams(atOnline, await streamsOf(server));
     assert.equal(summary.turns.captured, summary.turns.delivered);
     assert.equal(summary.engine.terminal['copied'], CONNECTIONS);
@@ -63,8 +67,8 @@ test('direct, -T 3 -a max of a packed file: each connection three times, from po
     assert.equal(summary.turns.captured, summary.turns.delivered);
   }));
 
-test('tcpdump | copy -i -: what a pipe brings is replayed while it comes', () =>
-  CopyLab.with({}, async (copyLab) => {
+test('IPv6, tcpdump | copy -i -: what a pipe brings is replayed while it comes', () =>
+  CopyLab.with({ family: 6 }, async (copyLab) => {
     const online = await copyLab.online.program('recording-server', { port: ONLINE_PORT });
     const server = await target(copyLab);
     await copyLab.listenForLeaks();
@@ -75,7 +79,8 @@ test('tcpdump | copy -i -: what a pipe brings is replayed while it comes', () =>
       ...['-p', '-n', '-i', 'eth0', '-U', '-Z', 'root', '-w', pipe],
       `tcp port ${ONLINE_PORT}`,
     ]);
-    const copy = await copyLab.startCopy({ flags: ['-i', '-'], stdinFile: pipe });
+    const intercept = `[${copyLab.target.ipv6}]:36524`;
+    const copy = await copyLab.startCopy({ flags: ['-i', '-'], stdinFile: pipe, intercept });
     await tcpdump.waitForLine(/listening on/);
     await copyLab.load({ connections: 5, requests: REQUESTS, 'connections-total': 10 });
     await copy.waitForMetric('trafficcopy_copy_turns_delivered_total', 10 * REQUESTS);

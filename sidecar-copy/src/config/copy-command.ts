@@ -8,7 +8,7 @@ export const COPY_COMMAND: CommandSpecification<typeof COPY_FLAGS> = {
   description:
     'Captures what clients send to ports of this host and replays it, connection by connection, to servers under test. ' +
     'Clients and the online server notice nothing. "trafficcopy intercept" must run where the target runs, and keeps its ' +
-    'answers away from the clients. Needs CAP_NET_RAW.',
+    'answers away from the clients. Needs CAP_NET_RAW. With -i FILE it replays what was recorded instead, on any host.',
   groups: COPY_GROUPS,
   flags: COPY_FLAGS,
   refused: COPY_REFUSED,

@@ -43,8 +43,9 @@ export interface OfflineReplayOptions {
 
 /** Packets that the engine gets at once; then it is looked at whether there is room for more. */
 const PACKETS_MAX = 256;
-/** While reading waits for room, or for the end of sessions, how often it is looked at. */
-const POLL_MS = 5;
+/** While reading waits for room, how often it is looked at; while there is no way to any target, and for the end of sessions. */
+const ROOM_POLL_MS = 1;
+const IDLE_POLL_MS = 20;
 /** setTimeout takes 31 bits. */
 const TIMER_MS_MAX = 60_000;
 /** Answers that are still on their way when everything is delivered come within so long of each other. */
@@ -69,6 +70,7 @@ export class OfflineReplay implements PacketSource {
   /** The next packet of the reader's batch, when it is due, and the slice of the batch that is current. */
   private cursor = 0;
   private headDueMs: number | undefined;
+  private isHeadParsed = false;
   private slice: Uint32Array = new Uint32Array(0);
   private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
@@ -135,7 +137,9 @@ export class OfflineReplay implements PacketSource {
     const nowMs = this.options.nowMs();
     const load = copy.load();
     if (!this.room.has(load, nowMs)) {
-      this.wakeAt(nowMs + POLL_MS);
+      // When it was due is when it falls behind.
+      if (this.cursor < reader.count) this.lookAhead(reader, this.cursor);
+      this.wakeAt(nowMs + (load.isUp ? ROOM_POLL_MS : IDLE_POLL_MS));
       return false;
     }
     if (this.cursor === reader.count && !this.readOn(reader)) return false;
@@ -165,11 +169,8 @@ export class OfflineReplay implements PacketSource {
     const { schedule } = this;
     const end = Math.min(reader.count, first + this.packetsMax);
     for (let index = first; index < end; index += 1) {
-      const isParsed = this.options.plan.rate !== undefined && this.parse(reader, index);
-      const { flags, payloadBytes } = this.header;
-      this.headDueMs ??= schedule.dueMs(reader.timesUs[index]!, isParsed && (flags & (SYN | ACK)) === SYN);
-      let dueMs = this.headDueMs;
-      const beginsRequest = isParsed && schedule.pacesRequests && payloadBytes > 0;
+      let dueMs = this.lookAhead(reader, index);
+      const beginsRequest = this.isHeadParsed && schedule.pacesRequests && this.header.payloadBytes > 0;
       if (beginsRequest) dueMs = schedule.requestDueMs(load.turnsCaptured - this.turnsAtRunStart);
       if (dueMs > nowMs) {
         this.wakeAt(dueMs);
@@ -181,6 +182,16 @@ export class OfflineReplay implements PacketSource {
       if (beginsRequest) return index + 1;
     }
     return end;
+  }
+
+  /** When the packet at `index`, the next one, is due. Of paced packets the header is looked at, too. */
+  private lookAhead(reader: RecordingReader, index: number): number {
+    if (this.headDueMs === undefined) {
+      this.isHeadParsed = this.options.plan.rate !== undefined && this.parse(reader, index);
+      const beginsConnection = this.isHeadParsed && (this.header.flags & (SYN | ACK)) === SYN;
+      this.headDueMs = this.schedule.dueMs(reader.timesUs[index]!, beginsConnection);
+    }
+    return this.headDueMs;
   }
 
   private parse({ bytes, entries }: RecordingReader, index: number): boolean {
@@ -236,7 +247,7 @@ export class OfflineReplay implements PacketSource {
       copy.endCapture();
       this.quietSinceMs = nowMs;
     }
-    this.timer = setTimeout(() => this.awaitSessions(), POLL_MS);
+    this.timer = setTimeout(() => this.awaitSessions(), IDLE_POLL_MS);
   }
 
   private beginNextRun(nowMs: number): void {

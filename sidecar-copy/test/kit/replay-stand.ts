@@ -1,5 +1,11 @@
 /** Capture files, reader, schedule, engine and pipeline as in the program; behind them a target without a kernel. */
-import { ENGINE_LIMITS_DEFAULT, Engine, type EngineCounters, type EngineLimits } from '@trafficcopy/core';
+import {
+  type AddressRange,
+  ENGINE_LIMITS_DEFAULT,
+  Engine,
+  type EngineCounters,
+  type EngineLimits,
+} from '@trafficcopy/core';
 import { captureFilter } from '../../src/capture/capture-filter.js';
 import type { OfflineFigures } from '../../src/offline/offline-figures.js';
 import type { OfflinePlan } from '../../src/offline/offline-plan.js';
@@ -13,6 +19,7 @@ export interface StandOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly condition?: string;
   readonly copies?: number;
+  readonly clientAddresses?: readonly AddressRange[];
   readonly responseTimeoutMs?: number;
   /** The target never answers. */
   readonly isSilent?: boolean;
@@ -35,8 +42,8 @@ export async function replayFiles(files: readonly string[], options: StandOption
   const plan: OfflinePlan = { ...PLAN, files, ...options.plan };
   const limits = { ...ENGINE_LIMITS_DEFAULT, ...options.limits };
   const nowMs = (): number => Math.floor(performance.now());
-  const { copies = 1, responseTimeoutMs = 30_000 } = options;
-  const engine = new Engine({ ...engineConfig(), limits, copies, responseTimeoutMs }, nowMs());
+  const { copies = 1, clientAddresses = [], responseTimeoutMs = 30_000 } = options;
+  const engine = new Engine({ ...engineConfig(), limits, copies, clientAddresses, responseTimeoutMs }, nowMs());
   const pipeline = new Pipeline({ engine, nowMs });
   const target = new NullTarget((batch) => pipeline.ingestResponses(0, batch), options.isSilent);
   pipeline.setOutlet(0, target);

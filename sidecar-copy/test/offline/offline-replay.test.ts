@@ -5,9 +5,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { ENGINE_LIMITS_DEFAULT } from '@trafficcopy/core';
 import { StartError } from '@trafficcopy/runtime';
+import { OfflineReplay } from '../../src/offline/offline-replay.js';
+import { recordingsOf } from '../../src/offline/recording.js';
 import { RecordedTraffic, type RecordedTrafficOptions } from '../kit/recorded-traffic.js';
 import { type ReplayOutcome, replayFiles, type StandOptions } from '../kit/replay-stand.js';
+
+const RECORDED_TIMES = {
+  speed: 1,
+  idleMsMax: undefined,
+  rate: undefined,
+  runs: 1,
+  from: undefined,
+  until: undefined,
+};
 
 const directory = mkdtempSync(join(tmpdir(), 'offline-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -125,6 +137,17 @@ describe('a capture file', () => {
     assert.equal(outcome.figures.run, 3);
   });
 
+  it('-n 100 of 100 connections with a range of -c: 10,000 sessions, no address and port twice', async () => {
+    const { file, expected } = traffic({ sessions: 100, kind: 'reset', concurrency: 100 });
+    const clientAddresses = [{ address: Uint8Array.of(10, 99, 0, 0), prefixBits: 24 }];
+    const { counters, seen } = await replayFiles([write(file)], { copies: 100, clientAddresses });
+    assert.equal(counters.terminal.copied, 10_000);
+    assert.equal(counters.turnsDelivered, expected.turns * 100);
+    assert.deepEqual([seen.syns, seen.ports.size], [10_000, 10_000]);
+    const networks = new Set([...seen.ports].map((port) => Number(port.split(' ')[0]) >>> 8));
+    assert.deepEqual([...networks], [0x0a_6300], 'all of the range');
+  });
+
   it('--from and --until choose a stretch; -F chooses packets', async () => {
     const { file } = traffic({ sessions: 10, kind: 'reset', concurrency: 1, stepUs: 10_000 });
     const path = write(file);
@@ -147,6 +170,45 @@ describe('a capture file', () => {
       const outcome = await replayFiles([path], { plan: { speed: 1, rate: { of, perSecond: 1000 } } });
       expectAll(outcome, expected);
     }
+  });
+});
+
+describe('by the clock', () => {
+  it('a packet comes when it is due and not before; what was held up for want of room is behind, then comes at once', async () => {
+    // A frame every 100 ms; those of the client after 0, 200, 300, 500, 600, 800, 900 ms, and then the second connection.
+    const { file } = traffic({ sessions: 2, kind: 'reset', concurrency: 1, stepUs: 100_000 });
+    const recordings = await recordingsOf([write(file)], 1);
+    let nowMs = 1000;
+    let isUp = true;
+    const limits = ENGINE_LIMITS_DEFAULT;
+    const plan = { ...RECORDED_TIMES, files: recordings.map(({ path }) => path) };
+    const replay = new OfflineReplay({
+      plan,
+      recordings,
+      limits,
+      sessionsForEach: 1,
+      nowMs: () => nowMs,
+      onNote: () => {},
+    });
+    const none = { sessionsOpen: 0, connectionsOpen: 0, heldBytes: 0, turnsPending: 0, turnsCaptured: 0, responses: 0 };
+    replay.feed({ load: () => ({ ...none, isUp, isCongested: false }), endCapture: () => {} }, () => {});
+    replay.openAs('tcp dst port 80');
+    await new Promise<void>((resolve) => replay.start(() => replay.next() && resolve()));
+    assert.equal(replay.count, 1);
+    assert.equal(replay.next(), false);
+    nowMs += 199;
+    assert.equal(replay.next(), false);
+    nowMs += 1;
+    assert.equal(replay.next(), true);
+    assert.equal(replay.count, 1);
+    isUp = false;
+    nowMs += 5000;
+    assert.equal(replay.next(), false);
+    assert.equal(replay.figures().behindMs, 4900);
+    isUp = true;
+    assert.equal(replay.next(), true);
+    assert.equal(replay.count, 12);
+    replay.close();
   });
 });
 
