@@ -39,8 +39,8 @@ export class Ledger {
       if (replay.sndUnaOffset < end || turns.isBroken(session.turnUna)) break;
       // The last turn may still grow; once the target answers it is whole (what comes later is counted as another).
       const isLast = session.turnUna + 1 === turns.endIndex;
-      const answerBytes = replay.receivedBytes - (replay.isPeerFinEarly ? 1 : 0);
-      const isAnswered = answerBytes > session.answeredAtGate || (replay.hasPeerFin && !replay.isPeerFinEarly);
+      // Its FIN alone is no answer: a target that closes its side first may well read on.
+      const isAnswered = replay.receivedBytes - (replay.hasPeerFin ? 1 : 0) > session.answeredAtGate;
       if (isLast && captured.end === END_NONE && !isAnswered) break;
       session.resumes = 0;
       this.#deliver(session);

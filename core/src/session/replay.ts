@@ -218,11 +218,6 @@ export class Replay {
     this.mustRetransmit = false;
   }
 
-  /** The target has closed its side and never said anything: that is no answer, and it may well go on reading. */
-  get isPeerFinEarly(): boolean {
-    return this.hasPeerFin && this.receivedBytes === 1;
-  }
-
   /** Octets of options in each segment. */
   get optionBytes(): number {
     return (this.hasTimestamps ? TIMESTAMP_BYTES : 0) + this.markBytes;

@@ -297,7 +297,8 @@ export class ReferenceSocket {
     }
     const textMax = this.#mssOwn() - (this.#usesTimestamps ? 12 : 0) - this.#options.peerMarkBytes;
     if (text.length > textMax) this.#user.complain(`a segment of ${text.length} octets where ${textMax} fit`);
-    if (this.#usesTimestamps && !hasTimestamps && (flags & (RST | SYN)) === 0) this.#user.complain('no timestamps');
+    if (this.state !== 'SYN-RECEIVED' && this.#usesTimestamps && !hasTimestamps && (flags & (RST | SYN)) === 0)
+      this.#user.complain('no timestamps');
   }
 
   /** Returns whether the rest of the segment counts. */

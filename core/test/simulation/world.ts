@@ -388,11 +388,10 @@ export class World {
     const copies = this.#options.engine.copies ?? 1;
     const visits = this.#options.visits.flat();
     for (const [number, requests] of this.outcomes.entries()) {
-      // A reset may come before the target's program has read all that its kernel has.
       const { abortAfterMs, end } = visits[number]!.manner;
-      const isAborted = abortAfterMs > 0;
-      if (isAborted && this.lostTurns > 0) continue;
-      const at = isAborted || end === 'abort' || end === 'vanish' ? 'taken' : atMost;
+      // A reset in the midst may overtake what was said before it, and a reset at the end what the target's program has not read.
+      if (abortAfterMs > 0) continue;
+      const at = end === 'abort' || end === 'vanish' ? 'taken' : atMost;
       for (const [index, outcome] of requests.entries()) {
         const expected = outcome.online > 0 ? copies : 0;
         const count = outcome[at];
