@@ -68,9 +68,10 @@ export class TurnGate {
     const { replay, target } = session;
     // All turns that were let go must be out before their answer can be.
     if (replay.sndNxtOffset < session.captured.endOfTurn(session.turnNxt - 1)) return false;
+    // Nothing more will come, whenever it closed.
+    if (replay.hasPeerFin) return this.#open('targetClosed');
     const answered = replay.receivedBytes - session.answeredAtGate;
     if (answered <= 0) return this.#isAnsweredBefore(session, expected, nowMs);
-    if (replay.hasPeerFin) return this.#open('targetClosed');
     const isNearEnd = expected - answered <= Math.max(ANSWER_SLACK_BYTES, expected >> 3);
     if (answered >= expected || (replay.answerPushed && isNearEnd)) {
       if (!target.mayCloseAfterAnswer) return this.#open('answerWhole');
