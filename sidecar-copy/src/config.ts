@@ -109,6 +109,11 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
   if (values.seed !== 0 && values.percent === 100) {
     throw new UsageError('--seed has no effect without -r/--percent below 100');
   }
+  if (values.threads > 1 && values.trace !== undefined) {
+    throw new UsageError(
+      `--threads ${values.threads} does not go together with --trace: sessions are traced with one thread`,
+    );
+  }
   if (values.threads > 1 && values.capture !== 'native') {
     throw new UsageError(
       `--threads ${values.threads} does not go together with --capture=${values.capture}: only the native capture can share the clients among workers`,

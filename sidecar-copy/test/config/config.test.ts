@@ -152,6 +152,7 @@ describe('what a copy refuses before anything is touched', () => {
     ['-x 80-10.16.12.11:80 --delivery raw', /one of tunnel, direct/],
     ['-x 80-10.16.12.11:80 --join tc1.secret', /--join: the value does not fit: expected the whole token/],
     [`-x 80-10.16.12.11:80 --insecure --join tc1.${'a'.repeat(43)}.${'b'.repeat(43)}`, /exclude each other/],
+    ['-x 80-10.16.12.11:80 --threads 2 --trace all', /--threads 2 does not go together with --trace/],
     ['-x 80-10.16.12.11:80 --threads 0', /--threads: "0" does not fit: expected a whole number from 1 to 16/],
     [
       '-x 80-10.16.12.11:80 --threads 2 --capture=cap',
