@@ -21,6 +21,8 @@ export interface BenchmarkResult {
   readonly seconds: number;
   /** What the engine's own benchmark said, line by line. */
   readonly engine: readonly string[];
+  /** What the benchmark of threads said. */
+  readonly threads: readonly string[];
   /** The contender that the latencies and the aims are about. */
   readonly main: string;
   /** The same with a plain channel. */
@@ -42,6 +44,7 @@ export function benchmarkPage(result: BenchmarkResult): string {
     ...latencySection(result),
     ...aimSection(result),
     ...engineSection(result.engine),
+    ...threadsSection(result),
     ...methodSection(result),
   ].join('\n');
 }
@@ -149,6 +152,29 @@ function reason(workload: Workload, round: Round, plain: Round | undefined): str
 function engineSection(engine: readonly string[]): string[] {
   if (engine.length === 0) return [];
   return ['## The engine alone', '', '```', ...engine, '```', ''];
+}
+
+function threadsSection({ threads, workloads, main }: BenchmarkResult): string[] {
+  if (threads.length === 0) return [];
+  const row = workloads.find(({ workload }) => !workload.isClosing)?.rows.find(({ name }) => name === main);
+  const oneThread =
+    row === undefined
+      ? []
+      : [
+          `One thread: the row «${main}» of the keep-alive table, ${count(row.round.requestsPerSecond)} requests/s of real clients with TLS on, missing at the target: ${loss(row.missing, row.requests)}.`,
+        ];
+  return [
+    '## Threads',
+    '',
+    ...oneThread,
+    'More threads, where the load generator is not the limit: workers replay their shares of a recorded load (1,000 connections, keep-alive) through engine and channel with TLS, to a stand-in of intercept and target',
+    'in the same process (`node bench/dist/src/threads/index.js`). The figure is the rate of the whole load at which the first worker has as much as it can do; nothing was lost up to it.',
+    '',
+    '```',
+    ...threads,
+    '```',
+    '',
+  ];
 }
 
 function methodSection({ seconds }: BenchmarkResult): string[] {

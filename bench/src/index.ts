@@ -16,6 +16,7 @@ import { WORKLOADS, type Workload } from './workload.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const ENGINE = fileURLToPath(new URL('core/dist/bench/engine.js', ROOT));
+const THREADS = fileURLToPath(new URL('bench/dist/src/threads/index.js', ROOT));
 const MAIN = 'Tunnel, TLS';
 const PLAIN = 'Tunnel, plain TCP';
 
@@ -88,16 +89,25 @@ async function measure(everybody: readonly Contender[], workload: Workload): Pro
   return { workload, rows, latency };
 }
 
-async function engineLines(): Promise<string[]> {
-  if (!existsSync(ENGINE)) return [];
-  const { status, stdout, stderr } = await runCommand(process.execPath, [ENGINE], { timeoutMs: 120_000 });
-  if (status !== 0) throw new LabError('ERR_LAB_COMMAND', `${ENGINE} ended with status ${status}: ${stderr}`);
+/** What a benchmark of its own prints. */
+async function linesOf(program: string): Promise<string[]> {
+  if (!existsSync(program)) return [];
+  const { status, stdout, stderr } = await runCommand(process.execPath, [program], { timeoutMs: 240_000 });
+  if (status !== 0) throw new LabError('ERR_LAB_COMMAND', `${program} ended with status ${status}: ${stderr}`);
   return stdout.trimEnd().split('\n');
 }
 
 const all = await contenders();
 const workloads: WorkloadResult[] = [];
 for (const workload of WORKLOADS) workloads.push(await measure(all, workload));
-const result: BenchmarkResult = { workloads, rounds, seconds, engine: await engineLines(), main: MAIN, plain: PLAIN };
+const result: BenchmarkResult = {
+  workloads,
+  rounds,
+  seconds,
+  engine: await linesOf(ENGINE),
+  threads: await linesOf(THREADS),
+  main: MAIN,
+  plain: PLAIN,
+};
 writeFileSync(values.output, benchmarkPage(result));
 say(`bench: wrote ${values.output}`);

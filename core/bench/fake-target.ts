@@ -30,7 +30,7 @@ export class FakeTarget implements ResponseBatch {
   }
 
   /** Takes what the engine sent; what it answers is in this batch until the next call. */
-  take(batch: ReplayBatch): void {
+  take(batch: Pick<ReplayBatch, 'bytes' | 'headroomBytes' | 'length' | 'clear'>): void {
     const { bytes, length } = batch;
     this.count = 0;
     for (let at = batch.headroomBytes; at < length; ) {
@@ -57,6 +57,11 @@ export class FakeTarget implements ResponseBatch {
       return;
     }
     if (flags & RST) return;
+    if (payload > 0 && readI32(bytes, tcp + 4) !== this.#rcvNxt[slot]) {
+      // Sent again, because we were kept from answering for long.
+      this.#answer(id, slot, ACK, 0, 0);
+      return;
+    }
     if (payload > 0) {
       this.payloadBytes += payload;
       this.#rcvNxt[slot] = this.#rcvNxt[slot]! + payload;

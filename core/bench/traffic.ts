@@ -5,6 +5,11 @@ import { writeU16, writeU32 } from '../src/wire/bytes.js';
 const HEADER_BYTES = 52;
 const IPV4_BYTES = 20;
 
+/** The port of a client. */
+export function trafficPort(client: number): number {
+  return 10_000 + (client & 0x3fff);
+}
+
 export class Traffic implements PacketBatch {
   readonly bytes: Uint8Array;
   readonly entries: Uint32Array;
@@ -34,7 +39,7 @@ export class Traffic implements PacketBatch {
     writeU32(bytes, at + 12, 0x0a01_0000 + (client >> 14));
     writeU32(bytes, at + 16, 0x0a00_0002);
     const tcp = at + IPV4_BYTES;
-    writeU16(bytes, tcp, 10_000 + (client & 0x3fff));
+    writeU16(bytes, tcp, trafficPort(client));
     writeU16(bytes, tcp + 2, 80);
     writeU32(bytes, tcp + 4, seq);
     writeU32(bytes, tcp + 8, ack);
