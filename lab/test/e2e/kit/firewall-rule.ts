@@ -19,7 +19,7 @@ export class FirewallRule {
   readonly #chain: string;
   readonly #words: readonly string[];
 
-  private constructor(host: LabHost, plan: FirewallRulePlan) {
+  constructor(host: LabHost, plan: FirewallRulePlan) {
     this.#host = host;
     this.#table = plan.table ?? 'raw';
     this.#chain = plan.chain;
@@ -34,8 +34,12 @@ export class FirewallRule {
 
   static async insert(host: LabHost, plan: FirewallRulePlan): Promise<FirewallRule> {
     const rule = new FirewallRule(host, plan);
-    await rule.#iptables('-I');
+    await rule.insert();
     return rule;
+  }
+
+  async insert(): Promise<void> {
+    await this.#iptables('-I');
   }
 
   async remove(): Promise<void> {
