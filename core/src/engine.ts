@@ -259,6 +259,7 @@ export class Engine {
   /** Ends every session: resets them at their targets and closes the ledger. Drain the outputs afterwards. */
   close(nowMs: number): void {
     const now = this.#setTime(nowMs);
+    this.#capturer.endGaps(now);
     this.#replayer.endAll('interrupted', now);
     this.#capturer.endAll();
   }

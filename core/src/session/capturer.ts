@@ -777,6 +777,13 @@ export class Capturer {
     }
   }
 
+  /** Octets that are missing stay missing: the turns that they belong to are lost, and those behind them are counted. */
+  endGaps(nowMs: number): void {
+    for (const captured of this.#connections.all) {
+      if (captured?.outOfOrder !== undefined) this.#onGap(captured, nowMs);
+    }
+  }
+
   endAll(): void {
     for (const captured of this.#connections.all) {
       if (captured === undefined || captured.sessions.length > 0) continue;

@@ -75,19 +75,29 @@ export class Ledger {
     return index;
   }
 
-  /** Counts the turns before `turn` that are not settled as lost. */
+  /** Counts the turns before `turn` that are not settled as lost. Those with octets that were never captured are lost for that, whatever ends them. */
   lose(session: Session, turn: number, reason: LossReason): void {
     const count = turn - session.turnUna;
     if (count <= 0) return;
     if (this.#trace.isOn) {
       this.#trace.note(TRACE_KIND.lost, session, session.turnUna, count, LOSS_REASONS.indexOf(reason));
     }
-    session.failure = reason;
+    const broken = reason === 'captureGap' ? count : brokenTurns(session, turn);
+    session.failure = broken === count ? 'captureGap' : reason;
     session.turnUna = turn;
     session.isLastLost = true;
     if (session.turnNxt < turn) session.turnNxt = turn;
-    this.#counters.turnsLost[reason] += count;
+    this.#counters.turnsLost.captureGap += broken;
+    if (broken < count) this.#counters.turnsLost[reason] += count - broken;
     this.#counters.turnsPending -= count;
     this.#retention.trim(session.captured);
   }
+}
+
+/** Of the turns before `end` that are not settled, those that the capture has not whole. */
+function brokenTurns({ turnUna, captured }: Session, end: number): number {
+  let count = 0;
+  if (captured.turns.brokenCount === 0) return count;
+  for (let index = turnUna; index < end; index += 1) if (captured.turns.isBroken(index)) count += 1;
+  return count;
 }

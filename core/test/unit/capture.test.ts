@@ -535,6 +535,25 @@ describe('the ledger', () => {
     assert.equal(rig.engine.connectionsOpen, 0);
     assert.equal(rig.engine.sessionsOpen, 0);
   });
+
+  it('closes with a gap: the turn that was not captured is lost, and not in silence', () => {
+    const rig = new Rig({}, answerAll);
+    const client = open(rig);
+    rig.capture(client.send('one'));
+    client.hear(100);
+    client.send('two');
+    client.hear(100);
+    rig.capture(client.send('three'));
+    rig.engine.close(rig.nowMs);
+    rig.settle();
+    const { turnsCaptured, turnsDelivered, captureGaps } = rig.engine.counters;
+    assert.equal(captureGaps, 1);
+    assert.equal(rig.lost()['captureGap'], 1);
+    assert.equal(turnsDelivered, 1);
+    const lost = Object.values(rig.lost()).reduce((sum, count) => sum + count, 0);
+    assert.equal(turnsCaptured, turnsDelivered + lost);
+    rig.checkEnd();
+  });
 });
 
 describe('a lane', () => {

@@ -24,7 +24,7 @@ test('a full NFQUEUE: answers that it has no room for are sent again, and nothin
 });
 
 test('a full capture ring: what it had no room for is lost as captureGap, and copying goes on', async (context) => {
-  const options: FaultLabOptions = { delivery: 'tunnel', captureMegabytes: 1, mayLose: ['captureGap'] };
+  const options: FaultLabOptions = { delivery: 'tunnel', captureMegabytes: 1, mayLose: ['captureGap', 'interrupted'] };
   const summary = await FaultLab.run(context, options, async (lab) => {
     lab.copy.process.signal('SIGSTOP');
     await lab.served(1);
