@@ -3,42 +3,21 @@ import assert from 'node:assert/strict';
 import { type CopyReport, encodeCopyReport, parseCopyReport } from '@trafficcopy/core';
 import { type FuzzTarget, feature, jsonInputs } from '@trafficcopy/fuzz';
 import { TrafficSum } from '../../src/hub/traffic-sum.js';
+import { COPY_REPORT } from '../kit/copy-report.js';
 
-const COPY_REPORT: CopyReport = {
-  kind: 'copy',
-  generation: 1,
-  state: 'copying',
-  elapsedMs: 1000,
-  connectionsSeen: 0,
-  sessionsOpen: 0,
-  sessionsStarted: 0,
-  turnsCaptured: 0,
-  turnsDelivered: 0,
-  turnsAnswered: 0,
-  turnsPending: 0,
-  turnsLost: {},
-  terminal: {},
-  bytesSent: 0,
-  captureDrops: 0,
-  lagMs: 0,
-  cpuUs: 0,
-  rssBytes: 0,
-  encrypted: {},
-  endpoints: [{ endpoint: '10.0.0.2:80', isUp: true }],
-  problems: [],
-};
+const REPORT: CopyReport = { ...COPY_REPORT, endpoints: [{ endpoint: '10.0.0.2:80', isUp: true }] };
 const decoder = new TextDecoder();
 const LOST = { turnsCaptured: 9, turnsDelivered: 5, turnsPending: 1, turnsLost: { shed: 2, noResponse: 1 } };
 
 const target: FuzzTarget = {
-  seeds: [COPY_REPORT, { ...COPY_REPORT, ...LOST }].map((report) => encodeCopyReport(report)),
+  seeds: [REPORT, { ...REPORT, ...LOST }].map((report) => encodeCopyReport(report)),
   mutate: jsonInputs(),
   run: (input) => {
     const sum = new TrafficSum();
     const report = parseCopyReport(input);
     if (report === undefined) return 0;
     // The same process, another one, and another pod; then all of them go.
-    sum.add('a', undefined, { ...COPY_REPORT, ...LOST }, 0);
+    sum.add('a', undefined, { ...REPORT, ...LOST }, 0);
     sum.add('a', undefined, report, 600);
     sum.add('a', 'other', report, 1200);
     sum.add('b', undefined, report, 1200);

@@ -31,6 +31,7 @@ import {
   type KnownPods,
   type TokenReviewStatus,
 } from '../../src/identity/index.js';
+import { COPY_REPORT } from './copy-report.js';
 
 export const OPERATOR_NAMESPACE = 'trafficcopy-system';
 export const SHOP = { namespace: 'shop', name: 'checkout', uid: '7d9c2a10-1111-4222-8333-444455556666' } as const;
@@ -38,30 +39,6 @@ export const OTHER = { namespace: 'shop', name: 'other', uid: '99999999-1111-422
 export const SOURCE: KnownPod = { uid: 'aaaaaaaa-0000-4000-8000-000000000001', namespace: 'shop', nodeName: 'node-1' };
 export const SECOND: KnownPod = { ...SOURCE, uid: 'aaaaaaaa-0000-4000-8000-000000000002' };
 export const INTERCEPT: KnownPod = { uid: 'bbbb', namespace: OPERATOR_NAMESPACE, nodeName: 'node-2' };
-
-export const COPY_REPORT: CopyReport = {
-  kind: 'copy',
-  generation: 1,
-  state: 'copying',
-  elapsedMs: 1000,
-  connectionsSeen: 0,
-  sessionsOpen: 0,
-  sessionsStarted: 0,
-  turnsCaptured: 0,
-  turnsDelivered: 0,
-  turnsAnswered: 0,
-  turnsPending: 0,
-  turnsLost: {},
-  terminal: {},
-  bytesSent: 0,
-  captureDrops: 0,
-  lagMs: 0,
-  cpuUs: 0,
-  rssBytes: 0,
-  encrypted: {},
-  endpoints: [],
-  problems: [],
-};
 
 export const INTERCEPT_REPORT: InterceptReport = {
   kind: 'intercept',

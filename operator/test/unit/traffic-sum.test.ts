@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { CopyReport } from '@trafficcopy/core';
 import { ReportBudget } from '../../src/hub/report-budget.js';
 import { TrafficSum } from '../../src/hub/traffic-sum.js';
-import { COPY_REPORT } from '../kit/hub-rig.js';
+import { COPY_REPORT } from '../kit/copy-report.js';
 
 function report(change: Partial<CopyReport>): CopyReport {
   return { ...COPY_REPORT, ...change };
