@@ -114,7 +114,7 @@ test('suspend, percentage and multiply change running copies without a restart o
     [{ sample: { percent: 100 }, multiply: 3 }, 3],
   ] as const) {
     await copy.change(spec);
-    await copy.untilObserved(CHANGE_MS);
+    await copy.untilCopying(2, START_MS);
     await stage.stopLoad();
     await untilSilent(stage.target);
     await stage.target.forget();
@@ -140,14 +140,14 @@ async function copyContainers(): Promise<unknown[]> {
 
 test('a duration ends it, and the resource stays and tells the result', async () => {
   await stage.reload(200);
-  const copy = await stage.copy({ duration: '6s' }, 'limited');
+  const copy = await stage.copy({ duration: '15s' }, 'limited');
   await copy.untilCopying(2, START_MS);
   await untilBusy(stage.target);
-  const ready = await copy.untilCondition('Ready', 'False', START_MS, 'Completed');
+  const ready = await copy.untilCondition('Ready', 'False', 15_000 + START_MS, 'Completed');
   assert.notEqual(ready.message, '');
   await untilSilent(stage.target);
   const { status } = await copy.read();
-  assert.ok(Date.parse(status.completionTime) >= Date.parse(status.startTime) + 6000);
+  assert.ok(Date.parse(status.completionTime) >= Date.parse(status.startTime) + 15_000);
   assert.ok(status.traffic.turnsDelivered > 0);
   await copy.remove();
   await stage.stopLoad();

@@ -76,22 +76,28 @@ export class TrafficCopyResource {
     });
   }
 
-  /** Waits until every source pod that is there copies, `sources` of them. */
+  /** Waits until every source pod that is there copies, `sources` of them, to every target and every pod of each. */
   async untilCopying(sources: number, timeoutMs: number): Promise<void> {
     await until(`${sources} sources of ${this.name} copy`, timeoutMs, async () => {
-      const { status } = await this.read();
+      const { metadata, status } = await this.read();
       assert.deepEqual(
         { ...status?.sources },
         { selected: sources, injected: sources, copying: sources },
         JSON.stringify(status),
       );
+      for (const { name, selected, ready } of status.targets) assert.equal(ready, selected, `pods of target ${name}`);
+      const isReady = status.conditions.some(
+        (each: Condition) =>
+          each.type === 'Ready' && each.status === 'True' && each.observedGeneration === metadata['generation'],
+      );
+      assert.ok(isReady, JSON.stringify(status.conditions));
       return true;
     });
   }
 
-  /** Waits until the operator has seen the last change, and every copy follows it. */
+  /** Waits until the operator has seen the last change. */
   async untilObserved(timeoutMs: number): Promise<void> {
-    await until(`the last change of ${this.name} is in force`, timeoutMs, async () => {
+    await until(`the last change of ${this.name} is seen`, timeoutMs, async () => {
       const { metadata, status } = await this.read();
       return status.observedGeneration === metadata['generation'];
     });

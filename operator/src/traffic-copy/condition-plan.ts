@@ -2,6 +2,7 @@ import type { Condition, ConditionType } from '../api/index.js';
 import type { LifePhase } from './life-phase.js';
 import type { Observation } from './observation.js';
 import type { Problem } from './problem.js';
+import { reachProblem } from './reach-problem.js';
 import type { SourcePlan } from './source-plan.js';
 import type { TargetPlan } from './target-plan.js';
 
@@ -30,7 +31,8 @@ export function conditionPlan(
     Degraded: degradedFinding(phase, trouble),
     Ready: { isTrue: false, reason: '', message: '' },
   };
-  findings.Ready = readyFinding(phase, sources, findings, trouble);
+  const reach = sources && targets && reachProblem(observation, sources, targets);
+  findings.Ready = readyFinding(phase, sources, findings, trouble, reach);
   const order = ['Ready', 'SourcesInjected', 'TargetsReady', 'Copying', 'Degraded'] as const;
   return order.map((type) => condition(observation, type, findings[type]));
 }
@@ -138,6 +140,7 @@ function readyFinding(
   sources: SourcePlan | undefined,
   findings: Record<ConditionType, Finding>,
   trouble: readonly Problem[],
+  reach: Problem | undefined,
 ): Finding {
   const idle = idleFinding(phase);
   if (idle !== undefined) return idle;
@@ -149,6 +152,7 @@ function readyFinding(
   const { copying = 0, selected = [] } = sources ?? {};
   const message = `${copying} of ${selected.length} source pods are copied`;
   if (copying < selected.length) return { isTrue: false, reason: 'CopiesStarting', message };
+  if (reach !== undefined) return { isTrue: false, reason: reach.reason, message: `${message}; ${reach.message}` };
   return { isTrue: true, reason: 'Copying', message };
 }
 

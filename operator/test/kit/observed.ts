@@ -105,7 +105,7 @@ export function copyReport(rest: Partial<CopyReport> = {}): CopyReport {
     cpuUs: 0,
     rssBytes: 0,
     encrypted: {},
-    endpoints: [],
+    endpoints: [{ endpoint: '10.0.1.1:9090', isUp: true }],
     problems: [],
     ...rest,
   };

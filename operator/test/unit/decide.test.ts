@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { CopyReport } from '@trafficcopy/core';
 import type { Condition, ConditionType } from '../../src/api/index.js';
 import type { CopyContainerRecord } from '../../src/kube/index.js';
 import { decide, FIGURES_MS } from '../../src/traffic-copy/decide.js';
@@ -65,6 +66,20 @@ describe('decide: sources', () => {
     expect(decision, 'SourcesInjected', 'True', 'Injected');
     expect(decision, 'TargetsReady', 'True', 'Serving');
     expect(decision, 'Degraded', 'False', 'AsExpected');
+  });
+
+  it('a copy that works by older settings, or does not reach every target, keeps it from being ready', () => {
+    const withReport = (report: Partial<CopyReport>): Decision =>
+      decide(observe({ ...COPIED, copies: [copyLink('uid-a', { report: copyReport(report) })] }));
+    expect(withReport({ generation: 2 }), 'Ready', 'False', 'CopiesChanging', /1 copy has yet to take over/);
+    const down = [{ endpoint: '10.0.1.1:9090', isUp: false }];
+    const others = [{ endpoint: '10.0.1.9:9090', isUp: true }];
+    for (const endpoints of [down, others, []]) {
+      const decision = withReport({ endpoints });
+      expect(decision, 'Ready', 'False', 'CopiesConnecting', /1 of 1 .* 1 copy has yet to reach target canary/);
+      expect(decision, 'Copying', 'True', 'Copying');
+    }
+    expect(withReport({ endpoints: [...down, ...copyReport().endpoints] }), 'Ready', 'True', 'Copying');
   });
 
   it('a pod with a sidecar gets no ephemeral container', () => {
