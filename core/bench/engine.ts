@@ -13,9 +13,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Engine } from '../src/engine.js';
-import type { EngineConfig } from '../src/engine-config.js';
-import { ENGINE_LIMITS_DEFAULT } from '../src/limits.js';
 import { ACK, FIN, PSH, SYN } from '../src/wire/tcp.js';
+import { BENCH_CONFIG } from './bench-config.js';
 import { FakeTarget } from './fake-target.js';
 import { Traffic } from './traffic.js';
 
@@ -28,28 +27,6 @@ const IDLE_SESSIONS = 10_000;
 const IS_TRACED = process.argv.includes('--trace');
 const TRACE_EVENTS_MAX = 32_768;
 
-const CONFIG: EngineConfig = {
-  mappings: [
-    {
-      onlinePort: 80,
-      ipVersion: 4,
-      targets: [{ name: 'fake', endpoints: [{ lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080 }] }],
-    },
-  ],
-  lanes: 1,
-  copies: 1,
-  sample: { fraction: 1, by: 'connection', seed: 1 },
-  clientAddresses: [],
-  wait: true,
-  fullSessionsOnly: false,
-  mtuBytes: 1500,
-  markSegments: false,
-  seed: 7,
-  responseTimeoutMs: 60_000,
-  idleTimeoutMs: 600_000,
-  limits: ENGINE_LIMITS_DEFAULT,
-};
-
 /**
  * CPU time of this thread: other programs on the machine do not count, collecting garbage on this thread does. Asking for it
  * costs more than a segment, so it is asked for once and shared out by the clock.
@@ -61,7 +38,7 @@ function cpuUs(): number {
 
 /** An engine, its fake target, and the time that each of them took. */
 class Stand {
-  readonly engine = new Engine(CONFIG, 0);
+  readonly engine = new Engine(BENCH_CONFIG, 0);
   readonly traffic = new Traffic(4096, 8 * 1024 * 1024);
   readonly target: FakeTarget;
   nowMs = 1;

@@ -7,7 +7,6 @@
  *                     └───HEADERS───── channel, TLS, loopback ◄─────────────┘
  */
 import {
-  ENGINE_LIMITS_DEFAULT,
   Engine,
   FRAME,
   HEADERS_PREFIX_BYTES,
@@ -16,6 +15,7 @@ import {
   workerOfPort,
   writeHeadersPrefix,
 } from '@trafficcopy/core';
+import { BENCH_CONFIG } from '@trafficcopy/core/bench/bench-config.js';
 import { FakeTarget } from '@trafficcopy/core/bench/fake-target.js';
 import { Traffic, trafficPort } from '@trafficcopy/core/bench/traffic.js';
 import {
@@ -85,31 +85,7 @@ class Replay {
     this.#clients = Array.from({ length: CONNECTIONS }, (_, index) => ({ index, seq: index * 1000, ack: 5000 })).filter(
       ({ index }) => workerOfPort(trafficPort(index), workers) === worker,
     );
-    this.#engine = new Engine(
-      {
-        mappings: [
-          {
-            onlinePort: 80,
-            ipVersion: 4,
-            targets: [{ name: 'target', endpoints: [{ lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080 }] }],
-          },
-        ],
-        lanes: 1,
-        copies: 1,
-        sample: { fraction: 1, by: 'connection', seed: 1 },
-        clientAddresses: [],
-        wait: true,
-        fullSessionsOnly: false,
-        mtuBytes: 1500,
-        markSegments: false,
-        seed: 7,
-        ports: { worker, workers },
-        responseTimeoutMs: 60_000,
-        idleTimeoutMs: 600_000,
-        limits: ENGINE_LIMITS_DEFAULT,
-      },
-      nowMs(),
-    );
+    this.#engine = new Engine({ ...BENCH_CONFIG, ports: { worker, workers } }, nowMs());
     const hello = { name: 'bench', delivery: 'tunnel', capabilities: [], targets: [] } as const;
     this.#server = new ChannelServer({
       address: '127.0.0.1',
