@@ -74,15 +74,23 @@ export class Stage {
   /** Load on the source, `rate` requests a second in all: four fifths over connections that stay, the others over fresh ones. */
   async load(rate: number): Promise<readonly LoadPod[]> {
     const { port = 8080, tls = false } = this.#options;
-    const to = { host: await this.source.clusterIp(), port, tls };
+    this.#loads = await this.#startLoads('load', { host: await this.source.clusterIp(), port, tls }, rate);
+    return this.#loads;
+  }
+
+  /** The same load on the target itself, by clients of its own; whoever asks for it removes it. */
+  async loadTarget(rate: number): Promise<readonly LoadPod[]> {
+    return this.#startLoads('target-load', { host: await this.target.clusterIp(), port: 8080 }, rate);
+  }
+
+  async #startLoads(name: string, to: { host: string; port: number; tls?: boolean }, rate: number): Promise<LoadPod[]> {
     const { cluster, namespace } = this;
     const staying = { ...to, connections: 30, rate: rate * 0.8 };
     const fresh = { ...to, connections: 10, requests: 5, rate: rate * 0.2, idStart: FRESH_ID_START };
-    this.#loads = await Promise.all([
-      new LoadPod(cluster, namespace.name, 'load-staying', staying).start(),
-      new LoadPod(cluster, namespace.name, 'load-fresh', fresh).start(),
+    return Promise.all([
+      new LoadPod(cluster, namespace.name, `${name}-staying`, staying).start(),
+      new LoadPod(cluster, namespace.name, `${name}-fresh`, fresh).start(),
     ]);
-    return this.#loads;
   }
 
   /** Load again, by new pods, after `stopLoad`. */
