@@ -45,7 +45,7 @@ import type { PacketSender } from './injector/packet-sender.js';
 import { ResetWriter } from './injector/reset-writer.js';
 import type { InterceptLimits } from './limits.js';
 import { ParkedResponses } from './responses/parked-responses.js';
-import type { ResponseSource } from './responses/response-source.js';
+import { HEADER_COPY_BYTES, type ResponseSource } from './responses/response-source.js';
 import type { FlowBudget } from './targets/flow-budget.js';
 import { FlowRegistry } from './targets/flow-registry.js';
 import type { TargetGate } from './targets/target-gate.js';
@@ -55,6 +55,8 @@ import { TunnelRoutes } from './targets/tunnel-routes.js';
 const READS_PER_TURN_MAX = 32;
 /** Packets of one call to the kernel, and of all calls until the queue is looked at again: what one sendmmsg of native code takes. */
 export const PIECE_PACKETS = 256;
+/** As much of a packet can come out of a queue. */
+const COPY_BYTES_MAX = 65_535;
 const NONE = -1;
 
 export interface PipelineOptions {
@@ -92,6 +94,7 @@ export class Pipeline {
   /** Before it, responses of unknown flows are not reset: their copies may be on their way back. */
   #quietUntilMs: number;
   #resetBudget = 0;
+  #copyBytes = HEADER_COPY_BYTES;
   /** No REGISTER will come any more. */
   #isClosing = false;
   /** Packets that were injected since the queue was drained. */
@@ -111,6 +114,15 @@ export class Pipeline {
 
   start(): void {
     this.#options.source.start(() => this.drain());
+  }
+
+  /** Copies have come or gone: as much of each response is taken out of the kernel as one of them wants. */
+  followWishes(): void {
+    const copyBytes = Math.min(HEADER_COPY_BYTES + this.#links.keptBytesMax, COPY_BYTES_MAX);
+    if (copyBytes === this.#copyBytes) return;
+    // What was read is worked through: this is called between two frames.
+    this.#copyBytes = copyBytes;
+    this.#options.source.setCopyBytes(copyBytes);
   }
 
   /** copy --PACKETS--> target. `isRegister`: the flows are made known, nothing is injected. */
@@ -335,6 +347,7 @@ export class Pipeline {
     const { limits, nowMs } = this.#options;
     const heir = this.#links.heirOf(link);
     this.#links.down(link, nowMs() + limits.graceMs);
+    this.followWishes();
     if (heir !== undefined) this.#inherit(heir, link);
     if (this.flows.firstOf(link.owner) === NONE) this.#links.forget(link);
   }
@@ -374,6 +387,7 @@ export class Pipeline {
   drop(link: CopyLink): void {
     this.#resetAll(link);
     this.#links.forget(link);
+    this.followWishes();
     this.#flushResets();
   }
 

@@ -203,7 +203,9 @@ export class TargetNamespace {
 
   /** A copy is connected; `permitted` undefined: its identity does not restrict. False when all places are taken. */
   connected(connection: ChannelConnection, permitted: readonly TargetPattern[] | undefined): boolean {
-    return !this.#isEnding && this.#links.open(connection, permitted) !== undefined;
+    if (this.#isEnding || this.#links.open(connection, permitted) === undefined) return false;
+    this.#pipeline.followWishes();
+    return true;
   }
 
   /** A C tcpcopy has said its hello in a tunnel. False when all places are taken. */

@@ -231,6 +231,70 @@ describe('responses', () => {
     );
   });
 
+  it('come with as much of their payload as the copy asked for, and as there is', () => {
+    const rig = new PipelineRig();
+    const { link, connection } = rig.connect('copy', ['payload:600']);
+    rig.open(link, 5);
+    const text = 'x'.repeat(1000);
+    rig.respond(synAck);
+    rig.respond({ flags: ACK, seq: 501, ack: 1006, payload: text });
+    rig.respond({ flags: ACK, seq: 1501, ack: 1006, payload: '+OK' });
+    assert.deepEqual(
+      connection.responses.map(({ sessionId, payloadBytes, kept }) => [
+        sessionId,
+        payloadBytes,
+        kept.length,
+        kept.slice(-3),
+      ]),
+      [
+        [5, 0, 0, ''],
+        [5, 1000, 600, 'xxx'],
+        [5, 3, 3, '+OK'],
+      ],
+    );
+    rig.open(link, 6, { destinationPort: 9999 });
+    assert.deepEqual(connection.responses.at(-1)?.event, RESPONSE_EVENT_TARGET_UNKNOWN);
+  });
+
+  it('come without payload to a copy that did not ask, although another one did', () => {
+    const rig = new PipelineRig();
+    rig.connect('curious', ['payload:65535']);
+    const { link, connection } = rig.connect();
+    rig.open(link, 5);
+    rig.respond({ flags: ACK, seq: 501, ack: 1006, payload: 'secret' });
+    assert.deepEqual(
+      connection.responses.map(({ payloadBytes, kept }) => [payloadBytes, kept]),
+      [[6, '']],
+    );
+  });
+
+  it('are taken out of the kernel with as much payload as somebody wants who is connected', () => {
+    const rig = new PipelineRig();
+    assert.equal(rig.source.copyBytes, 128);
+    const { link: little } = rig.connect('little', ['payload:100']);
+    const { link: much } = rig.connect('much', ['payload:65535']);
+    rig.connect('headers');
+    assert.equal(rig.source.copyBytes, 65_535);
+    rig.pipeline.linkDown(much);
+    assert.equal(rig.source.copyBytes, 228);
+    rig.pipeline.linkDown(little);
+    assert.equal(rig.source.copyBytes, 128);
+  });
+
+  it('with payload beyond one frame go in several', () => {
+    const rig = new PipelineRig();
+    const { link, connection } = rig.connect('copy', ['payload:65535']);
+    rig.open(link, 5);
+    const payload = 'y'.repeat(60_000);
+    rig.source.put(...Array.from({ length: 9 }, () => rig.answer({ flags: ACK, seq: 501, ack: 1006, payload })));
+    rig.pipeline.drain();
+    assert.deepEqual(
+      connection.responses.map(({ kept }) => kept.length),
+      new Array(9).fill(60_000),
+    );
+    assert.equal(connection.frames, 3);
+  });
+
   it('that the full channel does not take are counted', () => {
     const rig = new PipelineRig();
     const { link, connection } = rig.connect();

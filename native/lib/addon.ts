@@ -69,6 +69,7 @@ export interface NativeRawSender {
 
 export interface NativeResponseQueue {
   read(bytes: Uint8Array, entries: Uint32Array): number;
+  setCopyBytes(copyBytes: number, receiveBufferBytes: number, slotBytes: number): void;
   start(onReadable: () => void): void;
   stop(): void;
   /** Fills in packets, queueDropped, userDropped, malformed, waiting. */

@@ -29,6 +29,8 @@ export interface ResponseQueueStatistics {
   waiting: number;
 }
 
+/** The netlink buffer grows with what is copied of each packet, up to this, octets. */
+const RECEIVE_BUFFER_BYTES_MAX = 64 * 1024 * 1024;
 /** Packets of one read. */
 const BATCH_PACKETS = 128;
 /** Netlink and attribute headers around the copied octets: below 256, doubled. */
@@ -40,11 +42,14 @@ const CACHE_LINE_BYTES = 64;
  * packets come as one (NFQA_CFG_F_GSO); `wireBytes` of an entry is the whole length, `capturedBytes` at most copyBytes.
  */
 export class ResponseQueue implements PacketBatch {
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   readonly entries = new Uint32Array(BATCH_PACKETS * PACKET_ENTRY_FIELDS);
   readonly queueNumber: number;
   readonly #native: NativeResponseQueue;
   readonly #figures = new Float64Array(5);
+  readonly #queueLengthMax: number;
+  readonly #receiveBufferBytes: number;
+  readonly #copyBytesAtStart: number;
   #count = 0;
   #isClosed = false;
 
@@ -56,7 +61,10 @@ export class ResponseQueue implements PacketBatch {
     const queueLengthMax = boundedOption(owner, 'queueLengthMax', options.queueLengthMax ?? 16_384, 1, 2 ** 20);
     const bufferBytes = options.receiveBufferBytes ?? 16 * 1024 * 1024;
     const receiveBufferBytes = boundedOption(owner, 'receiveBufferBytes', bufferBytes, 4096, 2 ** 30);
-    const slotBytes = Math.ceil((copyBytes + SLOT_OVERHEAD_BYTES) / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
+    const slotBytes = slotBytesFor(copyBytes);
+    this.#queueLengthMax = queueLengthMax;
+    this.#receiveBufferBytes = receiveBufferBytes;
+    this.#copyBytesAtStart = copyBytes;
     const where = options.netnsPath === undefined ? '' : ` in ${options.netnsPath}`;
     this.#native = callNative(`read NFQUEUE ${this.queueNumber}${where}`, () => {
       const { ResponseQueue: Native } = addon();
@@ -90,6 +98,27 @@ export class ResponseQueue implements PacketBatch {
     return this.#count > 0;
   }
 
+  /**
+   * From now on so many octets of each packet come along; those that wait already come as they are. `bytes` is another array then, and
+   * what the last read filled is not valid any more. The netlink buffer grows with it, within a bound.
+   *
+   * @throws NativeError
+   */
+  setCopyBytes(copyBytes: number): void {
+    boundedOption('ResponseQueue', 'copyBytes', copyBytes, 20, 0xffff);
+    if (this.#isClosed) return;
+    // What waits may have more than what will come: slots only grow.
+    const slotBytes = Math.max(slotBytesFor(copyBytes), this.bytes.length / BATCH_PACKETS);
+    const more = Math.max(0, copyBytes - this.#copyBytesAtStart) * this.#queueLengthMax;
+    const most = Math.max(this.#receiveBufferBytes, RECEIVE_BUFFER_BYTES_MAX);
+    const receiveBufferBytes = Math.min(this.#receiveBufferBytes + more, most);
+    callNative(`set how much of a packet NFQUEUE ${this.queueNumber} copies`, () =>
+      this.#native.setCopyBytes(copyBytes, receiveBufferBytes, slotBytes),
+    );
+    this.#count = 0;
+    if (slotBytes * BATCH_PACKETS > this.bytes.length) this.bytes = new Uint8Array(slotBytes * BATCH_PACKETS);
+  }
+
   /** Calls `onReadable` from this thread's event loop while packets wait. Keeps the loop alive until stop(). */
   start(onReadable: () => void): void {
     if (this.#isClosed) throw new NativeError('ERR_NATIVE_CLOSED', `NFQUEUE ${this.queueNumber} is closed`);
@@ -121,4 +150,8 @@ export class ResponseQueue implements PacketBatch {
     this.#count = 0;
     this.#native.close();
   }
+}
+
+function slotBytesFor(copyBytes: number): number {
+  return Math.ceil((copyBytes + SLOT_OVERHEAD_BYTES) / CACHE_LINE_BYTES) * CACHE_LINE_BYTES;
 }

@@ -95,11 +95,7 @@ Outcome ResponseQueue::Open(const ResponseQueueConfig& config) {
   if (connect(fd(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     return SysError::Take("connect AF_NETLINK");
   }
-  const int bytes = config.receive_buffer_bytes;
-  if (setsockopt(fd(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0 &&
-      setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) != 0) {
-    return SysError::Take("setsockopt SO_RCVBUF");
-  }
+  if (Outcome error = SetReceiveBuffer(config.receive_buffer_bytes)) return error;
   // A full buffer is no error of the socket; the kernel counts it (queue_user_dropped).
   const int on = 1;
   if (setsockopt(fd(), SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on) != 0) {
@@ -108,6 +104,32 @@ Outcome ResponseQueue::Open(const ResponseQueueConfig& config) {
   headers_.resize(config.slot_count);
   slots_.resize(config.slot_count);
   return Bind(config);
+}
+
+Outcome ResponseQueue::SetReceiveBuffer(int bytes) {
+  if (setsockopt(fd(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0 &&
+      setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) != 0) {
+    return SysError::Take("setsockopt SO_RCVBUF");
+  }
+  return std::nullopt;
+}
+
+Outcome ResponseQueue::SetCopyBytes(uint32_t copy_bytes, int receive_buffer_bytes, uint32_t slot_bytes) {
+  if (slot_bytes % alignof(nlmsghdr) != 0 || slot_bytes < slot_bytes_) {
+    return SysError{EINVAL, "slots of a queue", {}, {}};
+  }
+  if (!socket_) return SysError{EBADF, "slots of a queue", {}, {}};
+  if (Outcome error = SetReceiveBuffer(receive_buffer_bytes)) return error;
+  alignas(nlmsghdr) char buffer[kControlBytes];
+  nlmsghdr* const message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue_number_);
+  nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, static_cast<int>(copy_bytes));
+  // No acknowledgement is asked for: it would stand among packets. The kernel takes any number, and cuts it to what it
+  // can.
+  if (send(fd(), message, message->nlmsg_len, 0) < 0) {
+    return SysError::Take("send NETLINK_NETFILTER", "queue " + std::to_string(queue_number_));
+  }
+  slot_bytes_ = slot_bytes;
+  return std::nullopt;
 }
 
 // One message binds and sets everything, so no packet arrives half configured.

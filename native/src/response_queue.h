@@ -45,6 +45,9 @@ class ResponseQueue {
   // read that was not full the next call says so without asking the kernel.
   size_t Read(std::span<uint8_t> bytes, std::span<BatchEntry> entries);
 
+  // From the next packet on. The caller's slots have room for it, and for what waits.
+  Outcome SetCopyBytes(uint32_t copy_bytes, int receive_buffer_bytes, uint32_t slot_bytes);
+
   const Statistics& UpdateStatistics();
 
  private:
@@ -54,6 +57,7 @@ class ResponseQueue {
     uint64_t user_dropped;
   };
 
+  Outcome SetReceiveBuffer(int bytes);
   Outcome Bind(const ResponseQueueConfig& config);
   Outcome WaitForAck(uint32_t sequence);
   // False when it is not a packet of our queue.

@@ -10,6 +10,7 @@ Napi::Function ResponseQueueObject::Define(Napi::Env env) {
   return DefineClass(env, "ResponseQueue",
                      {
                          InstanceMethod<&ResponseQueueObject::Read>("read"),
+                         InstanceMethod<&ResponseQueueObject::SetCopyBytes>("setCopyBytes"),
                          InstanceMethod<&ResponseQueueObject::Start>("start"),
                          InstanceMethod<&ResponseQueueObject::Stop>("stop"),
                          InstanceMethod<&ResponseQueueObject::Statistics>("statistics"),
@@ -42,6 +43,18 @@ ResponseQueueObject::~ResponseQueueObject() {
 
 Napi::Value ResponseQueueObject::Read(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(queue_.Read(BytesOf(info[0]), EntriesOf(info[1]))));
+}
+
+// (copyBytes, receiveBufferBytes, slotBytes)
+void ResponseQueueObject::SetCopyBytes(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t copy_bytes = arguments.Unsigned(0);
+  const int receive_buffer_bytes = arguments.Signed(1);
+  const uint32_t slot_bytes = arguments.Unsigned(2);
+  if (!arguments.AreRight()) return;
+  if (const Outcome error = queue_.SetCopyBytes(copy_bytes, receive_buffer_bytes, slot_bytes)) {
+    ThrowSysError(info.Env(), *error);
+  }
 }
 
 void ResponseQueueObject::Start(const Napi::CallbackInfo& info) {

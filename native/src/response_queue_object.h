@@ -18,6 +18,7 @@ class ResponseQueueObject : public Napi::ObjectWrap<ResponseQueueObject> {
 
  private:
   Napi::Value Read(const Napi::CallbackInfo& info);
+  void SetCopyBytes(const Napi::CallbackInfo& info);
   void Start(const Napi::CallbackInfo& info);
   void Stop(const Napi::CallbackInfo& info);
   void Statistics(const Napi::CallbackInfo& info);

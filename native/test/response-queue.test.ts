@@ -146,6 +146,30 @@ describe('ResponseQueue', { skip: skipWithoutRoot }, () => {
     assert.deepEqual(packets, packetsOf(sent));
   });
 
+  it('how much of a packet comes along can change while packets wait', async () => {
+    const queue = open();
+    const sender = own(new RawSender({ family: 4, netnsPath: network.b.netnsPath }));
+    const sent = batchOf([packet({ ...route(4), sourcePort: 7000, payload: pattern(1400) })]);
+    sender.send(sent);
+    queue.setCopyBytes(1000);
+    sender.send(sent);
+    queue.setCopyBytes(200);
+    sender.send(sent);
+    queue.setCopyBytes(65_535);
+    sender.send(sent);
+    const { packets, wireBytes } = collect(queue);
+    await until('all', () => packets.length === 4);
+    assert.deepEqual(
+      packets.map((bytes) => bytes.length),
+      [128, 1000, 200, wireBytes[3]],
+    );
+    assert.deepEqual(packets[3], packetsOf(sent)[0]);
+    assert.throws(() => queue.setCopyBytes(70_000), { code: 'ERR_NATIVE_OPTION' });
+    assert.equal(queue.statistics().malformed, 0);
+    queue.close();
+    queue.setCopyBytes(128);
+  });
+
   it('a queue that somebody reads is refused, and its reader goes on', async () => {
     const { packets } = collect(open());
     assert.throws(() => open(), { code: 'ERR_NATIVE_QUEUE_BUSY', errno: 'EBUSY', message: /another program reads/ });

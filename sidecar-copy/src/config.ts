@@ -74,6 +74,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly insecure: boolean;
   /** The intercepts are C programs that send headers so; undefined: they are ours. */
   readonly wire: WireFormat | undefined;
+  /** Octets of each response's payload that the intercepts are asked for; 0: headers only. */
+  readonly responsePayloadBytes: number;
   readonly name: string;
   readonly limits: EngineLimits;
   /** Sessions that the log shows. */
@@ -144,6 +146,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     stateDirectory: values.stateDirectory,
     insecure: values.insecure,
     wire: wireFormat(values, families),
+    responsePayloadBytes: 0,
     name: values.name,
     threads: values.threads,
     limits: {
@@ -172,6 +175,7 @@ export type CopyBasis = Pick<
   | 'limits'
   | 'budget'
   | 'wire'
+  | 'responsePayloadBytes'
 >;
 
 /**

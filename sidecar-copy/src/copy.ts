@@ -104,6 +104,7 @@ export class Copy {
       name: basis.name,
       wire: basis.wire && { format: basis.wire, sessionsMax: basis.limits.sessionsMax, seed: options.seed },
       instance: options.instance ?? options.seed,
+      responsePayloadBytes: basis.responsePayloadBytes,
       onResponses: (lane, batch) => this.pipeline.ingestResponses(lane, batch),
       onOutput: () => this.pipeline.flushSoon(),
       onSent: (bytes) => this.sent(bytes),

@@ -53,6 +53,25 @@ test('each intercept is told the targets that are behind it', () => {
   );
 });
 
+test('an intercept is asked for payload where something needs it; that an old one has none is said', () => {
+  const around = new CopySurroundings();
+  around.open({ responsePayloadBytes: 2048 });
+  assert.deepEqual(
+    around.channels.map(({ hello }) => hello.capabilities),
+    new Array(2).fill(['instance:1', 'payload:2048']),
+  );
+  around.channels[0]!.onUp(around.connection(['payload']));
+  assert.deepEqual(
+    around.logged.filter((line) => line.includes('older version')),
+    [],
+  );
+  around.channels[1]!.onUp(around.connection());
+  assert.equal(around.logged.filter((line) => line.includes('older version')).length, 1);
+  const plain = new CopySurroundings();
+  plain.open();
+  assert.deepEqual(plain.channels[0]!.hello.capabilities, ['instance:1']);
+});
+
 test('the first channel that is up begins the copying; what was captured and dropped before does not count', () => {
   const around = new CopySurroundings();
   const copy = around.open();

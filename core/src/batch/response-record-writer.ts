@@ -2,6 +2,7 @@ import { writeU16, writeU32 } from '../wire/bytes.js';
 import type { PacketHeader } from '../wire/packet-header.js';
 import type { TcpOptions } from '../wire/tcp-options.js';
 import {
+  KEPT_BYTES_MAX,
   RESPONSE_ACK,
   RESPONSE_EVENT,
   RESPONSE_EVENT_SEGMENT,
@@ -9,6 +10,7 @@ import {
   RESPONSE_HAS_SACK_PERMITTED,
   RESPONSE_HAS_TIMESTAMPS,
   RESPONSE_HAS_WINDOW_SCALE,
+  RESPONSE_KEPT,
   RESPONSE_MSS,
   RESPONSE_OPTIONS,
   RESPONSE_PAYLOAD_BYTES,
@@ -51,4 +53,26 @@ export function writeEventRecord(bytes: Uint8Array, offset: number, sessionId: n
   bytes.fill(0, offset, offset + RESPONSE_RECORD_BYTES);
   writeU32(bytes, offset + RESPONSE_SESSION_ID, sessionId);
   bytes[offset + RESPONSE_EVENT] = event;
+}
+
+/**
+ * Puts the first octets of a segment's payload behind its record, `keptBytesMax` and what is `present` of it at most. Returns the end
+ * of the record, a multiple of 4 behind `offset`: RESPONSE_KEPT + keptBytesMax + 3 octets on at most.
+ */
+export function writeKept(
+  out: Uint8Array,
+  offset: number,
+  bytes: Uint8Array,
+  payloadOffset: number,
+  present: number,
+  keptBytesMax: number,
+): number {
+  const keptBytes = Math.min(present, keptBytesMax, KEPT_BYTES_MAX);
+  writeU16(out, offset + RESPONSE_RECORD_BYTES, keptBytes);
+  writeU16(out, offset + RESPONSE_RECORD_BYTES + 2, 0);
+  const start = offset + RESPONSE_KEPT;
+  if (keptBytes > 0) out.set(bytes.subarray(payloadOffset, payloadOffset + keptBytes), start);
+  const end = start + ((keptBytes + 3) & ~3);
+  out.fill(0, start + keptBytes, end);
+  return end;
 }

@@ -1,8 +1,12 @@
 /**
  * One response header on its way from the target's kernel to the copy: the record of a HEADERS frame, which is also what
- * the engine ingests. Big-endian, RESPONSE_RECORD_BYTES octets, then `prefixBytes` octets of the payload's start where
- * the two sides agreed on keeping some (0 by default).
+ * the engine ingests. Big-endian, RESPONSE_RECORD_BYTES octets.
+ *
+ * Where the copy asked for the first octets of the payload, they stand behind it: how many as u16, u16 0, the octets, and up to 3
+ * octets of 0, so that every record begins at a multiple of 4. They may be fewer than were asked for and than the payload has.
  */
+import { readU16 } from '../wire/bytes.js';
+
 export const RESPONSE_RECORD_BYTES = 32;
 /** u32: the session that the flow was opened with. */
 export const RESPONSE_SESSION_ID = 0;
@@ -40,10 +44,28 @@ export const RESPONSE_EVENT_TARGET_UNKNOWN = 2;
 /** Intercept's flow table is full. */
 export const RESPONSE_EVENT_FLOW_TABLE_FULL = 3;
 
-/** A batch of such records, each `strideBytes` long (RESPONSE_RECORD_BYTES + prefixBytes, a multiple of 4). */
+/** Where the number of kept octets stands in a record with payload, and where they begin. */
+const KEPT_BYTES = RESPONSE_RECORD_BYTES;
+export const RESPONSE_KEPT = RESPONSE_RECORD_BYTES + 4;
+/** As many octets of a payload can be kept: what u16 holds. */
+export const KEPT_BYTES_MAX = 65_535;
+/** In the place of a stride: each record says how long it is. */
+export const STRIDE_VARIES = 0;
+
+/** A batch of such records, each `strideBytes` long (RESPONSE_RECORD_BYTES), or STRIDE_VARIES: records with payload. */
 export interface ResponseBatch {
   readonly bytes: Uint8Array;
   readonly offset: number;
   readonly strideBytes: number;
   readonly count: number;
+}
+
+/** Octets of the record at `at`, which is whole. */
+export function responseRecordBytes({ bytes, strideBytes }: ResponseBatch, at: number): number {
+  return strideBytes === STRIDE_VARIES ? RESPONSE_KEPT + ((readU16(bytes, at + KEPT_BYTES) + 3) & ~3) : strideBytes;
+}
+
+/** Octets of the payload's start that the record at `at` carries, at RESPONSE_KEPT. */
+export function keptBytesOf({ bytes, strideBytes }: ResponseBatch, at: number): number {
+  return strideBytes === STRIDE_VARIES ? readU16(bytes, at + KEPT_BYTES) : 0;
 }

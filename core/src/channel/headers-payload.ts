@@ -1,8 +1,14 @@
 /**
- * The payload of a HEADERS frame: stride u16 (octets of each record: RESPONSE_RECORD_BYTES and the agreed prefix, a multiple of
- * 4), count u16, then the records of core/src/batch/response-record.ts.
+ * The payload of a HEADERS frame: stride u16 (octets of each record, RESPONSE_RECORD_BYTES; STRIDE_VARIES where the copy asked for
+ * payload), count u16, then the records of core/src/batch/response-record.ts.
  */
-import { RESPONSE_RECORD_BYTES, type ResponseBatch } from '../batch/response-record.js';
+import {
+  RESPONSE_KEPT,
+  RESPONSE_RECORD_BYTES,
+  type ResponseBatch,
+  responseRecordBytes,
+  STRIDE_VARIES,
+} from '../batch/response-record.js';
 import { readU16, writeU16 } from '../wire/bytes.js';
 
 /** Octets before the first record. */
@@ -28,10 +34,25 @@ export class HeadersPayload implements ResponseBatch {
     if (length < HEADERS_PREFIX_BYTES) return false;
     const strideBytes = readU16(bytes, offset);
     const count = readU16(bytes, offset + 2);
-    if (strideBytes < RESPONSE_RECORD_BYTES || strideBytes % 4 !== 0) return false;
-    if (length !== HEADERS_PREFIX_BYTES + strideBytes * count) return false;
     this.strideBytes = strideBytes;
+    const recordsBytes = length - HEADERS_PREFIX_BYTES;
+    if (strideBytes === STRIDE_VARIES) {
+      if (!this.#fits(count, recordsBytes)) return false;
+    } else if (strideBytes < RESPONSE_RECORD_BYTES || strideBytes % 4 !== 0 || recordsBytes !== strideBytes * count) {
+      return false;
+    }
     this.count = count;
     return true;
+  }
+
+  /** Whether `count` records that say how long they are take exactly so many octets. */
+  #fits(count: number, recordsBytes: number): boolean {
+    const end = this.offset + recordsBytes;
+    let at = this.offset;
+    for (let index = 0; index < count; index += 1) {
+      if (at + RESPONSE_KEPT > end) return false;
+      at += responseRecordBytes(this, at);
+    }
+    return at === end;
   }
 }

@@ -16,6 +16,7 @@ export * from './intercept-report.js';
 export * from './intercept-settings.js';
 export * from './joining.js';
 export { encodeJson, type JsonObject, parseJson } from './json-payload.js';
+export * from './payload-wish.js';
 export * from './preamble.js';
 export * from './refusal.js';
 export * from './stop.js';

@@ -21,6 +21,7 @@ import {
   RESPONSE_PAYLOAD_BYTES,
   RESPONSE_SESSION_ID,
   type ResponseBatch,
+  responseRecordBytes,
 } from '../batch/response-record.js';
 import { type EngineCounters, type LossReason, TERMINAL_STATES, type TerminalState } from '../counters.js';
 import type { EngineConfig } from '../engine-config.js';
@@ -207,10 +208,10 @@ export class Replayer {
 
   /** target --response headers--> sessions. */
   receive(lane: number, batch: ResponseBatch, nowMs: number): void {
-    const { bytes, strideBytes, count } = batch;
+    const { bytes, count } = batch;
     const counters = this.#counters;
     const tsNow = this.#writer.tsNow;
-    for (let index = 0, at = batch.offset; index < count; index += 1, at += strideBytes) {
+    for (let index = 0, at = batch.offset; index < count; index += 1, at += responseRecordBytes(batch, at)) {
       const id = readU32(bytes, at + RESPONSE_SESSION_ID);
       const session = this.#table.withId(id);
       if (session === undefined || session.endpoint?.lane !== lane) {

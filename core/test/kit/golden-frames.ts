@@ -40,7 +40,10 @@ import {
   RESPONSE_WINDOW,
   RESPONSE_WINDOW_SCALE,
   ReplayBatch,
+  STRIDE_VARIES,
+  writeEventRecord,
   writeHeadersPrefix,
+  writeKept,
   writeU16,
   writeU32,
 } from '../../src/index.js';
@@ -82,6 +85,22 @@ function headers(): Uint8Array {
   writeU32(bytes, event + RESPONSE_SESSION_ID, 8);
   bytes[event + RESPONSE_EVENT] = RESPONSE_EVENT_FLOW_TAKEN;
   return bytes;
+}
+
+/** A segment that carries `+OK`, of which all comes along, and an event. */
+function headersWithPayload(): Uint8Array {
+  const bytes = new Uint8Array(128);
+  const segment = HEADERS_PREFIX_BYTES;
+  writeHeadersPrefix(bytes, 0, STRIDE_VARIES, 2);
+  writeU32(bytes, segment + RESPONSE_SESSION_ID, 7);
+  writeU32(bytes, segment + RESPONSE_SEQ, 0x11223345);
+  writeU32(bytes, segment + RESPONSE_ACK, 0x55667788);
+  bytes[segment + RESPONSE_FLAGS] = 0x18;
+  writeU16(bytes, segment + RESPONSE_WINDOW, 502);
+  writeU32(bytes, segment + RESPONSE_PAYLOAD_BYTES, 5);
+  const event = writeKept(bytes, segment, Uint8Array.from([0x2b, 0x4f, 0x4b, 0x0d, 0x0a]), 0, 5, 512);
+  writeEventRecord(bytes, event, 8, RESPONSE_EVENT_FLOW_TAKEN);
+  return bytes.slice(0, writeKept(bytes, event, bytes, 0, 0, 512));
 }
 
 const COPY = {
@@ -209,3 +228,6 @@ export function hexDump(bytes: Uint8Array): string {
   }
   return lines.join('\n');
 }
+
+/** HEADERS for a copy that asked for payload. */
+export const GOLDEN_PAYLOAD_FRAME: Uint8Array = encodeFrame(FRAME.HEADERS, headersWithPayload());

@@ -22,6 +22,7 @@ import {
   parseRefusal,
   parseRenewRequest,
   parseStop,
+  responseRecordBytes,
   withPreamble,
 } from '../../src/index.js';
 import { COPY_REPORT, COPY_SETTINGS, INTERCEPT_REPORT, INTERCEPT_SETTINGS } from '../kit/golden-frames.js';
@@ -145,7 +146,11 @@ test('hostile payloads never make a message parser throw', () => {
   fc.assert(
     fc.property(hostilePayload, fc.nat(20), (payload, offset) => {
       for (const parse of PARSERS) parse(payload, Math.min(offset, payload.length));
-      new HeadersPayload().read(payload, 0, payload.length);
+      const batch = new HeadersPayload();
+      batch.read(payload, 0, payload.length);
+      let at = batch.offset;
+      for (let index = 0; index < batch.count; index += 1) at += responseRecordBytes(batch, at);
+      if (batch.count > 0) assert.equal(at, payload.length, 'records fill the payload');
     }),
     { numRuns: 300 },
   );

@@ -14,7 +14,7 @@ import {
   REFUSAL_CODES,
   REFUSALS_TO_RETRY,
 } from '../../src/index.js';
-import { GOLDEN_FRAMES, GOLDEN_INTERCEPT_FRAMES, hexDump } from '../kit/golden-frames.js';
+import { GOLDEN_FRAMES, GOLDEN_INTERCEPT_FRAMES, GOLDEN_PAYLOAD_FRAME, hexDump } from '../kit/golden-frames.js';
 
 const document = readFileSync(path.resolve(import.meta.dirname, '../../../../docs/channel.md'), 'utf8');
 
@@ -53,6 +53,11 @@ for (const [name, frame] of Object.entries(GOLDEN_INTERCEPT_FRAMES)) {
     assert.ok(document.includes(`\n${dump}\n`), `docs/channel.md should have, under ${name}:\n\n${dump}\n`);
   });
 }
+
+test('docs/channel.md shows the octets of HEADERS with payload', () => {
+  const dump = hexDump(GOLDEN_PAYLOAD_FRAME);
+  assert.ok(document.includes(`\n${dump}\n`), `docs/channel.md should have:\n\n${dump}\n`);
+});
 
 test('docs/channel.md lists every frame type with its number', () => {
   const rows = table('Type').map(([number, name]) => [name, Number(number)]);

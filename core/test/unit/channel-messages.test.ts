@@ -8,8 +8,10 @@ import {
   encodeJson,
   encodeRefusal,
   encodeRenewRequest,
+  HEADERS_PREFIX_BYTES,
   HeadersPayload,
   type Hello,
+  keptBytesOf,
   parseCertificateGrant,
   parseGoodbye,
   parseHello,
@@ -17,9 +19,18 @@ import {
   parsePreamble,
   parseRefusal,
   parseRenewRequest,
+  payloadBytesWished,
+  payloadWish,
+  RESPONSE_EVENT_SEGMENT,
+  RESPONSE_KEPT,
   RESPONSE_RECORD_BYTES,
+  readU32,
+  responseRecordBytes,
+  STRIDE_VARIES,
   withPreamble,
+  writeEventRecord,
   writeHeadersPrefix,
+  writeKept,
 } from '../../src/index.js';
 
 const HELLO: Hello = {
@@ -108,7 +119,8 @@ for (const [what, strideBytes, count, length] of [
   ['no prefix', 32, 0, 3],
   ['a stride below a record', 28, 1, 4 + 28],
   ['a stride that is no multiple of 4', 33, 1, 4 + 33],
-  ['a stride of 0', 0, 65535, 4],
+  ['records of their own length that are not there', 0, 65535, 4],
+  ['a record of its own length that is cut', 0, 1, 4 + 32],
   ['fewer octets than it counts', 32, 2, 4 + 32],
   ['more octets than it counts', 32, 1, 4 + 64],
 ] as const) {
@@ -120,3 +132,59 @@ for (const [what, strideBytes, count, length] of [
     assert.equal(batch.count, 0);
   });
 }
+
+test('a HEADERS payload with payload octets is walked record by record', () => {
+  const bytes = new Uint8Array(256);
+  const sizes = [0, 1, 4, 7];
+  let at = HEADERS_PREFIX_BYTES;
+  for (const [index, kept] of sizes.entries()) {
+    writeEventRecord(bytes, at, index, RESPONSE_EVENT_SEGMENT);
+    at = writeKept(bytes, at, new Uint8Array(9).fill(index + 1), 1, kept, 100);
+  }
+  writeHeadersPrefix(bytes, 0, STRIDE_VARIES, sizes.length);
+  const batch = new HeadersPayload();
+  assert.ok(batch.read(bytes, 0, at));
+  let record = batch.offset;
+  for (const [index, kept] of sizes.entries()) {
+    assert.equal(readU32(bytes, record), index);
+    assert.equal(keptBytesOf(batch, record), kept);
+    const start = record + RESPONSE_KEPT;
+    assert.deepEqual([...bytes.subarray(start, start + kept)], new Array(kept).fill(index + 1));
+    record += responseRecordBytes(batch, record);
+  }
+  assert.equal(record, at);
+  for (const length of [at - 1, at + 1, at + 4, at - 36]) assert.equal(batch.read(bytes, 0, length), false);
+});
+
+test('of a payload no more is kept than was asked for', () => {
+  const bytes = new Uint8Array(128);
+  const end = writeKept(bytes, 0, Uint8Array.of(1, 2, 3, 4, 5), 0, 5, 3);
+  const batch = { bytes, offset: 0, strideBytes: STRIDE_VARIES, count: 1 };
+  assert.equal(keptBytesOf(batch, 0), 3);
+  assert.deepEqual([...bytes.subarray(RESPONSE_KEPT, end)], [1, 2, 3, 0]);
+  assert.equal(responseRecordBytes(batch, 0), end);
+});
+
+test('what a copy says to get payload is what an intercept reads', () => {
+  for (const bytes of [1, 512, 65_535]) assert.equal(payloadBytesWished(['instance:7', payloadWish(bytes)]), bytes);
+  assert.equal(payloadWish(70_000), 'payload:65535');
+  assert.equal(payloadWish(0), 'payload:1');
+});
+
+for (const text of [
+  'payload',
+  'payload:',
+  'payload:0',
+  'payload:-1',
+  'payload:1e3',
+  'payload:012',
+  'payload:1000000',
+]) {
+  test(`the capability ${text} is no wish for payload`, () => {
+    assert.equal(payloadBytesWished([text]), 0);
+  });
+}
+
+test('a wish for more than a record holds gets what it holds', () => {
+  assert.equal(payloadBytesWished(['payload:99999']), 65_535);
+});

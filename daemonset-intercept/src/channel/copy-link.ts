@@ -23,6 +23,8 @@ export class CopyLink {
   /** Names the process, where the copy says it. */
   readonly #instance: string | undefined;
   #count = 0;
+  /** Where the last record ends. */
+  #end = 0;
   #sessions = 0;
   /** When its flows are reset; Infinity while the connection is up. */
   graceEndsMs = Number.POSITIVE_INFINITY;
@@ -73,19 +75,25 @@ export class CopyLink {
 
   /** The caller flushes it then. */
   get isFull(): boolean {
-    return this.#count === this.#format.recordsMax;
+    return this.#format.isFull(this.#count, this.#end);
+  }
+
+  /** Octets of each payload that it wants. */
+  get keptBytesMax(): number {
+    return this.#format.keptBytesMax;
   }
 
   /** Adds the response at `packetAt` of `bytes`. */
   addSegment(sessionId: number, bytes: Uint8Array, packetAt: number, header: PacketHeader, options: TcpOptions): void {
-    const offset = this.#format.offsetOf(this.#count);
-    this.#format.writeSegment(this.#records(), offset, sessionId, bytes, packetAt, header, options);
+    const offset = this.#format.offsetOf(this.#count, this.#end);
+    this.#end = this.#format.writeSegment(this.#records(), offset, sessionId, bytes, packetAt, header, options);
     this.#count += 1;
   }
 
   /** Adds word about a flow. Only where events are understood. */
   addEvent(sessionId: number, event: number): void {
-    this.#format.writeEvent(this.#records(), this.#format.offsetOf(this.#count), sessionId, event);
+    const offset = this.#format.offsetOf(this.#count, this.#end);
+    this.#end = this.#format.writeEvent(this.#records(), offset, sessionId, event);
     this.#count += 1;
   }
 
@@ -101,17 +109,18 @@ export class CopyLink {
     if (buffer === undefined) return 0;
     const isSent = count > 0 && this.isUp && this.#send(buffer, count);
     this.#buffers.give(buffer);
+    this.#end = 0;
     return isSent ? 0 : count;
   }
 
   #records(): Uint8Array {
-    this.#buffer ??= this.#buffers.take();
+    this.#buffer ??= this.#buffers.take(this.#format.bufferBytes);
     return this.#buffer;
   }
 
   /** The channel copies what it takes. */
   #send(buffer: Uint8Array, count: number): boolean {
-    const frame = buffer.subarray(0, this.#format.finish(buffer, count));
+    const frame = buffer.subarray(0, this.#format.finish(buffer, count, this.#end));
     if (!this.connection.send(FRAME.HEADERS, frame)) return false;
     this.connection.flush();
     return true;

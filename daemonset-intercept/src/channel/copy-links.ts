@@ -1,8 +1,9 @@
+import { payloadBytesWished } from '@trafficcopy/core';
 import type { ChannelConnection } from '@trafficcopy/runtime';
 import type { TargetPattern } from '../targets/target-gate.js';
 import { CopyLink } from './copy-link.js';
 import { RecordBuffers } from './record-buffers.js';
-import type { RecordFormat } from './record-format.js';
+import { CHANNEL_RECORDS, payloadRecords, type RecordFormat } from './record-format.js';
 
 /** The connections of all copies, and those that ended a short while ago and whose flows wait. Bounded. */
 export class CopyLinks {
@@ -22,11 +23,18 @@ export class CopyLinks {
     return this.#byConnection.size;
   }
 
+  /** Octets of each payload that somebody wants who is connected. */
+  get keptBytesMax(): number {
+    let most = 0;
+    for (const link of this.#byConnection.values()) most = Math.max(most, link.keptBytesMax);
+    return most;
+  }
+
   /** A copy said HELLO. Undefined when all places are taken. */
   open(
     connection: ChannelConnection,
     permitted: readonly TargetPattern[] | undefined,
-    format?: RecordFormat,
+    format: RecordFormat = formatFor(connection),
   ): CopyLink | undefined {
     const owner = this.#byOwner.indexOf(undefined);
     if (owner < 0) return undefined;
@@ -72,4 +80,10 @@ export class CopyLinks {
     this.#byConnection.delete(link.connection.id);
     this.#byOwner[link.owner] = undefined;
   }
+}
+
+/** What the copy at the other end asked for. */
+function formatFor({ peer }: ChannelConnection): RecordFormat {
+  const keptBytesMax = payloadBytesWished(peer.capabilities);
+  return keptBytesMax === 0 ? CHANNEL_RECORDS : payloadRecords(keptBytesMax);
 }

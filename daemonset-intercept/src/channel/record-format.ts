@@ -1,22 +1,29 @@
 import {
   HEADERS_PREFIX_BYTES,
   type PacketHeader,
+  RESPONSE_KEPT,
   RESPONSE_RECORD_BYTES,
+  STRIDE_VARIES,
   type TcpOptions,
   writeEventRecord,
   writeHeadersPrefix,
+  writeKept,
   writeSegmentRecord,
 } from '@trafficcopy/core';
 
-/** How responses are laid out for one kind of copy, in a buffer of RECORD_BUFFER_BYTES. */
+/** How responses are laid out for one kind of copy, in a buffer of {@link RecordFormat.bufferBytes}. */
 export interface RecordFormat {
-  /** Records of one buffer. */
-  readonly recordsMax: number;
+  /** One of RECORD_BUFFER_BYTES and PAYLOAD_BUFFER_BYTES. */
+  readonly bufferBytes: number;
+  /** Octets of each payload that come along. */
+  readonly keptBytesMax: number;
   /** Whether a copy can be told of something else than a response. */
   readonly hasEvents: boolean;
-  /** Where the record number `index` goes. */
-  offsetOf(index: number): number;
-  /** Writes a response, the packet at `packetAt` of `bytes`. */
+  /** Whether `count` records, the last of which ends at `end`, leave no room for another one of any size. */
+  isFull(count: number, end: number): boolean;
+  /** Where the record behind them goes. */
+  offsetOf(count: number, end: number): number;
+  /** Writes a response, the packet at `packetAt` of `bytes`. Returns where the record ends. */
   writeSegment(
     out: Uint8Array,
     offset: number,
@@ -25,27 +32,60 @@ export interface RecordFormat {
     packetAt: number,
     header: PacketHeader,
     options: TcpOptions,
-  ): void;
-  /** Writes word about a flow. Only with {@link hasEvents}. */
-  writeEvent(out: Uint8Array, offset: number, sessionId: number, event: number): void;
+  ): number;
+  /** Writes word about a flow. Only with {@link hasEvents}. Returns where the record ends. */
+  writeEvent(out: Uint8Array, offset: number, sessionId: number, event: number): number;
   /** Completes a buffer of `count` records. Returns the octets to send, from the start of the buffer. */
-  finish(out: Uint8Array, count: number): number;
+  finish(out: Uint8Array, count: number, end: number): number;
 }
 
-/** Records of one HEADERS frame: 64 KiB. */
+/** Records of one HEADERS frame without payload: 64 KiB. */
 export const RECORDS_MAX = 2047;
 export const RECORD_BUFFER_BYTES = HEADERS_PREFIX_BYTES + RECORDS_MAX * RESPONSE_RECORD_BYTES;
+/** A HEADERS frame with payload: four whole super-packets, or many small ones. */
+export const PAYLOAD_BUFFER_BYTES = 256 * 1024;
 
 /** The payload of a HEADERS frame: copies of ours. */
 export const CHANNEL_RECORDS: RecordFormat = {
-  recordsMax: RECORDS_MAX,
+  bufferBytes: RECORD_BUFFER_BYTES,
+  keptBytesMax: 0,
   hasEvents: true,
-  offsetOf: (index) => HEADERS_PREFIX_BYTES + index * RESPONSE_RECORD_BYTES,
-  writeSegment: (out, offset, sessionId, _bytes, _packetAt, header, options) =>
-    writeSegmentRecord(out, offset, sessionId, header, options),
-  writeEvent: writeEventRecord,
-  finish: (out, count) => {
+  isFull: (count) => count === RECORDS_MAX,
+  offsetOf: (count) => HEADERS_PREFIX_BYTES + count * RESPONSE_RECORD_BYTES,
+  writeSegment: (out, offset, sessionId, _bytes, _packetAt, header, options) => {
+    writeSegmentRecord(out, offset, sessionId, header, options);
+    return offset + RESPONSE_RECORD_BYTES;
+  },
+  writeEvent: (out, offset, sessionId, event) => {
+    writeEventRecord(out, offset, sessionId, event);
+    return offset + RESPONSE_RECORD_BYTES;
+  },
+  finish: (out, count, end) => {
     writeHeadersPrefix(out, 0, RESPONSE_RECORD_BYTES, count);
-    return HEADERS_PREFIX_BYTES + count * RESPONSE_RECORD_BYTES;
+    return end;
   },
 };
+
+/** The same for a copy that wants the first `keptBytesMax` octets of each payload. */
+export function payloadRecords(keptBytesMax: number): RecordFormat {
+  const recordBytesMax = RESPONSE_KEPT + keptBytesMax + 3;
+  return {
+    bufferBytes: PAYLOAD_BUFFER_BYTES,
+    keptBytesMax,
+    hasEvents: true,
+    isFull: (_count, end) => end + recordBytesMax > PAYLOAD_BUFFER_BYTES,
+    offsetOf: (count, end) => (count === 0 ? HEADERS_PREFIX_BYTES : end),
+    writeSegment: (out, offset, sessionId, bytes, _packetAt, header, options) => {
+      writeSegmentRecord(out, offset, sessionId, header, options);
+      return writeKept(out, offset, bytes, header.payloadOffset, header.payloadBytesPresent, keptBytesMax);
+    },
+    writeEvent: (out, offset, sessionId, event) => {
+      writeEventRecord(out, offset, sessionId, event);
+      return writeKept(out, offset, out, offset, 0, 0);
+    },
+    finish: (out, count, end) => {
+      writeHeadersPrefix(out, 0, STRIDE_VARIES, count);
+      return end;
+    },
+  };
+}

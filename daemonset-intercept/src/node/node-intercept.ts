@@ -15,6 +15,7 @@ import {
   type InterceptPodReport,
   type InterceptReport,
   type InterceptSettings,
+  PAYLOAD_CAPABILITY,
 } from '@trafficcopy/core';
 import { makeStateDirectory, type PcapngRecorder, type ProgramLog } from '@trafficcopy/runtime';
 import { requireCapabilities } from '../capabilities.js';
@@ -88,7 +89,7 @@ export class NodeIntercept {
       role: 'intercept',
       name: node.nodeName,
       delivery: 'tunnel',
-      capabilities: [],
+      capabilities: [PAYLOAD_CAPABILITY],
       targets: [{ address, port: config.port }],
     };
     this.#server = new CopyServer({

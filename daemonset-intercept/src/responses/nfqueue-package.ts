@@ -39,19 +39,24 @@ interface QueueRow {
 
 const BATCH_PACKETS = 1024;
 
+/** A batch takes fewer packets where so much of them comes along that this does not do. */
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+
 class Batch {
   readonly bytes: Uint8Array;
   readonly entries = new Uint32Array(BATCH_PACKETS * PACKET_ENTRY_FIELDS);
+  readonly packetsMax: number;
   count = 0;
 
   constructor(copyBytes: number) {
-    this.bytes = new Uint8Array(BATCH_PACKETS * copyBytes);
+    this.packetsMax = Math.min(BATCH_PACKETS, Math.floor(BATCH_BYTES_MAX / copyBytes));
+    this.bytes = new Uint8Array(this.packetsMax * copyBytes);
   }
 }
 
 export class NfqueuePackage implements PacketBatch {
   readonly queueNumber: number;
-  private readonly copyBytes: number;
+  private copyBytes: number;
   private readonly dropVerdict: number;
   private filling: Batch;
   private current: Batch;
@@ -111,6 +116,14 @@ export class NfqueuePackage implements PacketBatch {
     return true;
   }
 
+  setCopyBytes(copyBytes: number): void {
+    // What has come and was not read yet is lost to its copies, as if the queue had been full.
+    this.unseen += this.filling.count;
+    this.copyBytes = copyBytes;
+    this.filling = new Batch(copyBytes);
+    this.current = new Batch(copyBytes);
+  }
+
   start(onReadable: () => void): void {
     if (this.isClosed) throw new NativeError('ERR_NATIVE_CLOSED', `NFQUEUE ${this.queueNumber} is closed`);
     this.onReadable = onReadable;
@@ -143,7 +156,7 @@ export class NfqueuePackage implements PacketBatch {
     packet.setVerdict(this.dropVerdict);
     this.packets += 1;
     if (this.isClosed) return;
-    if (this.filling.count === BATCH_PACKETS) {
+    if (this.filling.count === this.filling.packetsMax) {
       this.unseen += 1;
       return;
     }

@@ -1,5 +1,8 @@
 import type { PacketBatch } from '@trafficcopy/core';
 
+/** Octets of a packet that come along unless somebody wants of its payload, too: headers with every option. */
+export const HEADER_COPY_BYTES = 128;
+
 /** Cumulative figures of a queue, as its kernel side counts them. */
 export interface ResponseSourceStatistics {
   /** Packets read and dropped. */
@@ -17,6 +20,11 @@ export interface ResponseSourceStatistics {
 export interface ResponseSource extends PacketBatch {
   /** Reads what waits, one bounded batch; false when nothing does. */
   read(): boolean;
+  /**
+   * From the next packets on, so many octets of each come along, from its IP header on: those that wait come as they are. What the
+   * last read filled is not valid any more.
+   */
+  setCopyBytes(copyBytes: number): void;
   /** Calls `onReadable` on this thread's event loop while packets wait. */
   start(onReadable: () => void): void;
   stop(): void;

@@ -16,7 +16,7 @@ import { createInterceptCounters } from '../../src/counters.js';
 import type { PacketSender } from '../../src/injector/packet-sender.js';
 import { INTERCEPT_LIMITS_DEFAULT, type InterceptLimits } from '../../src/limits.js';
 import { Pipeline } from '../../src/pipeline.js';
-import type { ResponseSource } from '../../src/responses/response-source.js';
+import { HEADER_COPY_BYTES, type ResponseSource } from '../../src/responses/response-source.js';
 import { TargetGate } from '../../src/targets/target-gate.js';
 import { craftPacket, type PacketTemplate } from './crafted-packet.js';
 import { FakeConnection } from './fake-link.js';
@@ -72,18 +72,27 @@ export class FakeSource implements ResponseSource {
   read(): boolean {
     const packets = this.#waiting.shift();
     if (packets === undefined) return false;
-    this.bytes = new Uint8Array(Buffer.concat(packets));
+    const wireBytes = packets.map((packet) => packet.length);
+    const copies = packets.map((packet) => packet.subarray(0, this.copyBytes));
+    this.bytes = new Uint8Array(Buffer.concat(copies));
     this.entries = new Uint32Array(packets.length * PACKET_ENTRY_FIELDS);
     this.count = packets.length;
     let offset = 0;
-    for (const [index, packet] of packets.entries()) {
+    for (const [index, packet] of copies.entries()) {
       const entry = index * PACKET_ENTRY_FIELDS;
       this.entries[entry + ENTRY_OFFSET] = offset;
       this.entries[entry + ENTRY_CAPTURED_BYTES] = packet.length;
-      this.entries[entry + ENTRY_WIRE_BYTES] = packet.length;
+      this.entries[entry + ENTRY_WIRE_BYTES] = wireBytes[index]!;
       offset += packet.length;
     }
     return true;
+  }
+
+  /** As the kernel copies them. */
+  copyBytes = HEADER_COPY_BYTES;
+
+  setCopyBytes(copyBytes: number): void {
+    this.copyBytes = copyBytes;
   }
 
   start(): void {}
@@ -126,6 +135,7 @@ export class PipelineRig {
     const connection = new FakeConnection(name, capabilities);
     const link = this.links.open(connection, undefined);
     if (link === undefined) throw new Error('no place for a link');
+    this.pipeline.followWishes();
     return { link, connection };
   }
 

@@ -1,12 +1,15 @@
 import {
+  keptBytesOf,
   RESPONSE_ACK,
   RESPONSE_EVENT,
   RESPONSE_FLAGS,
+  RESPONSE_KEPT,
   RESPONSE_PAYLOAD_BYTES,
   RESPONSE_SEQ,
   RESPONSE_SESSION_ID,
   type ResponseBatch,
   readU32,
+  responseRecordBytes,
 } from '@trafficcopy/core';
 
 /** One response record as an object. */
@@ -17,11 +20,15 @@ export interface ResponseView {
   readonly flags: number;
   readonly payloadBytes: number;
   readonly event: number;
+  /** Octets of the payload that came along. */
+  readonly kept: string;
 }
 
 export function responseViews(batch: ResponseBatch): ResponseView[] {
-  return Array.from({ length: batch.count }, (_, index) => {
-    const at = batch.offset + index * batch.strideBytes;
+  let next = batch.offset;
+  return Array.from({ length: batch.count }, () => {
+    const at = next;
+    next += responseRecordBytes(batch, at);
     return {
       sessionId: readU32(batch.bytes, at + RESPONSE_SESSION_ID),
       seq: readU32(batch.bytes, at + RESPONSE_SEQ),
@@ -29,6 +36,9 @@ export function responseViews(batch: ResponseBatch): ResponseView[] {
       flags: batch.bytes[at + RESPONSE_FLAGS]!,
       payloadBytes: readU32(batch.bytes, at + RESPONSE_PAYLOAD_BYTES),
       event: batch.bytes[at + RESPONSE_EVENT]!,
+      kept: String.fromCharCode(
+        ...batch.bytes.subarray(at + RESPONSE_KEPT, at + RESPONSE_KEPT + keptBytesOf(batch, at)),
+      ),
     };
   });
 }

@@ -35,6 +35,7 @@ import {
   type ResponseBatch,
   readU16,
   readU32,
+  responseRecordBytes,
   writeChecksums,
 } from '@trafficcopy/core';
 import { StartError } from '../errors/start-error.js';
@@ -169,8 +170,10 @@ export class PcapngRecorder {
   /** target --response headers--> copy: records a packet without payload for each. The batch is only read. */
   recordResponses(lane: number, batch: ResponseBatch): void {
     this.#timeUs = nowUs();
+    let next = batch.offset;
     for (let index = 0; index < batch.count; index += 1) {
-      const at = batch.offset + index * batch.strideBytes;
+      const at = next;
+      next += responseRecordBytes(batch, at);
       if (batch.bytes[at + RESPONSE_EVENT] !== RESPONSE_EVENT_SEGMENT) continue;
       const flow = this.#flows.get(flowKey(lane, readU32(batch.bytes, at + RESPONSE_SESSION_ID)));
       if (flow === undefined) {

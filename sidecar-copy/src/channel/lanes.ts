@@ -1,4 +1,12 @@
-import { type Engine, type FrameType, type IpAddress, parseIpAddress, type ResponseBatch } from '@trafficcopy/core';
+import {
+  type Engine,
+  type FrameType,
+  type IpAddress,
+  PAYLOAD_CAPABILITY,
+  parseIpAddress,
+  payloadWish,
+  type ResponseBatch,
+} from '@trafficcopy/core';
 import {
   type ChannelConnection,
   ChannelError,
@@ -45,6 +53,8 @@ export interface LanesOptions extends LaneIdentity {
   readonly wire: WirePlan | undefined;
   /** Tells this process from another one with the same certificate. */
   readonly instance: number;
+  /** Octets of each response's payload that the intercepts are asked for; 0: none. */
+  readonly responsePayloadBytes: number;
   readonly onResponses: (lane: number, batch: ResponseBatch) => void;
   readonly onOutput: () => void;
   /** So many octets went towards a target. */
@@ -179,13 +189,12 @@ export class Lanes {
   }
 
   private openChannel(plan: LanePlan, lane: Lane, way: () => Way): ReturnType<CopyEdges['openChannel']> {
-    const { edges, logger, delivery, name, instance, isManaged, wire, credentials, onRenewed } = this.options;
+    const { edges, logger, delivery, name, isManaged, wire, credentials, onRenewed } = this.options;
     const { host, port, targets } = plan;
     return edges.openChannel({
       host,
       port,
-      // The instance lets intercept tell a process that reconnects from another one with the same certificate.
-      hello: { role: 'copy', name, delivery, capabilities: [`instance:${instance.toString(16)}`], targets },
+      hello: { role: 'copy', name, delivery, capabilities: this.capabilities(), targets },
       queueBytesMax: QUEUE_BYTES_MAX,
       credentials: () => credentials(plan),
       onRenewed: (renewed) => onRenewed(plan, renewed),
@@ -200,9 +209,23 @@ export class Lanes {
     });
   }
 
+  private capabilities(): string[] {
+    const { instance, responsePayloadBytes } = this.options;
+    // The instance lets intercept tell a process that reconnects from another one with the same certificate.
+    const own = [`instance:${instance.toString(16)}`];
+    return responsePayloadBytes === 0 ? own : [...own, payloadWish(responsePayloadBytes)];
+  }
+
   private up(way: Way, connection: ChannelConnection): void {
-    const { logger, onUp } = this.options;
+    const { logger, onUp, responsePayloadBytes, wire } = this.options;
     const { lane } = way;
+    const wantsPayload = responsePayloadBytes > 0 && wire === undefined;
+    if (wantsPayload && !connection.peer.capabilities.includes(PAYLOAD_CAPABILITY)) {
+      logger.warn(
+        { intercept: lane.name },
+        'this intercept is of an older version, which returns headers only: what needs the payload of responses does not work there; update it',
+      );
+    }
     way.downReason = undefined;
     way.downLoggedMs = Number.NEGATIVE_INFINITY;
     way.downCodesLogged.clear();

@@ -96,6 +96,7 @@ function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): Manag
     captureBufferBytes: values.captureBufferBytes ?? CAPTURE_BUFFER_BYTES_DEFAULT,
     name: podName(env) ?? values.name,
     wire: undefined,
+    responsePayloadBytes: 0,
     limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: values.connectionsMax },
     budget: budgetLimits(values),
   };

@@ -189,7 +189,7 @@ export class CopyWorkers {
 /** What of the configuration a worker needs: no token, no file. */
 function basisOf(config: CopyConfig): CopyBasis {
   const { delivery, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
-  const { captureBufferBytes, name, limits, wire, budget } = config;
+  const { captureBufferBytes, name, limits, wire, responsePayloadBytes, budget } = config;
   return {
     delivery,
     wait,
@@ -201,6 +201,7 @@ function basisOf(config: CopyConfig): CopyBasis {
     name,
     limits,
     wire,
+    responsePayloadBytes,
     budget,
   };
 }

@@ -233,6 +233,7 @@ describe('the configuration of a copy', () => {
       stateDirectory: '/tmp/x',
       insecure: true,
       wire: undefined,
+      responsePayloadBytes: 0,
       name: 'web-1',
       threads: 1,
       logFile: '/tmp/l',

@@ -126,8 +126,8 @@ export class CopySurroundings implements CopyEdges {
     });
   }
 
-  connection(): ChannelConnection {
-    const peer = { name: 'target-host' } as Hello;
+  connection(capabilities: readonly string[] = []): ChannelConnection {
+    const peer = { name: 'target-host', capabilities } as unknown as Hello;
     return {
       peer,
       remote: 'there',
@@ -173,6 +173,7 @@ export const COPY_CONFIG: CopyConfig = {
   stateDirectory: '/nonexistent',
   insecure: true,
   wire: undefined,
+  responsePayloadBytes: 0,
   name: 'source-host',
   limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: 16, sessionsMax: 32, heldBytesMax: 1 << 20 },
   trace: undefined,

@@ -99,6 +99,7 @@ describe('the share of a worker', () => {
       captureBufferBytes: 64,
       name: 'x',
       wire: undefined,
+      responsePayloadBytes: 0,
       limits,
       budget: { cpuPercentMax: 200, memoryBytesMax: 500 },
     } as const;
