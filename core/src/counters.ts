@@ -7,7 +7,7 @@
 export const TERMINAL_STATES = [
   /** Every turn was delivered and the connection ended as the client ended it. */
   'copied',
-  /** Not chosen by -r. */
+  /** Not chosen by -r, or not yet due by -g. */
   'sampledOut',
   /** Chosen by -r, but the program was beyond its safety budget (--max-cpu, --max-memory). */
   'overBudget',

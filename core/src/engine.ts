@@ -193,6 +193,14 @@ export class Engine {
     this.#capturer.setCopies(copies);
   }
 
+  /**
+   * Raises load over time (-g): after a share of `durationMs` since `beginMs`, on the caller's clock, the same share of all copies of all connections
+   * is made. Which ones is chosen uniformly, and only ever more; running connections get theirs with their next turn.
+   */
+  setRamp(beginMs: number, durationMs: number): void {
+    this.#capturer.setRamp(beginMs, durationMs);
+  }
+
   /** Changes the share of connections that are copied; running sessions go on. */
   setSampleFraction(fraction: number): void {
     this.#capturer.setSampleFraction(fraction);

@@ -54,6 +54,8 @@ export interface CopyConfig extends ProgramConfig {
   /** Sessions for each connection and target. */
   readonly copies: number;
   readonly sample: SampleConfig;
+  /** How long it takes until all of it is copied (-g), ms; 0: that begins at once. */
+  readonly rampMs: number;
   readonly fullSessionsOnly: boolean;
   /** False: -W. */
   readonly wait: boolean;
@@ -132,6 +134,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     clientAddresses: clientAddressesOf(values.clientAddresses.flat(), mappings, families),
     copies: values.copies,
     sample: { fraction: values.percent / 100, by: values.sampleBy, seed: values.seed },
+    rampMs: values.rampMs ?? 0,
     fullSessionsOnly: values.fullSessionsOnly,
     wait: !values.noWait,
     mtuBytes: values.mtuBytes,
@@ -167,6 +170,7 @@ export type CopyBasis = Pick<
   | 'delivery'
   | 'wait'
   | 'fullSessionsOnly'
+  | 'rampMs'
   | 'mtuBytes'
   | 'responseTimeoutMs'
   | 'idleTimeoutMs'

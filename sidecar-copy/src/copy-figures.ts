@@ -31,6 +31,8 @@ export interface CopyFigures {
   readonly lagMs: number;
   /** What --max-cpu and --max-memory leave. */
   readonly budget: BudgetFigures;
+  /** Of what is copied in the end, the share that -g has come to; 1 without it. */
+  readonly ramp: number;
   readonly sources: readonly SourceFigures[];
   readonly lanes: readonly LaneFigures[];
   /** CPU time of the process, or of all of them, microseconds. */
@@ -53,6 +55,7 @@ export function noFigures(): CopyFigures {
     sessionsOpen: 0,
     lagMs: 0,
     budget: { share: 1, sessionsShed: 0 },
+    ramp: 1,
     sources: [],
     lanes: [],
     cpuUserUs: cpu.user,

@@ -15,6 +15,7 @@ export function copyStatus(before: CopyFigures, now: CopyFigures): string[] {
     ...(now.offline === undefined ? [] : offlineStatus(now.offline)),
     ...down.map((lane) => `no channel to ${lane.name}`),
     ...(now.budget.share < 1 ? [`over budget: ${shareText(now.budget.share)} of connections copied`] : []),
+    ...(now.ramp < 1 ? [`ramp ${shareText(now.ramp)}`] : []),
     `${perSecond(now.engine.turnsDelivered - before.engine.turnsDelivered)} requests/s copied`,
     `${now.sessionsOpen.toLocaleString('en-US')} sessions`,
     `lost ${lossText(now)}`,

@@ -35,6 +35,8 @@ export interface CopyOptions {
   readonly recorder: PcapngRecorder | undefined;
   /** Seeds initial sequence numbers and ports: real randomness. */
   readonly seed: number;
+  /** How much of the ramp (-g) has passed before this begins, ms: for one that takes the place of another. Default: 0. */
+  readonly rampPassedMs?: number | undefined;
   /** Tells this process from others with the same certificate. Default: the seed. */
   readonly instance?: number | undefined;
   /** What of the clients is ours, by their ports. Default: all. */
@@ -64,6 +66,8 @@ export class Copy {
   private plan: CopyPlan;
   private lagMs = 0;
   private beganMs: number | undefined;
+  private rampBeganMs: number | undefined;
+  private isRampNoted = false;
   private cpuAtBegin = process.cpuUsage();
   private addressesCheckedMs = 0;
   private bandwidthTimer: NodeJS.Timeout | undefined;
@@ -177,8 +181,23 @@ export class Copy {
     this.beganMs = edges.nowMs();
     this.cpuAtBegin = process.cpuUsage();
     this.budget.begin(this.beganMs);
+    this.beginRamp(this.beganMs);
     this.captures.start();
     logger.info({ interfaces: this.captures.names }, 'copying');
+  }
+
+  private beginRamp(nowMs: number): void {
+    const { rampMs } = this.options.basis;
+    if (rampMs === 0) return;
+    this.rampBeganMs = nowMs - (this.options.rampPassedMs ?? 0);
+    this.engine.setRamp(this.rampBeganMs, rampMs);
+  }
+
+  /** How much of what should be copied in the end is copied by now, 0 to 1. */
+  private ramp(nowMs: number): number {
+    const { rampMs } = this.options.basis;
+    if (rampMs === 0) return 1;
+    return this.rampBeganMs === undefined ? 0 : Math.min((nowMs - this.rampBeganMs) / rampMs, 1);
   }
 
   /** Call it every second. */
@@ -191,11 +210,18 @@ export class Copy {
     if (this.beganMs === undefined) return;
     this.budget.tick(nowMs);
     this.pipeline.flush();
+    this.noteRamp(nowMs);
     this.captures.checkDrops(nowMs);
     if (nowMs - this.addressesCheckedMs < ADDRESS_CHECK_MS) return;
     this.addressesCheckedMs = nowMs;
     this.followAddresses();
     this.memory.tick();
+  }
+
+  private noteRamp(nowMs: number): void {
+    if (this.isRampNoted || this.options.basis.rampMs === 0 || this.ramp(nowMs) < 1) return;
+    this.isRampNoted = true;
+    this.options.logger.info('the ramp is over: all that -r and -n ask for is copied');
   }
 
   /**
@@ -299,6 +325,7 @@ export class Copy {
       sessionsOpen: this.engine.sessionsOpen,
       lagMs: this.lagMs,
       budget: this.budget.figures(),
+      ramp: this.ramp(this.options.edges.nowMs()),
       sources: this.captures.figures(),
       lanes: this.lanes.all.map((lane) => lane.figures()),
       cpuUserUs: cpu.user,

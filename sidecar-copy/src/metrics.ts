@@ -56,6 +56,11 @@ export function copyMetrics(read: () => CopyFigures): ProgramMetrics {
     'Share of the connections chosen by -r that --max-cpu and --max-memory leave; 1 while there is room',
     () => read().budget.share,
   );
+  metrics.gauge(
+    `${PREFIX}ramp_share`,
+    'Of all copies of connections, the share that -g has come to; 1 without it',
+    () => read().ramp,
+  );
   metrics.counter(
     `${PREFIX}budget_sessions_shed_total`,
     'Running sessions that were ended because the program was far beyond its safety budget',

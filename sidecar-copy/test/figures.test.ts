@@ -16,6 +16,7 @@ function figures(overrides: Partial<CopyFigures> = {}): CopyFigures {
     sessionsOpen: 0,
     lagMs: 0,
     budget: { share: 1, sessionsShed: 0 },
+    ramp: 1,
     sources: [{ name: 'any', packets: 0, drops: 0, freezes: 0, interfaceState: 'up' }],
     lanes: [
       {

@@ -85,6 +85,9 @@ export class Captured {
   sessions: readonly Session[] = NO_SESSIONS;
   /** Settings whose targets it has, or had, sessions for, by number. */
   revision = NEVER_JOINED;
+  /** Sessions that it has, or had, towards each target; and how many there would be without a ramp. */
+  copies = 0;
+  copiesMax = 0;
   /** Looks at the first octets for TLS; undefined when the stream is known to be plain. */
   opening: StreamOpening | undefined;
   /** Octets that online sent before the client's first: a server-first protocol's greeting. */

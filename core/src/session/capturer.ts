@@ -34,8 +34,9 @@ import {
   OUT_OF_ORDER_BYTES_MAX,
 } from './captured.js';
 import { ClientAddresses } from './client-addresses.js';
-import { ConnectionSample } from './connection-sample.js';
+import { ConnectionSample, type SampleVerdict } from './connection-sample.js';
 import { ConnectionTable } from './connection-table.js';
+import { CopyRamp } from './copy-ramp.js';
 import { Gap } from './gap.js';
 import { GapTime } from './gap-time.js';
 import type { MappingState } from './mapping-state.js';
@@ -73,6 +74,7 @@ export class Capturer {
   #sample: ConnectionSample;
   #budgetSharePpm = SHARE_PPM_MAX;
   #copies: number;
+  #ramp: CopyRamp | undefined;
   #isPaused = false;
   #replayer!: Replayer;
   /** Octets of early segments of all connections, and how many there may be. */
@@ -176,6 +178,11 @@ export class Capturer {
     this.setSample({ ...this.#sample.config, fraction });
   }
 
+  /** Raises the copies of each connection from none to all of them, uniformly over the time. */
+  setRamp(beginMs: number, durationMs: number): void {
+    this.#ramp = new CopyRamp(beginMs, durationMs);
+  }
+
   setClientAddresses(ranges: readonly AddressRange[]): void {
     this.#addresses.replaceBy(ranges);
   }
@@ -263,7 +270,7 @@ export class Capturer {
     if (this.#isPaused) return;
     this.#counters.connectionsSeen += 1;
     const mapping = this.#onlines.mappingOf(online)!;
-    const verdict = this.#sample.verdict(bytes, this.#header);
+    const verdict = this.#verdict(bytes, nowMs);
     if (verdict !== 'chosen') {
       if (this.#trace.isOn) this.#trace.noteNotCopied(bytes, header, verdict);
       this.#countUnreplayed(mapping, verdict);
@@ -298,7 +305,7 @@ export class Capturer {
 
   #onUnknown(bytes: Uint8Array, online: number, nowMs: number): void {
     if (this.#isPaused || this.#config.fullSessionsOnly) return;
-    if (this.#sample.verdict(bytes, this.#header) !== 'chosen') return;
+    if (this.#verdict(bytes, nowMs) !== 'chosen') return;
     const captured = this.#createConnection(bytes, online, undefined, nowMs);
     if (captured === undefined) return;
     this.#counters.connectionsSeen += 1;
@@ -307,6 +314,23 @@ export class Capturer {
     captured.sentBeforeJoin = true;
     captured.isPushed = endsWithPush(this.#header);
     this.#counters.turnsBeforeJoin += 1;
+  }
+
+  /** Whether the connection of the current header's packet is copied as of now, and else why not. */
+  #verdict(bytes: Uint8Array, nowMs: number): SampleVerdict {
+    const verdict = this.#sample.verdict(bytes, this.#header);
+    if (verdict !== 'chosen' || this.#ramp === undefined) return verdict;
+    const place = this.#sample.placeOf(bytes, this.#header);
+    return this.#ramp.copiesDue(place, this.#copies, nowMs) > 0 ? 'chosen' : 'sampledOut';
+  }
+
+  /** Sessions that the connection should have towards each target as of now. */
+  #copiesDue(captured: Captured, nowMs: number): number {
+    const ramp = this.#ramp;
+    if (ramp === undefined) return this.#copies;
+    const place = this.#sample.placeOfCaptured(captured);
+    // One that was chosen is never without.
+    return Math.max(1, ramp.copiesDue(Math.min(place, 1), this.#copies, nowMs));
   }
 
   #createConnection(bytes: Uint8Array, online: number, iss: Seq | undefined, nowMs: number): Captured | undefined {
@@ -358,15 +382,22 @@ export class Capturer {
     return false;
   }
 
-  /** Sessions for the targets that have come since the connection got its last ones. They begin with the next turn. */
+  /**
+   * Sessions for the targets that have come since the connection got its last ones, and while load is raised the copies that have
+   * become due. They begin with the next turn.
+   */
   #addSessions(captured: Captured, nowMs: number): void {
     const made = this.#made;
     made.length = 0;
+    const copies = this.#copiesDue(captured, nowMs);
+    const firstDue = this.#ramp === undefined ? copies : captured.copies;
     for (const target of captured.mapping.targets) {
-      if (target.revision <= captured.revision) continue;
-      for (let copy = 0; copy < this.#copies; copy += 1) this.#addSession(captured, target, copy, nowMs);
+      const first = target.revision <= captured.revision ? firstDue : 0;
+      for (let copy = first; copy < copies; copy += 1) this.#addSession(captured, target, copy, nowMs);
     }
     captured.revision = this.#mappings.revision;
+    captured.copies = copies;
+    captured.copiesMax = this.#copies;
     // A copy has just the room that it needs; an array that grew has more.
     if (made.length > 0) captured.sessions = captured.sessions.concat(made);
   }
@@ -546,10 +577,16 @@ export class Capturer {
     if (!isFirst && !isAnswered && !isLastTurnDelivered(captured)) return;
     if (isFirst && captured.hasSyn) captured.greetingBytes = answeredBytes;
     const beginsWhole = isFirst || isAnswered;
-    if (beginsWhole && captured.revision !== this.#mappings.revision) this.#addSessions(captured, nowMs);
+    if (beginsWhole && this.#lacksSessions(captured, nowMs)) this.#addSessions(captured, nowMs);
     turns.begin(captured.streamEnd, isFirst ? 0 : Math.max(answeredBytes, 0), beginsWhole ? 0 : TURN_CONTINUES);
     if (answeredBytes > 0) captured.turnAck = ack;
     for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
+  }
+
+  #lacksSessions(captured: Captured, nowMs: number): boolean {
+    if (captured.revision !== this.#mappings.revision) return true;
+    if (this.#ramp === undefined || captured.copies >= this.#copies) return false;
+    return this.#copiesDue(captured, nowMs) > captured.copies;
   }
 
   /** Takes segments that came too early, as far as they continue the stream now. */
@@ -794,6 +831,10 @@ export class Capturer {
 
   #remove(captured: Captured): void {
     if (!this.#connections.remove(captured)) return;
+    // It ended before these were due.
+    const { copies, copiesMax } = captured;
+    if (copies < copiesMax)
+      this.#counters.terminal.sampledOut += captured.mapping.targets.length * (copiesMax - copies);
     captured.stream.restartAt(this.#store, captured.streamEnd);
     this.#dropEarly(captured);
     this.#wheel.cancel(this.#wheelBase + captured.slot);

@@ -36,6 +36,16 @@ export class ConnectionSample {
     return hash < this.#limit ? 'overBudget' : 'sampledOut';
   }
 
+  /** Where a connection stands among those that are chosen, from 0 up to but not including 1. */
+  placeOf(bytes: Uint8Array, { addressOffset, addressBytes, sourcePort, destinationPort }: PacketHeader): number {
+    return this.#hash(bytes, addressOffset, addressBytes, sourcePort, destinationPort) / this.#limit;
+  }
+
+  /** The same of a connection that is followed. One that was chosen when the share was larger stands at 1 or beyond. */
+  placeOfCaptured({ clientAddress, clientPort, mapping }: Captured): number {
+    return this.#hash(clientAddress, 0, clientAddress.length, clientPort, mapping.onlinePort) / this.#limit;
+  }
+
   /** Whether a connection that was chosen once is left out for the budget now. A share (-r) that became smaller ends nothing. */
   isOverBudget({ clientAddress, clientPort, mapping }: Captured): boolean {
     if (this.#budgetLimit === this.#limit) return false;

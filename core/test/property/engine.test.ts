@@ -191,6 +191,7 @@ describe('the ledger', () => {
         behaviour,
       );
       const clients = Array.from({ length: 6 }, (_, index) => newClient(random, 41_000 + index));
+      if (random.chance(0.3)) rig.engine.setRamp(rig.nowMs, random.pick([1, 2000, 60_000]));
       for (let step = 0; step < 150; step += 1) {
         const client = random.pick(clients);
         const packet = clientStep(random, client);

@@ -1,6 +1,7 @@
-/** How often and which connections are copied: -n, -r, and one source port used again and again. */
+/** How often and which connections are copied: -n, -r, -g, several copies of the same, and one source port used again and again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type CopySummary, eventually, type LoadReport, TrafficCopy } from '../../src/index.js';
 import { CopyLab, ONLINE_PORT, TARGET_PORT } from './kit/copy-lab.js';
 import { expectStreamsTimes, streamsOf } from './kit/streams.js';
 
@@ -62,6 +63,73 @@ test('-r 10 of 2,000 connections copies a tenth within binomial bounds, and the 
   assert.ok(first.length >= 146 && first.length <= 254, `${first.length} of 2,000`);
   assert.deepEqual(second, first);
 });
+
+test('-g: when the time is over, connections that run have got all their copies at a later turn, and new ones have them from the start', async () => {
+  await CopyLab.with({ copyFlags: ['-n', '3', '-g', '2s'] }, async (copyLab) => {
+    await copyLab.online.program('recording-server', { port: ONLINE_PORT });
+    const target = await copyLab.target.program('recording-server', { port: TARGET_PORT });
+    await copyLab.start();
+    const kept = await copyLab.client.program('load-generator', {
+      host: copyLab.online.ipv4,
+      port: ONLINE_PORT,
+      connections: 5,
+      requests: 1_000_000,
+      'connections-total': 5,
+      'pause-ms': 5,
+    });
+    const done = kept.ask<LoadReport>('run');
+    await copyLab.copy.process.waitForLine(/the ramp is over/);
+    await copyLab.load({ connections: 10, requests: 1, 'connections-total': 50, 'id-start': 10_000_000 });
+    // Turns that begin now have found every copy that was due.
+    const { responses } = await kept.ask<LoadReport>('progress');
+    await eventually('each kept connection sends more', 20_000, async () => {
+      return (await kept.ask<LoadReport>('progress')).responses >= responses + 250;
+    });
+    await kept.ask('stop');
+    const report = await done;
+    assert.deepEqual(report.errors, {});
+    const summary = await copyLab.finish();
+    const atTarget = await streamsOf(target);
+    assert.equal(atTarget.length, 3 * (5 + 50));
+    assert.equal(atTarget.filter(({ requests }) => requests === 1).length, 150);
+    assert.equal(summary.turns.lost, 0);
+    assert.equal(summary.engine.terminal['copied'], 3 * (5 + 50));
+    // They came to online when nearly nothing was due, and to the target with what they sent later.
+    const expected = 3 * report.responses;
+    const arrived = atTarget.reduce((sum, { requests }) => sum + requests, 0) - 150;
+    assert.ok(arrived > 0 && arrived < expected, `${arrived} of ${expected}`);
+  });
+});
+
+for (const delivery of ['tunnel', 'direct'] as const) {
+  test(`${delivery}: two copies of the same connections to one intercept, without -f: both deliver all, the second to ask from other ports`, async () => {
+    await CopyLab.with({ delivery }, async (copyLab) => {
+      const online = await copyLab.online.program('recording-server', { port: ONLINE_PORT });
+      const target = await copyLab.target.program('recording-server', { port: TARGET_PORT });
+      await copyLab.start();
+      const second = await TrafficCopy.copy(copyLab.online, {
+        map: `${ONLINE_PORT}-${copyLab.targetEndpoint(TARGET_PORT)}`,
+        join: await copyLab.intercept.newToken(),
+        name: 'copy-2',
+        delivery,
+      });
+      await copyLab.load({ connections: 20, requests: 10, 'connections-total': 100 });
+      await second.quiet();
+      await second.idle();
+      const summaries = [(await second.stop()) as unknown as CopySummary, await copyLab.finish()];
+      for (const { turns, engine } of summaries) {
+        assert.equal(turns.lost, 0);
+        assert.equal(turns.delivered, 1_000);
+        assert.equal(engine.terminal['copied'], 100);
+      }
+      const [atOnline, atTarget] = [await streamsOf(online), await streamsOf(target)];
+      expectStreamsTimes(atOnline, atTarget, 2);
+      const clients = new Set(atTarget.map(({ client }) => client));
+      assert.equal(clients.size, 200, 'no two from one address and port');
+      assert.equal(atOnline.filter(({ client }) => clients.has(client)).length, 100, 'one copy of each kept its port');
+    });
+  });
+}
 
 for (const close of ['reset', 'server'] as const) {
   test(`30 successive connections from one source port, ended by ${close === 'reset' ? 'a reset of the client' : 'the server'}: 30 arrive`, async () => {

@@ -136,6 +136,16 @@ export const COPY_FLAGS = {
     default: '0',
     value: integerValue(0, 2 ** 32 - 1),
   },
+  rampMs: {
+    kind: 'value',
+    short: 'g',
+    long: 'ramp',
+    argument: 'TIME',
+    group: HOW_MUCH,
+    help: 'Begin with no copies and get to all that -n and -r ask for within TIME, evenly, one copy of one connection after the other; running connections are joined',
+    defaultNote: 'all at once',
+    value: durationValue(1000, 7 * 86_400_000),
+  },
   fullSessionsOnly: {
     kind: 'switch',
     short: 'O',
@@ -420,11 +430,6 @@ export const COPY_REFUSED: readonly RefusedFlag[] = [
     short: 'f',
     hasArgument: true,
     advice: 'not needed: ports of copies are chosen so that several programs do not collide',
-  },
-  {
-    short: 'g',
-    hasArgument: false,
-    advice: 'a growing share is not supported yet; choose a fixed one with -r/--percent',
   },
   {
     short: 'H',

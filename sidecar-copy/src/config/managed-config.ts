@@ -58,6 +58,7 @@ const REFUSED = [
   'threads',
   'recordFile',
   'trace',
+  'rampMs',
   'durationMs',
   'pidFile',
 ] as const satisfies readonly (keyof typeof COPY_FLAGS)[];
@@ -90,6 +91,7 @@ function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): Manag
   return {
     wait: !values.noWait,
     fullSessionsOnly: values.fullSessionsOnly,
+    rampMs: 0,
     mtuBytes: values.mtuBytes,
     responseTimeoutMs: values.responseTimeoutMs,
     idleTimeoutMs: values.idleTimeoutMs ?? values.responseTimeoutMs + 1_200_000,

@@ -4,7 +4,16 @@ import type { CopyFigures, LaneFigures, SourceFigures } from '../copy-figures.js
 /** What the workers of a copy have done together, without what belongs to the program as a whole. */
 export type WorkerTotals = Pick<
   CopyFigures,
-  'engine' | 'sessionsOpen' | 'budget' | 'lagMs' | 'sources' | 'lanes' | 'cpuUserUs' | 'cpuSystemUs' | 'rssBytes'
+  | 'engine'
+  | 'sessionsOpen'
+  | 'budget'
+  | 'ramp'
+  | 'lagMs'
+  | 'sources'
+  | 'lanes'
+  | 'cpuUserUs'
+  | 'cpuSystemUs'
+  | 'rssBytes'
 >;
 
 /** The sums of the figures of workers; what there is one of for each (a device, a channel) counts as its worst. */
@@ -16,6 +25,7 @@ export function copyTotals(all: readonly WorkerTotals[]): WorkerTotals {
       share: Math.min(1, ...all.map(({ budget }) => budget.share)),
       sessionsShed: sum(all.map(({ budget }) => budget.sessionsShed)),
     },
+    ramp: Math.min(1, ...all.map(({ ramp }) => ramp)),
     lagMs: Math.max(0, ...all.map(({ lagMs }) => lagMs)),
     sources: byName(
       all.flatMap(({ sources }) => sources),
@@ -45,6 +55,7 @@ export function closedFigures(last: CopyFigures): WorkerTotals {
     },
     sessionsOpen: 0,
     budget: { ...last.budget, share: 1 },
+    ramp: 1,
     lagMs: 0,
     rssBytes: 0,
     // Its devices and channels are no worse for it: the worker that takes its place has them anew.

@@ -32,6 +32,7 @@ export interface CopyWorkerSettings extends WorkerSettings {
   readonly seed: number;
   /** Tells this worker, and whoever takes its place, from others with the same certificate. */
   readonly instance: number;
+  readonly rampPassedMs: number;
   readonly clockStartMs: number;
 }
 
@@ -74,7 +75,8 @@ const worker = WorkerProcess.run<CopyWorkerSettings>({
 });
 
 async function open(settings: CopyWorkerSettings): Promise<void> {
-  const { basis, plan, share, recordFile, seed, instance, clockStartMs, trace, stateDirectory } = settings;
+  const { basis, plan, share, recordFile, seed, instance, rampPassedMs, clockStartMs, trace, stateDirectory } =
+    settings;
   const nowMs = sharedClock(clockStartMs);
   const { logger, link } = worker;
   endFirstWhenMemoryIsShort();
@@ -93,6 +95,7 @@ async function open(settings: CopyWorkerSettings): Promise<void> {
     recorder,
     seed,
     instance,
+    rampPassedMs,
     ports: share,
     localNetwork,
     identity: {

@@ -142,6 +142,7 @@ export class CopyWorkers {
       recordFile: config.recordFile === undefined ? undefined : fileOfWorker(config.recordFile, worker),
       seed,
       instance: (seed + worker) >>> 0,
+      rampPassedMs: this.#elapsedMs(),
       clockStartMs: this.#clockStartMs,
     };
   }
@@ -171,12 +172,16 @@ export class CopyWorkers {
     }
   }
 
+  #elapsedMs(): number {
+    return this.#beganMs === undefined ? 0 : Math.floor(performance.now() - this.#beganMs);
+  }
+
   #figures(running: readonly WorkerTotals[]): CopyFigures {
     const totals = copyTotals([this.#closed, ...running]);
     const cpu = process.cpuUsage(this.#cpuAtBegin);
     return {
       ...totals,
-      elapsedMs: this.#beganMs === undefined ? 0 : Math.floor(performance.now() - this.#beganMs),
+      elapsedMs: this.#elapsedMs(),
       cpuUserUs: totals.cpuUserUs + cpu.user,
       cpuSystemUs: totals.cpuSystemUs + cpu.system,
       rssBytes: totals.rssBytes + process.memoryUsage.rss(),
@@ -188,12 +193,13 @@ export class CopyWorkers {
 
 /** What of the configuration a worker needs: no token, no file. */
 function basisOf(config: CopyConfig): CopyBasis {
-  const { delivery, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
+  const { delivery, wait, fullSessionsOnly, rampMs, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
   const { captureBufferBytes, name, limits, wire, responsePayloadBytes, budget } = config;
   return {
     delivery,
     wait,
     fullSessionsOnly,
+    rampMs,
     mtuBytes,
     responseTimeoutMs,
     idleTimeoutMs,

@@ -134,6 +134,18 @@ describe('what a copy refuses before anything is touched', () => {
     ['-x 80-10.16.12.11:80 -c 10.16.12.11', /at least one IPv4 address that is not the target's own/],
     ['-x 80-10.16.12.11:80 -c fd00::1', /at least one IPv4 address/],
     ['-x 80-10.16.12.11:80 -c 10.16.x.x', /-c\/--client-address: "10\.16\.x\.x" does not fit/],
+    ['-x 80-10.16.12.11:80 -c 10.16.12', /"10\.16\.12" does not fit/],
+    ['-x 80-10.16.12.11:80 -c 10.16.12.256', /"10\.16\.12\.256" does not fit/],
+    ['-x 80-10.16.12.11:80 -c 10.16.12.1-10.16.12.9', /does not fit: expected an IP address, 10\.16\.12\.x for/],
+    ['-x 80-10.16.12.11:80 -c 10.16.12.0/33', /"10\.16\.12\.0\/33" does not fit/],
+    ['-x 80-10.16.12.11:80 -c 10.1.1.1,,10.1.1.2', /-c\/--client-address: "" does not fit/],
+    ['-x 80-[fd00::11]:80 -c fd00::/64', /more than 4096 addresses/],
+    ['-x 80-[fd00::11]:80 -c fd00::/129', /"fd00::\/129" does not fit/],
+    ['-x 80-[fd00::11]:80 -c 10.1.1.1', /at least one IPv6 address/],
+    ['-x 80-10.16.12.11:80 -g', /-g\/--ramp/],
+    ['-x 80-10.16.12.11:80 -g 0', /-g\/--ramp: "0" does not fit/],
+    ['-x 80-10.16.12.11:80 -r 101', /-r\/--percent/],
+    ['-x 80-10.16.12.11:80 -r 0,5', /-r\/--percent/],
     ['-x 80-10.16.12.11:80 -n 0', /-n\/--copies: "0" does not fit: expected a whole number from 1 to 1023/],
     ['-x 80-10.16.12.11:80 -r 0', /-r\/--percent/],
     ['-x 80-10.16.12.11:80 --seed 3', /--seed has no effect without -r/],
@@ -197,9 +209,31 @@ describe('the configuration of a copy', () => {
     assert.deepEqual(config.notes, []);
   });
 
+  const lists: readonly [words: string, count: number, first: string, last: string][] = [
+    ['-x 80-10.16.12.11:80 -c 10.1.1.1,10.1.1.2,10.1.1.1', 2, '10.1.1.1', '10.1.1.2'],
+    ['-x 80-10.16.12.11:80 -c 10.1.1.x', 254, '10.1.1.1', '10.1.1.254'],
+    ['-x 80-10.16.12.11:80 -c 10.16.12.x', 253, '10.16.12.1', '10.16.12.254'],
+    ['-x 80-10.16.12.11:80 -c 10.16.0.0/22', 1022, '10.16.0.1', '10.16.3.254'],
+    ['-x 80-10.16.12.11:80 -c 10.1.1.8/31 -c 10.2.0.0/30', 4, '10.1.1.8', '10.2.0.2'],
+    ['-x 80-10.16.12.11:80 -c 10.16.16.0/20', 4094, '10.16.16.1', '10.16.31.254'],
+    ['-x 80-[fd00::11]:80 -c fd00:5::/120', 256, 'fd00:5::', 'fd00:5::ff'],
+    ['-x 80-[fd00::11]:80 -c fd00:5::/116', 4096, 'fd00:5::', 'fd00:5::fff'],
+    ['-x 80-[fd00::11]:80 -c fd00::/123', 31, 'fd00::', 'fd00::1f'],
+    ['-x 80-10.16.12.11:80,81-[fd00::11]:80 -c 10.1.1.1,fd00:5::/127', 3, '10.1.1.1', 'fd00:5::1'],
+  ];
+  for (const [words, count, first, last] of lists) {
+    it(`has the addresses of ${words.slice(words.indexOf('-c'))}, each once, without the target's own`, async () => {
+      const { clientAddresses } = await configure(words);
+      const texts = clientAddresses.map((address) => formatIpAddress(address));
+      assert.equal(new Set(texts).size, count);
+      assert.equal(texts.length, count);
+      assert.deepEqual([texts[0], texts.at(-1)], [first, last]);
+    });
+  }
+
   it('takes every flag', async () => {
     const config = await configure(
-      '-x 80-10.16.12.11:80 -c 10.1.1.1 -n 3 -r 2.5 --sample-by client --seed 9 -O -W -M 1400 -t 500ms -k 1m -i eth0,eth1 ' +
+      '-x 80-10.16.12.11:80 -c 10.1.1.1 -n 3 -r 2.5 --sample-by client --seed 9 -g 10m -O -W -M 1400 -t 500ms -k 1m -i eth0,eth1 ' +
         '-F tcp -B 8 --capture cap --state /tmp/x --insecure --name web-1 --max-sessions 10 --max-connections 20 --max-held 16 --max-cpu 25 -m 300 --trace 10.0.0.0/8,lost -L ' +
         '-l /tmp/l --log-level debug --metrics :9100 --summary /tmp/s.json --record /tmp/r.pcapng --duration 2h -P /tmp/p --delivery tunnel',
     );
@@ -217,6 +251,7 @@ describe('the configuration of a copy', () => {
       delivery: 'tunnel',
       copies: 3,
       sample: { fraction: 0.025, by: 'client', seed: 9 },
+      rampMs: 600_000,
       fullSessionsOnly: true,
       wait: false,
       mtuBytes: 1400,

@@ -160,6 +160,7 @@ export const COPY_CONFIG: CopyConfig = {
   copies: 1,
   sample: { fraction: 1, by: 'connection', seed: 0 },
   fullSessionsOnly: false,
+  rampMs: 0,
   wait: true,
   mtuBytes: 1500,
   responseTimeoutMs: 120_000,

@@ -93,6 +93,7 @@ describe('the share of a worker', () => {
       delivery: 'tunnel',
       wait: true,
       fullSessionsOnly: false,
+      rampMs: 0,
       mtuBytes: 1500,
       responseTimeoutMs: 1,
       idleTimeoutMs: 1,
