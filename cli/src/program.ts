@@ -20,6 +20,7 @@ import { doctorCommand } from './doctor/doctor-command.js';
 import { traceCommand } from './trace/trace-command.js';
 
 const NAME = 'trafficcopy';
+const RIGHT = 'All of it is right. Whether this host can do it: "trafficcopy doctor".\n';
 const ERRORS_OF_NODE: ReadonlySet<string> = new Set(['Error', 'TypeError', 'RangeError', 'SyntaxError', 'SystemError']);
 
 export interface Streams {
@@ -52,11 +53,13 @@ export async function runProgram(
 
   const copy = buildCommand(COPY_COMMAND, env, async (values) => {
     const config = values.operator === undefined ? copyConfig(values, hostAddresses()) : managedConfig(values, env);
+    if (values.check) return void stdout.write(RIGHT);
     const { runCopy, runManagedCopy } = await import('@trafficcopy/sidecar-copy');
     exitCode = 'operator' in config ? await runManagedCopy(config) : await runCopy(config);
   });
   const intercept = buildCommand(INTERCEPT_COMMAND, env, async (values) => {
     const config = interceptConfig(values);
+    if (values.check) return void stdout.write(RIGHT);
     const { runIntercept } = await import('@trafficcopy/daemonset-intercept');
     exitCode = await runIntercept(config);
   });

@@ -104,6 +104,25 @@ describe('trafficcopy', () => {
     assert.deepEqual(readdirSync(directory), []);
   });
 
+  it('--config takes flags from a file, and --check says whether all of it is right', () => {
+    const file = join(directory, 'a.yaml');
+    writeFileSync(file, 'map: 80-10.16.12.11:80\npercent: 10\nmetrics: 9100\n');
+    expect(['copy', '--config', file, '--check'], 0, /^All of it is right\./, NOTHING);
+    writeFileSync(file, 'target: 8080\nmetrics: 9101\n');
+    expect(['intercept', '--config', file, '--check'], 0, /^All of it is right\./, NOTHING);
+    expect(['copy', '--config', file, '--check'], 2, NOTHING, /^trafficcopy copy: .*a\.yaml:1: target: unknown key/);
+    writeFileSync(file, 'targer: 8080\n');
+    expect(
+      ['intercept', '--config', file],
+      2,
+      NOTHING,
+      /^trafficcopy intercept: .*a\.yaml:1: targer: unknown key \(Did you mean target\?\)\n/,
+    );
+    expect(['doctor', 'intercept', '--config', file], 2, NOTHING, /a\.yaml:1: targer: unknown key/);
+    expect(['doctor', 'copy', ...TO_A.slice(1), '--check'], 2, NOTHING, /--check: doctor does nothing else/);
+    rmSync(file);
+  });
+
   it('a filter that does not compile is wrong use', () => {
     expect(
       [...TO_A, '--insecure', '-F', 'tcp and and', '--state', 'state'],

@@ -5,6 +5,9 @@
 export * from './channel/index.js';
 export * from './cli/command-builder.js';
 export * from './cli/command-specification.js';
+export type * from './cli/config/config-file.js';
+export * from './cli/config/config-key.js';
+export type * from './cli/config/config-node.js';
 export * from './cli/flag.js';
 export * from './cli/program-flags.js';
 export * from './cli/values/address-range-value.js';

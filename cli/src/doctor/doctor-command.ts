@@ -29,19 +29,20 @@ export function doctorCommand({ env, stdout, hostAddresses, onEnd }: DoctorEnvir
     end([await hostChapter(), await copyChapter(undefined), await interceptChapter(undefined, clients)], json);
   });
   const copy = buildCommand(DOCTOR_COPY_COMMAND, env, async (values) => {
-    refuseOperator(values.operator);
+    refuse(values);
     const isBare = values.map.length === 0 && values.intercept.length === 0;
     const config = isBare ? undefined : copyConfig(values, hostAddresses());
     end([await hostChapter(), await copyChapter(config)], values.json);
   });
   const intercept = buildCommand(DOCTOR_INTERCEPT_COMMAND, env, async (values) => {
-    refuseOperator(values.operator);
+    refuse(values);
     end([await hostChapter(), await interceptChapter(interceptConfig(values), values.clients)], values.json);
   });
   return doctor.usage('[copy | intercept] [flags]').enablePositionalOptions().addCommand(copy).addCommand(intercept);
 }
 
-function refuseOperator(operator: unknown): void {
+function refuse({ operator, check }: { readonly operator: unknown; readonly check: boolean }): void {
+  if (check) throw new UsageError('--check: doctor does nothing else: leave it out');
   if (operator === undefined) return;
   throw new UsageError('--operator: a cluster is looked at by "kubectl trafficcopy doctor"');
 }

@@ -53,6 +53,7 @@ export const DOCTOR_COPY_COMMAND: CommandSpecification<typeof JSON_FLAG & CopyFl
   groups: [CHECKED, ...COPY_COMMAND.groups],
   flags: DOCTOR_COPY_FLAGS,
   refused: COPY_COMMAND.refused,
+  structures: COPY_COMMAND.structures ?? [],
   examples: [{ text: 'All that a copy needs', command: 'trafficcopy doctor copy -x 80-10.16.12.11:80 --join TOKEN' }],
 };
 

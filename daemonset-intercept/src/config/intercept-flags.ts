@@ -105,18 +105,21 @@ export const INTERCEPT_FLAGS = {
     kind: 'switch',
     long: 'new-token',
     group: CHANNEL,
+    isLineOnly: true,
     help: 'Print the command for one more copy and end; a running intercept with the same state directory accepts its token',
   },
   reusable: {
     kind: 'switch',
     long: 'reusable',
     group: CHANNEL,
+    isLineOnly: true,
     help: 'With --new-token: a token for any number of copies, for the Secret of a TrafficCopy in a cluster that has this host as a target',
   },
   revokeTokens: {
     kind: 'switch',
     long: 'revoke-tokens',
     group: CHANNEL,
+    isLineOnly: true,
     help: 'Forget every token that was given out, and end: nobody joins with one of them any more; who has joined stays in',
   },
   insecure: {

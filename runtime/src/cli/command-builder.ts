@@ -6,9 +6,11 @@ import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from '../errors/usage-error.js';
 import { VERSION } from '../process/version.js';
 import type { CommandSpecification } from './command-specification.js';
+import type { ConfigText, ConfigTexts } from './config/config-file.js';
 import type { Flag, FlagTable, FlagValues, ListFlag, ValueFlag } from './flag.js';
 import { ValueProblem } from './values/value-problem.js';
 
+const NO_CONFIG: ConfigTexts = new Map();
 /** The help text is not laid out wider than this, columns. */
 const HELP_WIDTH_MAX = 110;
 const HELP_GROUP = 'Help:';
@@ -57,13 +59,37 @@ export function buildCommand<Table extends FlagTable>(
   command.addHelpText('after', `\nExamples:\n${examples.join('\n\n')}`);
   command.action(async () => {
     const given = command.opts<Record<string, unknown>>();
+    const ofLine = (name: string): unknown => given[options.get(name)!.attributeName()];
+    const config = await configTexts(specification, ofLine, env);
     const values: Record<string, unknown> = {};
     for (const [name, flag] of Object.entries(specification.flags)) {
-      values[name] = readFlag(flag, given[options.get(name)!.attributeName()], env);
+      values[name] = readFlag(flag, ofLine(name), { env, config: config.get(name) ?? [] });
     }
     await run(values as FlagValues<Table>);
   });
   return command;
+}
+
+/** What counts for a flag that the command line does not give: first the environment, then the configuration file. */
+interface OtherSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly config: readonly ConfigText[];
+}
+
+async function configTexts(
+  specification: CommandSpecification,
+  ofLine: (name: string) => unknown,
+  env: OtherSources['env'],
+): Promise<ConfigTexts> {
+  for (const [name, flag] of Object.entries(specification.flags)) {
+    if (flag.kind !== 'value' || flag.isConfigFile !== true) continue;
+    const file = readFlag(flag, ofLine(name), { env, config: [] });
+    if (typeof file !== 'string') continue;
+    // The YAML parser is only loaded where there is a file to read.
+    const { readConfigFile } = await import('./config/config-file.js');
+    return readConfigFile(file, specification);
+  }
+  return NO_CONFIG;
 }
 
 /** What the program itself and its commands have in common: the form of the help, -h and -v, errors as exceptions. */
@@ -130,38 +156,46 @@ function alignedOptionTerm(option: Option): string {
   return option.short === undefined ? `    ${flags}` : flags;
 }
 
-function readFlag(flag: Flag, given: unknown, env: Readonly<Record<string, string | undefined>>): unknown {
+function readFlag(flag: Flag, given: unknown, others: OtherSources): unknown {
   switch (flag.kind) {
     case 'switch':
-      return flag.long.startsWith('no-') ? given === false : given === true;
+      return others.config.length > 0 || given === !flag.long.startsWith('no-');
     case 'value':
-      return readValue(flag, given as string[] | undefined, env);
+      return readValue(flag, given as string[] | undefined, others);
     case 'list':
-      return readList(flag, given as string[] | undefined);
+      return readList(flag, given as string[] | undefined, others.config);
   }
 }
 
 function readValue(
   flag: ValueFlag<unknown>,
   given: readonly string[] | undefined,
-  env: Readonly<Record<string, string | undefined>>,
+  { env, config }: OtherSources,
 ): unknown {
   const fromCommandLine = given?.at(-1);
   if (fromCommandLine !== undefined) return readText(flag, flagName(flag), fromCommandLine);
   const fromEnv = flag.env === undefined ? undefined : env[flag.env];
   if (fromEnv !== undefined && fromEnv !== '') return readText(flag, flag.env!, fromEnv);
+  const fromFile = config.at(-1);
+  if (fromFile !== undefined) return readText(flag, fromFile.place, fromFile.text);
   return flag.default === undefined ? undefined : readText(flag, flagName(flag), flag.default);
 }
 
-function readList(flag: ListFlag<unknown>, given: readonly string[] | undefined): unknown[] {
-  const texts = (given ?? []).flatMap((text) => text.split(','));
+/** A list of the command line takes the place of the file's, it does not add to it. */
+function readList(
+  flag: ListFlag<unknown>,
+  given: readonly string[] | undefined,
+  config: readonly ConfigText[],
+): unknown[] {
+  const source = given?.map((text) => ({ text, place: flagName(flag) })) ?? config;
+  const texts = source.flatMap(({ text, place }) => text.split(',').map((item) => ({ text: item, place })));
   if (texts.length === 0 && flag.isRequired === true) {
     throw new UsageError(`${flagName(flag)} ${flag.argument} is missing: expected ${flag.value.expected}`);
   }
   if (texts.length > flag.itemsMax) {
     throw new UsageError(`${flagName(flag)}: ${texts.length} items are too many: at most ${flag.itemsMax}`);
   }
-  return texts.map((text) => readText(flag, flagName(flag), text));
+  return texts.map(({ text, place }) => readText(flag, place, text));
 }
 
 function readText(flag: ValueFlag<unknown> | ListFlag<unknown>, name: string, text: string): unknown {

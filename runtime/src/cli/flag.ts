@@ -1,5 +1,6 @@
 /**
- * Flag tables: the one description of a command's flags. Parsing, `--help` and the manual page are made from it.
+ * Flag tables: the one description of a command's flags. Parsing, `--help`, the configuration file, the manual page and shell
+ * completions are made from it.
  */
 import type { ValueType } from './values/value-type.js';
 
@@ -14,6 +15,10 @@ interface FlagText {
   readonly help: string;
   /** What users of the C tcpcopy or intercept know it as, where that is not the same letter. */
   readonly tcpcopyName?: string;
+  /** What TrafficCopy.spec calls the same thing ("limits.memory"): a key of configuration files beside the long name. */
+  readonly specName?: string;
+  /** A configuration file must not have it. */
+  readonly isLineOnly?: boolean;
 }
 
 /** True when given. `--no-…` names are true when given as well. */
@@ -33,8 +38,10 @@ export interface ValueFlag<T> extends FlagText {
   readonly defaultNote?: string;
   /** An environment variable that counts when the flag is not given (for secrets, which other users see in `ps`). */
   readonly env?: string;
-  /** The value is not repeated in messages. */
+  /** The value is not repeated in messages, and not read from a file that everybody can read. */
   readonly isSecret?: boolean;
+  /** The value is a configuration file: it counts for flags that are given neither on the command line nor by the environment. */
+  readonly isConfigFile?: boolean;
 }
 
 /** Takes a comma-separated list, and may be repeated; the items add up. */

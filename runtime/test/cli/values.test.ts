@@ -40,7 +40,8 @@ describe('values on the command line', () => {
     assert.equal(type.parse('0.5'), 500);
     assert.equal(type.parse('250ms'), 250);
     assert.equal(type.parse('2h'), 7_200_000);
-    refuses(type, ['0', '99ms', '3h', '1w', '-1', '1h30m', '', 'm', '1 m']);
+    assert.equal(type.parse('1h30m'), 5_400_000);
+    refuses(type, ['0', '99ms', '3h', '1h90m', '1w', '-1', '1h30', '', 'm', '1 m']);
   });
 
   it('times are written in the largest unit that is exact', () => {
@@ -56,7 +57,9 @@ describe('values on the command line', () => {
 
   it('megabytes become octets', () => {
     assert.equal(megabytesValue(1, 64).parse('64'), 64 * 1024 * 1024);
-    refuses(megabytesValue(1, 64), ['0', '65', '1MB', '1.5']);
+    assert.equal(megabytesValue(1, 64).parse('16Mi'), 16 * 1024 * 1024);
+    assert.equal(megabytesValue(1, 2048).parse('1Gi'), 1024 * 1024 * 1024);
+    refuses(megabytesValue(1, 64), ['0', '65', '65Mi', '1Gi', '1MB', '1.5', 'Mi']);
   });
 
   it('a choice is one of its words exactly', () => {

@@ -13,6 +13,7 @@ const FILE = /^-$|\/|\.(pcap|pcapng|cap)(\d+|\.?gz)*$/;
 export const capturePlaceValue: ValueType<CapturePlace> = {
   expected:
     'the name of a network device, like eth0, or a capture file: a path with a slash, NAME.pcap, NAME.pcapng, or -',
+  completes: 'files',
   parse(text: string): CapturePlace {
     if (text === STANDARD_INPUT || FILE.test(text)) return { kind: 'file', path: text };
     if (!/^[^\s/,:]{1,15}$/.test(text) || text === '.' || text === '..') throw new ValueProblem('');

@@ -1,5 +1,6 @@
 import type { CommandSpecification } from '@trafficcopy/runtime';
 import { COPY_FLAGS, COPY_GROUPS, COPY_REFUSED } from './copy-flags.js';
+import { targetStructure } from './target-structure.js';
 
 /** `trafficcopy copy`. */
 export const COPY_COMMAND: CommandSpecification<typeof COPY_FLAGS> = {
@@ -12,6 +13,7 @@ export const COPY_COMMAND: CommandSpecification<typeof COPY_FLAGS> = {
   groups: COPY_GROUPS,
   flags: COPY_FLAGS,
   refused: COPY_REFUSED,
+  structures: [targetStructure],
   examples: [
     {
       text: 'Copy port 80 of this host to 10.16.12.11, with the token that intercept printed there',

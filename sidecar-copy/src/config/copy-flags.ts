@@ -82,6 +82,7 @@ export const COPY_FLAGS = {
   delivery: {
     kind: 'value',
     long: 'delivery',
+    specName: 'delivery',
     argument: 'WAY',
     group: WHAT,
     help: 'direct: packets go straight to the target, as with tcpcopy; tunnel: inside the channel, intercept injects them',
@@ -92,6 +93,7 @@ export const COPY_FLAGS = {
     kind: 'list',
     short: 'c',
     long: 'client-address',
+    specName: 'clientAddress.cidrs',
     argument: 'IP,…',
     group: WHAT,
     help: "Send from these addresses instead of the clients' own: addresses, 10.16.12.x (hosts 1 to 254), or ranges like 10.16.0.0/22; needed for clients on 127.0.0.1",
@@ -102,6 +104,7 @@ export const COPY_FLAGS = {
     kind: 'value',
     short: 'n',
     long: 'copies',
+    specName: 'multiply',
     argument: 'N',
     group: HOW_MUCH,
     help: 'Replay each connection N times, from ports of their own',
@@ -112,6 +115,7 @@ export const COPY_FLAGS = {
     kind: 'value',
     short: 'r',
     long: 'percent',
+    specName: 'sample.percent',
     argument: 'PERCENT',
     group: HOW_MUCH,
     help: 'Copy this share of the connections, above 0 and up to 100; always whole ones',
@@ -121,6 +125,7 @@ export const COPY_FLAGS = {
   sampleBy: {
     kind: 'value',
     long: 'sample-by',
+    specName: 'sample.by',
     argument: 'UNIT',
     group: HOW_MUCH,
     help: 'What -r chooses: each connection for itself, or each client with all its connections',
@@ -130,6 +135,7 @@ export const COPY_FLAGS = {
   seed: {
     kind: 'value',
     long: 'seed',
+    specName: 'sample.seed',
     argument: 'N',
     group: HOW_MUCH,
     help: 'Seed of the choice: the same N chooses the same, another N others',
@@ -340,6 +346,7 @@ export const COPY_FLAGS = {
   sessionsMax: {
     kind: 'value',
     long: 'max-sessions',
+    specName: 'limits.sessions',
     argument: 'N',
     group: LIMITS,
     help: 'Replayed sessions at one time; beyond it new connections are not copied, and counted',
@@ -358,6 +365,7 @@ export const COPY_FLAGS = {
   heldBytesMax: {
     kind: 'value',
     long: 'max-held',
+    specName: 'limits.memory',
     argument: 'MB',
     group: LIMITS,
     help: 'Captured payload that waits for targets; beyond it sessions are given up, newest first, and counted; the program never ends for it',

@@ -5,15 +5,17 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 
 /**
  * A length of time in milliseconds, from `minMs` to `maxMs`. A plain number is in seconds, as in tcpcopy; units are ms, s,
- * m, h and d.
+ * m, h and d, and several add up: 2h30m.
  */
 export function durationValue(minMs: number, maxMs: number): ValueType<number> {
   return {
     expected: `a time from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: seconds, or with a unit, like 500ms, 90s, 15m, 2h`,
     parse(text: string): number {
-      const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)?$/.exec(text);
-      if (match === null) throw new ValueProblem('');
-      const valueMs = Math.round(Number(match[1]) * UNIT_MS[match[2] ?? 's']!);
+      if (!/^\d{1,9}(\.\d{1,3})?$|^(\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)){1,5}$/.test(text)) throw new ValueProblem('');
+      let valueMs = 0;
+      for (const [, number, unit] of text.matchAll(/([\d.]+)([a-z]*)/g)) {
+        valueMs += Math.round(Number(number) * UNIT_MS[unit || 's']!);
+      }
       if (valueMs < minMs || valueMs > maxMs) throw new ValueProblem('');
       return valueMs;
     },

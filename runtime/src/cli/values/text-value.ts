@@ -13,4 +13,4 @@ export function textValue(expected: string, pattern: RegExp): ValueType<string> 
 }
 
 /** The path of a file or directory. */
-export const pathValue: ValueType<string> = textValue('a path', /^[^\0]{1,4095}$/);
+export const pathValue: ValueType<string> = { ...textValue('a path', /^[^\0]{1,4095}$/), completes: 'files' };
