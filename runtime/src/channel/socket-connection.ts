@@ -26,6 +26,8 @@ import { ChannelError } from './channel-error.js';
 import { nextConnectionId } from './connection-id.js';
 import { garbageText } from './garbage-text.js';
 import { SendQueue } from './send-queue.js';
+import { SocketFate } from './socket-fate.js';
+import { SocketReading } from './socket-reading.js';
 
 /** A PING goes out, and silence is counted, every so often. */
 export const LIVENESS_INTERVAL_MS = 5000;
@@ -43,10 +45,7 @@ const FAREWELL_MS = 2000;
  * while the others are on their way.
  */
 const BATCH_FRAME_BYTES = 64 * 1024;
-/**
- * Octets that are read in one turn of the loop, about; then whatever else waits gets its turn, such as responses. A socket that
- * always has more would otherwise be read 32 times in a row.
- */
+/** Octets that are read in one turn of the loop, about. */
 const TURN_BYTES = 256 * 1024;
 /** The largest PING that is answered. */
 const PING_BYTES_MAX = 64;
@@ -70,27 +69,17 @@ export class SocketConnection implements ChannelConnection {
   readonly #socket: Socket;
   readonly #decoder: FrameDecoder;
   readonly #queue: SendQueue;
+  readonly #reading: SocketReading;
+  readonly #fate: SocketFate;
   readonly #handlers: SocketConnectionHandlers;
   readonly #livenessIntervalMs: number;
-  readonly #nextTurn = (): void => {
-    const wasLong = this.#turnBytes >= TURN_BYTES;
-    this.#turnBytes = 0;
-    this.#isTurnWatched = false;
-    if (wasLong && !this.#isPaused) this.#socket.resume();
-  };
   #peer: Hello | undefined;
   #identity: PeerIdentity | undefined;
   #phase: 'handshaking' | 'open' | 'ending' | 'closed' = 'handshaking';
-  #cause: Error | undefined;
   #endReason: ChannelError | undefined;
   #livenessTimer: NodeJS.Timeout | undefined;
   #farewellTimer: NodeJS.Timeout | undefined;
   #silentIntervals = 0;
-  #isPaused = false;
-  #peerHasLeft = false;
-  /** Octets read since the last look at {@link TURN_BYTES}. */
-  #turnBytes = 0;
-  #isTurnWatched = false;
   #framesReceived = 0;
   #bytesReceived = 0;
 
@@ -109,17 +98,11 @@ export class SocketConnection implements ChannelConnection {
       this.#frame(type, bytes, offset, length),
     );
     this.#queue = new SendQueue(socket, queueBytesMax, handlers.onDrain);
+    this.#reading = new SocketReading(socket, TURN_BYTES);
+    this.#fate = new SocketFate(socket);
     socket.setNoDelay(true);
     // A socket that reads into a buffer of its own emits no data; the listener makes it read all the same.
     socket.on('data', (chunk: Buffer) => this.read(chunk, chunk.length));
-    socket.on('end', () => {
-      this.#peerHasLeft = true;
-    });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#cause ??= error;
-      // A reset comes from a host where the socket is gone; anything else may be the way's.
-      if (error.code === 'ECONNRESET' || error.code === 'EPIPE') this.#peerHasLeft = true;
-    });
     socket.on('close', () => this.#closed());
   }
 
@@ -147,7 +130,7 @@ export class SocketConnection implements ChannelConnection {
   }
 
   get peerHasLeft(): boolean {
-    return this.#peerHasLeft;
+    return this.#fate.peerHasLeft;
   }
 
   get queuedBytes(): number {
@@ -216,13 +199,11 @@ export class SocketConnection implements ChannelConnection {
   }
 
   pause(): void {
-    this.#isPaused = true;
-    this.#socket.pause();
+    this.#reading.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
-    if (this.#turnBytes < TURN_BYTES) this.#socket.resume();
+    this.#reading.resume();
   }
 
   close(reason: string): void {
@@ -270,20 +251,9 @@ export class SocketConnection implements ChannelConnection {
     // While ending the socket is read on, so that the kernel does not answer the peer's last octets with a reset that would
     // take our last frame away from it.
     if (this.#phase === 'ending' || this.#phase === 'closed') return;
-    this.#boundTurn(length);
+    this.#reading.took(length);
     if (this.#decoder.push(bytes, 0, length)) return;
     if (this.#decoder.oversizedBytes > 0) this.#oversized();
-  }
-
-  /** Short turns cost nothing: they are only looked at when half of the bound has come. */
-  #boundTurn(length: number): void {
-    this.#turnBytes += length;
-    if (this.#turnBytes < TURN_BYTES / 2) return;
-    if (!this.#isTurnWatched) {
-      this.#isTurnWatched = true;
-      setImmediate(this.#nextTurn);
-    }
-    if (this.#turnBytes >= TURN_BYTES) this.#socket.pause();
   }
 
   #oversized(): void {
@@ -311,7 +281,7 @@ export class SocketConnection implements ChannelConnection {
   }
 
   #goodbye(bytes: Uint8Array, offset: number, length: number): false {
-    this.#peerHasLeft = true;
+    this.#fate.peerHasLeft = true;
     const goodbye = parseGoodbye(bytes, offset, length);
     const message = `${this.remote} ended the connection (${goodbye.code}): ${goodbye.message || 'no reason given'}`;
     this.#end(new ChannelError('ERR_CHANNEL_GOAWAY', message, { goodbye }));
@@ -322,7 +292,7 @@ export class SocketConnection implements ChannelConnection {
   #tick(): void {
     if (this.#phase !== 'open') return;
     // While we do not read ourselves, silence says nothing about the peer.
-    if (!this.#isPaused) this.#silentIntervals += 1;
+    if (!this.#reading.isPaused) this.#silentIntervals += 1;
     if (this.#silentIntervals >= LIVENESS_INTERVALS_MAX) {
       const seconds = (LIVENESS_INTERVALS_MAX * this.#livenessIntervalMs) / 1000;
       this.destroy(new ChannelError('ERR_CHANNEL_LOST', `${this.remote} has sent nothing for ${seconds} s`));
@@ -342,7 +312,7 @@ export class SocketConnection implements ChannelConnection {
   }
 
   #lost(): ChannelError {
-    const cause = this.#cause;
+    const { cause } = this.#fate;
     const header = this.#decoder.partialHeader;
     if (!this.wasOpen && header.length > 0) {
       const message = `${this.remote} ended in the middle of a frame: ${garbageText(header)}`;

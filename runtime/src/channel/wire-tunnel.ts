@@ -18,12 +18,14 @@ import type { ChannelConnection, ChannelStatistics } from './channel-connection.
 import { ChannelError } from './channel-error.js';
 import { nextConnectionId } from './connection-id.js';
 import { SendQueue } from './send-queue.js';
+import { SocketFate } from './socket-fate.js';
+import { SocketReading } from './socket-reading.js';
 
 /** The hello must be there after this time. */
 const HELLO_TIMEOUT_MS = 10_000;
 /** TCP asks a silent peer whether it is there after so long. */
 const KEEP_ALIVE_MS = 10_000;
-/** Octets that are read in one turn of the loop, about: then whatever else waits gets its turn. */
+/** Octets that are read in one turn of the loop, about. */
 const TURN_BYTES = 64 * 1024;
 
 export interface WireTunnelHandlers {
@@ -45,18 +47,16 @@ export class WireTunnel implements ChannelConnection {
   readonly #versions: readonly WireVersion[];
   readonly #handlers: WireTunnelHandlers;
   readonly #queue: SendQueue;
+  readonly #reading: SocketReading;
+  readonly #fate: SocketFate;
   readonly #reader: TunnelMessageReader;
   readonly #helloTimer: NodeJS.Timeout;
   #format: WireFormat | undefined;
   #peer: Hello | undefined;
-  #peerHasLeft = false;
   #isClosed = false;
-  #cause: Error | undefined;
   #reason: ChannelError | undefined;
   #messages = 0;
   #bytesReceived = 0;
-  #turnBytes = 0;
-  #isPaused = false;
 
   /** @param versions those that are served. @param queueBytesMax octets that may wait for the peer. */
   constructor(
@@ -71,6 +71,8 @@ export class WireTunnel implements ChannelConnection {
     this.#versions = versions;
     this.#handlers = handlers;
     this.#queue = new SendQueue(socket, queueBytesMax);
+    this.#reading = new SocketReading(socket, TURN_BYTES);
+    this.#fate = new SocketFate(socket);
     this.#reader = new TunnelMessageReader((bytes, offset) => this.#message(bytes, offset));
     this.#helloTimer = setTimeout(() => {
       this.destroy(new ChannelError('ERR_CHANNEL_TIMEOUT', `no whole hello within ${HELLO_TIMEOUT_MS / 1000} s`));
@@ -78,14 +80,7 @@ export class WireTunnel implements ChannelConnection {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on('data', (chunk: Buffer) => this.read(chunk));
-    socket.on('end', () => {
-      this.#peerHasLeft = true;
-      socket.end();
-    });
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#cause ??= error;
-      if (error.code === 'ECONNRESET' || error.code === 'EPIPE') this.#peerHasLeft = true;
-    });
+    socket.on('end', () => socket.end());
     socket.on('close', () => this.#closed());
   }
 
@@ -104,7 +99,7 @@ export class WireTunnel implements ChannelConnection {
   }
 
   get peerHasLeft(): boolean {
-    return this.#peerHasLeft;
+    return this.#fate.peerHasLeft;
   }
 
   get queuedBytes(): number {
@@ -125,7 +120,7 @@ export class WireTunnel implements ChannelConnection {
   read(chunk: Uint8Array): void {
     if (this.#isClosed || this.#reason !== undefined) return;
     this.#bytesReceived += chunk.length;
-    if (this.#reader.push(chunk)) this.#boundTurn(chunk.length);
+    if (this.#reader.push(chunk)) this.#reading.took(chunk.length);
   }
 
   /** Frames of the C protocol as they stand: there is one type, and no header around them. */
@@ -143,13 +138,11 @@ export class WireTunnel implements ChannelConnection {
   }
 
   pause(): void {
-    this.#isPaused = true;
-    this.#socket.pause();
+    this.#reading.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
-    this.#socket.resume();
+    this.#reading.resume();
   }
 
   /** The protocol has no farewell: what is queued goes out, then the end. */
@@ -166,18 +159,6 @@ export class WireTunnel implements ChannelConnection {
     if (this.#isClosed) return;
     this.#reason ??= reason;
     this.#socket.destroy();
-  }
-
-  #boundTurn(bytes: number): void {
-    if (this.#turnBytes === 0) {
-      setImmediate(() => {
-        const wasLong = this.#turnBytes >= TURN_BYTES;
-        this.#turnBytes = 0;
-        if (wasLong && !this.#isPaused) this.#socket.resume();
-      });
-    }
-    this.#turnBytes += bytes;
-    if (this.#turnBytes >= TURN_BYTES) this.#socket.pause();
   }
 
   #message(bytes: Uint8Array, offset: number): boolean {
@@ -231,7 +212,7 @@ export class WireTunnel implements ChannelConnection {
   }
 
   #lost(): ChannelError {
-    const cause = this.#cause;
+    const { cause } = this.#fate;
     const what = cause === undefined ? 'closed the tunnel' : `was lost: ${cause.message}`;
     return new ChannelError('ERR_CHANNEL_LOST', `${this.remote} ${what}`, { cause });
   }
