@@ -20,6 +20,7 @@ import type { InterceptFigures } from './intercept-figures.js';
 import { interceptStatus, lossText } from './intercept-status.js';
 import { interceptSummaryJson, interceptSummaryTable } from './intercept-summary.js';
 import { NodeIntercept } from './node/node-intercept.js';
+import { programMemory } from './program-memory.js';
 import { InterceptWorkers } from './workers/intercept-workers.js';
 
 const TICK_MS = 1000;
@@ -148,6 +149,7 @@ class InterceptProgram {
     summaryFile: SummaryFile | undefined,
   ): Promise<number> {
     const { logger } = this.#log;
+    const memory = programMemory();
     let timer: NodeJS.Timeout | undefined;
     let reason = 'failed';
     try {
@@ -156,9 +158,11 @@ class InterceptProgram {
       timer = setInterval(() => {
         before = this.#tick(intercept, before);
       }, TICK_MS);
+      memory.start();
       reason = await stopRequest.requested;
     } finally {
       clearInterval(timer);
+      memory.stop();
       const figures = await intercept.close();
       this.#statusLine.close();
       logger.info({ reason, responses: figures.counters.responses, lost: lossText(figures) }, 'ended');

@@ -41,6 +41,7 @@ export interface Addon {
   readonly BatchFilter: new (expression: string) => NativeBatchFilter;
   compileFilter(expression: string): void;
   inNamespace(netnsPath: string, work: () => unknown): unknown;
+  giveBackUnusedMemory(): number;
 }
 
 export interface NativePacketRing {

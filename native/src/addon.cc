@@ -11,6 +11,7 @@
 #include "packet_ring_object.h"
 #include "raw_sender_object.h"
 #include "response_queue_object.h"
+#include "unused_memory.h"
 
 namespace trafficcopy {
 namespace {
@@ -37,6 +38,10 @@ Napi::Value InNamespace(const Napi::CallbackInfo& info) {
   return work.Call({});
 }
 
+Napi::Value GiveBack(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(GiveBackUnusedMemory()));
+}
+
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   const Napi::Object constants = Napi::Object::New(env);
   constants.Set("PACKET_ENTRY_FIELDS", Napi::Number::New(env, kPacketEntryFields));
@@ -52,6 +57,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("ResponseQueue", ResponseQueueObject::Define(env));
   exports.Set("compileFilter", Napi::Function::New<CompileFilter>(env, "compileFilter"));
   exports.Set("inNamespace", Napi::Function::New<InNamespace>(env, "inNamespace"));
+  exports.Set("giveBackUnusedMemory", Napi::Function::New<GiveBack>(env, "giveBackUnusedMemory"));
   return exports;
 }
 

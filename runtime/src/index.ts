@@ -34,6 +34,7 @@ export * from './log/log-line.js';
 export * from './log/program-log.js';
 export * from './metrics/metrics-server.js';
 export * from './process/pid-file.js';
+export * from './process/quiet-memory.js';
 export * from './process/stop-request.js';
 export * from './process/version.js';
 export * from './record/pcapng-recorder.js';

@@ -1,5 +1,5 @@
 import { Engine, type MappingConfig, type PortShare } from '@trafficcopy/core';
-import type { ClientCredentials, PcapngRecorder, ProgramLog } from '@trafficcopy/runtime';
+import type { ClientCredentials, PcapngRecorder, ProgramLog, QuietMemory } from '@trafficcopy/runtime';
 import { Bandwidth } from './bandwidth.js';
 import { BudgetKeeper } from './budget-keeper.js';
 import { capturePlan } from './capture/capture-plan.js';
@@ -13,7 +13,7 @@ import type { CopyPlan } from './copy-plan.js';
 import { unreadyReason } from './health.js';
 import type { CopyLoad } from './offline/replay-room.js';
 import { Pipeline } from './pipeline.js';
-import { QuietMemory } from './quiet-memory.js';
+import { programMemory } from './program-memory.js';
 import { SessionTracer } from './trace/session-tracer.js';
 import { TurnLag } from './turn-lag.js';
 
@@ -84,10 +84,9 @@ export class Copy {
     this.engine = new Engine({ ...engineConfigOf(basis, plan, options.seed), ports: options.ports }, edges.nowMs());
     this.tracer = new SessionTracer(this.engine);
     const usage = (): ReturnType<CopyEdges['usage']> => edges.usage();
-    this.memory = new QuietMemory({
-      engine: this.engine,
-      residentBytes: () => process.memoryUsage.rss(),
-      collect: collectLater,
+    this.memory = programMemory({
+      isBusy: () => this.engine.heldBytes > 0,
+      freeSpare: () => this.engine.giveBackMemory(),
     });
     this.budget = new BudgetKeeper({ limits: basis.budget, engine: this.engine, logger, usage }, edges.nowMs());
     this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.nowMs() });
@@ -183,6 +182,7 @@ export class Copy {
     this.budget.begin(this.beganMs);
     this.beginRamp(this.beganMs);
     this.captures.start();
+    this.memory.start();
     logger.info({ interfaces: this.captures.names }, 'copying');
   }
 
@@ -215,7 +215,6 @@ export class Copy {
     if (nowMs - this.addressesCheckedMs < ADDRESS_CHECK_MS) return;
     this.addressesCheckedMs = nowMs;
     this.followAddresses();
-    this.memory.tick();
   }
 
   private noteRamp(nowMs: number): void {
@@ -339,6 +338,7 @@ export class Copy {
   /** Resets every session at its target, gives that a moment to leave, closes everything. Returns the last figures. */
   async close(): Promise<CopyFigures> {
     clearTimeout(this.bandwidthTimer);
+    this.memory.stop();
     this.pipeline.close();
     this.tracer.close();
     const figures = this.figures();
@@ -367,8 +367,3 @@ function withLanes(mapping: MappingConfig, lanes: readonly number[]): MappingCon
   }));
   return { ...mapping, targets };
 }
-
-/** Undefined without --expose-gc, which bin/trafficcopy gives. */
-const { gc } = globalThis;
-const collectLater =
-  gc === undefined ? undefined : (): void => void gc({ type: 'major', execution: 'async', flavor: 'last-resort' });

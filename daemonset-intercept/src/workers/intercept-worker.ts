@@ -15,6 +15,7 @@ import type { InterceptConfig } from '../config.js';
 import { Intercept } from '../intercept.js';
 import type { InterceptFigures } from '../intercept-figures.js';
 import type { InterceptLimits } from '../limits.js';
+import { programMemory } from '../program-memory.js';
 import type { WorkerSlot } from '../rules/worker-slot.js';
 import { copyKey, hostOf } from './copy-key.js';
 
@@ -52,6 +53,7 @@ let settings: InterceptWorkerSettings;
 let intercept: Intercept | undefined;
 let recorder: PcapngRecorder | undefined;
 let timer: NodeJS.Timeout | undefined;
+const memory = programMemory();
 /** By the remote address and port of connections that have not said HELLO yet. */
 const notes = new Map<string, SocketNote>();
 
@@ -108,6 +110,7 @@ async function enter(slot: WorkerSlot): Promise<boolean> {
   }
   recorder?.start();
   timer = setInterval(() => link.tell('report', intercept?.figures()), REPORT_MS);
+  memory.start();
   return true;
 }
 
@@ -146,6 +149,7 @@ function authorize(hello: Hello, identity: PeerIdentity | undefined, remote: str
 /** Resets what copies left at the target. The last figures. */
 async function close(): Promise<InterceptFigures | undefined> {
   clearInterval(timer);
+  memory.stop();
   const closing = intercept;
   intercept = undefined;
   const figures = await closing?.close();

@@ -11,6 +11,7 @@ import { hostPlan } from '../config/host-plan.js';
 import type { CopyBasis, CopyConfig } from '../config.js';
 import type { CopyFigures } from '../copy-figures.js';
 import type { LanePlan } from '../copy-plan.js';
+import { programMemory } from '../program-memory.js';
 import { shareOf } from './copy-share.js';
 import { closedFigures, copyTotals, type WorkerTotals } from './copy-totals.js';
 import type { CopyWorkerReport, CopyWorkerSettings } from './copy-worker.js';
@@ -42,6 +43,7 @@ export class CopyWorkers {
   readonly #pool: WorkerPool;
   readonly #clockStartMs = clockStart();
   readonly #cpuAtBegin = process.cpuUsage();
+  readonly #memory = programMemory();
   /** Of the workers that run: what each said last. */
   readonly #reports: (CopyWorkerReport | undefined)[];
   /** Of those that died. */
@@ -82,6 +84,7 @@ export class CopyWorkers {
   /** Connects to the intercepts. */
   start(): void {
     this.#isStarted = true;
+    this.#memory.start();
     this.#pool.tellAll('start');
   }
 
@@ -111,6 +114,7 @@ export class CopyWorkers {
 
   /** Resets every session at its target, and ends the workers. Returns the last figures. */
   async close(): Promise<CopyFigures> {
+    this.#memory.stop();
     this.#pool.beginEnd();
     const answers = new Map(await this.#pool.askAll<CopyFigures | undefined>('close', CLOSE_MS_MAX));
     await this.#pool.end();
