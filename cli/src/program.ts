@@ -16,7 +16,10 @@ import {
 } from '@trafficcopy/runtime';
 import { COPY_COMMAND, copyConfig, managedConfig } from '@trafficcopy/sidecar-copy/config';
 import { Command } from 'commander';
+import { commandOutline } from './command-outline.js';
+import { completionCommand } from './completion/completion-command.js';
 import { doctorCommand } from './doctor/doctor-command.js';
+import { manualCommand } from './manual/manual-command.js';
 import { traceCommand } from './trace/trace-command.js';
 
 const NAME = 'trafficcopy';
@@ -77,6 +80,10 @@ export async function runProgram(
   const trace = traceCommand(env, (code) => {
     exitCode = code;
   });
+  const outline = (): ReturnType<typeof commandOutline> => commandOutline(root);
+  const print = (text: string): unknown => stdout.write(text);
+  const completion = completionCommand(outline, print);
+  const manual = manualCommand(env, outline, print);
   const version = new Command('version').summary('Print the version').action(() => {
     stdout.write(`${VERSION}\n`);
   });
@@ -92,7 +99,8 @@ export async function runProgram(
     configureCommand(command);
     addHelpFlags(command);
   }
-  for (const command of [copy, intercept, ...operator, doctor, trace, version, help]) root.addCommand(command);
+  for (const command of [copy, intercept, ...operator, doctor, trace, completion, manual, version, help])
+    root.addCommand(command);
   for (const command of [root, ...root.commands, ...doctor.commands]) {
     command.configureOutput({ writeOut: (text) => stdout.write(text) });
   }

@@ -10,6 +10,8 @@ import type { ConfigText, ConfigTexts } from './config/config-file.js';
 import type { Flag, FlagTable, FlagValues, ListFlag, ValueFlag } from './flag.js';
 import { ValueProblem } from './values/value-problem.js';
 
+/** What commands were made from. */
+const SPECIFICATIONS = new WeakMap<Command, CommandSpecification>();
 const NO_CONFIG: ConfigTexts = new Map();
 /** The help text is not laid out wider than this, columns. */
 const HELP_WIDTH_MAX = 110;
@@ -29,16 +31,14 @@ export function buildCommand<Table extends FlagTable>(
     .description(specification.description)
     .usage('[flags]')
     .allowExcessArguments(false);
+  SPECIFICATIONS.set(command, specification);
   configureCommand(command);
   command.exitOverride((error) => {
     throw missingValueError(specification, error) ?? error;
   });
 
   const options = new Map<string, Option>();
-  const byGroup = Object.entries(specification.flags).sort(
-    ([, a], [, b]) => specification.groups.indexOf(a.group) - specification.groups.indexOf(b.group),
-  );
-  for (const [name, flag] of byGroup) {
+  for (const [name, flag] of flagsInOrder(specification)) {
     const option = new Option(optionSyntax(flag), flagDescription(flag)).helpGroup(`${flag.group}:`);
     if (flag.kind !== 'switch') {
       option.argParser((text: string, earlier: string[] | undefined) => [...(earlier ?? []), text]);
@@ -68,6 +68,16 @@ export function buildCommand<Table extends FlagTable>(
     await run(values as FlagValues<Table>);
   });
   return command;
+}
+
+/** Flags as they stand in the help, with their names in the table. */
+export function flagsInOrder({ flags, groups }: CommandSpecification): [string, Flag][] {
+  return Object.entries(flags).sort(([, a], [, b]) => groups.indexOf(a.group) - groups.indexOf(b.group));
+}
+
+/** What `command` was made from; undefined when it was not made by buildCommand. */
+export function specificationOf(command: Command): CommandSpecification | undefined {
+  return SPECIFICATIONS.get(command);
 }
 
 /** What counts for a flag that the command line does not give: first the environment, then the configuration file. */
@@ -141,7 +151,8 @@ function optionSyntax(flag: Flag): string {
   return flag.kind === 'switch' ? names : `${names} <${flag.argument}>`;
 }
 
-function flagDescription(flag: Flag): string {
+/** Its help with its default and its other names in brackets. */
+export function flagDescription(flag: Flag): string {
   const notes: string[] = [];
   if (flag.kind === 'value' && flag.default !== undefined) notes.push(`default: ${flag.defaultNote ?? flag.default}`);
   else if (flag.kind !== 'switch' && flag.defaultNote !== undefined) notes.push(`default: ${flag.defaultNote}`);
