@@ -1,6 +1,7 @@
 import type { AddressRange } from './flow/address-pool.js';
 import type { PortShare } from './flow/port-share.js';
 import type { EngineLimits } from './limits.js';
+import type { TargetMeter } from './session/target-meter.js';
 import type { IpAddress } from './wire/ip-address.js';
 
 /** Targets that one mapping may have. */
@@ -80,4 +81,6 @@ export interface EngineConfig {
   /** An idle connection is forgotten after so long (-k), ms. */
   readonly idleTimeoutMs: number;
   readonly limits: EngineLimits;
+  /** Gets the name of each target and returns who is told what it does, if anybody. Default: nobody. */
+  readonly meterFor?: ((target: string) => TargetMeter | undefined) | undefined;
 }

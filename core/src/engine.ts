@@ -38,7 +38,10 @@ export class Engine {
   readonly #timestampBase: number;
   #wakeNowMs = 0;
 
-  /** `nowMs` is the caller's clock, monotonic, 0 or more; all later calls use the same one. */
+  /**
+   * `nowMs` is the caller's clock, monotonic, 0 or more; all later calls use the same one. Fractions count where the time that an answer
+   * takes is measured, and nowhere else.
+   */
   constructor(config: EngineConfig, nowMs = 0) {
     const { limits } = config;
     assert(limits.sessionsMax <= SESSIONS_MAX, `at most ${SESSIONS_MAX} sessions have an id`);
@@ -275,6 +278,10 @@ export class Engine {
   #setTime(nowMs: number): number {
     const now = Math.max(1, Math.floor(nowMs));
     this.trace.nowMs = now;
+    const { clock } = this.#replayer;
+    clock.nowMs = now;
+    // The caller's clock may be finer than that of the rules.
+    clock.nowUs = nowMs * 1000;
     this.#writer.tsNow = (now + this.#timestampBase) >>> 0;
     return now;
   }

@@ -16,6 +16,7 @@ export * from './flow/flow-table.js';
 export * from './flow/port-share.js';
 export * from './limits.js';
 export * as Seq from './seq.js';
+export type { TargetMeter } from './session/target-meter.js';
 export * from './trace/session-trace.js';
 export * from './trace/trace-event.js';
 export * from './wire/bytes.js';

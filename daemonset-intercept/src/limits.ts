@@ -47,7 +47,7 @@ export const INTERCEPT_LIMITS_DEFAULT: InterceptLimits = {
 };
 
 /**
- * For each target pod of a node. A flow takes 144 octets (two look-ups of 2 places of 24 octets, and 48 in the lines); every pod has
+ * For each target pod of a node. A flow takes 148 octets (two look-ups of 2 places of 24 octets, and 52 in the lines); every pod has
  * room for FLOWS_AT_START (1024) of its own, and all share NODE_FLOWS_MAX more. With queue buffer, reset buffer and small tables a
  * pod takes 0.4 MB from the start: 30 pods 12 MB, 128 pods 51 MB, and in all at most 38 MB of flows beyond that.
  */

@@ -26,6 +26,7 @@ import {
   RECORD_OPEN,
   RECORD_RELEASE,
   REPLAY_RECORD_HEADER_BYTES,
+  RESPONSE_ELAPSED_UNIT_US,
   RESPONSE_EVENT_FLOW_TABLE_FULL,
   RESPONSE_EVENT_FLOW_TAKEN,
   RESPONSE_EVENT_TARGET_UNKNOWN,
@@ -72,6 +73,8 @@ export interface PipelineOptions {
   readonly seed: number;
   /** A clock that never goes back, milliseconds. */
   readonly nowMs: () => number;
+  /** The same to the microsecond, for the times that answers take. */
+  readonly nowUs: () => number;
   /** Sees every batch that is injected and every batch of responses (--record). */
   readonly recorder?: { recordPackets(direction: 'sent' | 'answered', batch: PacketBatch): void } | undefined;
 }
@@ -99,6 +102,9 @@ export class Pipeline {
   #isClosing = false;
   /** Packets that were injected since the queue was drained. */
   #injectedSinceDrain = 0;
+  /** When the packets go that are being gathered, and when those were read that are being returned: #now(). */
+  #injectsAt = 0;
+  #readAt = 0;
 
   constructor(options: PipelineOptions) {
     const { limits, seed, nowMs, flowBudget } = options;
@@ -130,6 +136,7 @@ export class Pipeline {
     const nowMs = this.#options.nowMs();
     const end = offset + length;
     this.#batch.reset(bytes);
+    this.#injectsAt = this.#now();
     let at = offset;
     while (at < end) {
       const packetBytes = at + REPLAY_RECORD_HEADER_BYTES <= end ? readU16(bytes, at + 4) : 0;
@@ -144,7 +151,10 @@ export class Pipeline {
       if (kind === RECORD_RELEASE) this.#release(link, sessionId);
       else if (this.#admits(link, bytes, packetAt, packetBytes, sessionId, kind, nowMs) && !isRegister) {
         this.#batch.add(packetAt, packetBytes);
-        if (this.#batch.isFull) this.#inject();
+        if (this.#batch.isFull) {
+          this.#inject();
+          this.#injectsAt = this.#now();
+        }
       }
       at = next;
     }
@@ -187,7 +197,8 @@ export class Pipeline {
       return this.#refuse('flowUnknown');
     }
     const phantom = (header.flags & SYN ? 1 : 0) + (header.flags & FIN ? 1 : 0);
-    this.flows.noteSent(flow, Seq.add(header.seq, header.payloadBytes + phantom));
+    const askedAt = header.payloadBytes > 0 ? this.#injectsAt : 0;
+    this.flows.noteSent(flow, Seq.add(header.seq, header.payloadBytes + phantom), askedAt);
     this.flows.touch(flow, nowMs);
     return true;
   }
@@ -247,7 +258,9 @@ export class Pipeline {
     if (header.flags & ACK) this.flows.noteAck(flow, header.ack);
     parseTcpOptions(bytes, header.optionsOffset, header.payloadOffset, this.#tcpOptions);
     this.#makeRoom(link);
-    link.addSegment(this.flows.sessionIdOf(flow), bytes, packetAt, header, this.#tcpOptions);
+    const askedAt = this.flows.askedAt(flow);
+    const elapsedUs = askedAt === 0 ? -1 : ((this.#readAt - askedAt) >>> 0) * RESPONSE_ELAPSED_UNIT_US;
+    link.addSegment(this.flows.sessionIdOf(flow), bytes, packetAt, header, this.#tcpOptions, elapsedUs);
     this.#committed(link);
   }
 
@@ -273,6 +286,7 @@ export class Pipeline {
     const now = nowMs();
     this.#injectedSinceDrain = 0;
     for (let reads = 0; reads < READS_PER_TURN_MAX && source.read(); reads += 1) {
+      this.#readAt = this.#now();
       recorder?.recordPackets('answered', source);
       for (let index = 0; index < source.count; index += 1) this.#respond(source, index * PACKET_ENTRY_FIELDS, now);
     }
@@ -306,6 +320,11 @@ export class Pipeline {
     }
     this.flows.touch(flow, nowMs);
     this.#return(this.#links.at(this.flows.ownerOf(flow)), flow, bytes, packetAt, header);
+  }
+
+  /** Time in the unit of records, never 0; it wraps after 12 hours. */
+  #now(): number {
+    return Math.floor(this.#options.nowUs() / RESPONSE_ELAPSED_UNIT_US) >>> 0 || 1;
   }
 
   /** A first response waits for its REGISTER; for any other nobody is there, and the target is told so. */

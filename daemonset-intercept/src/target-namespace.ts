@@ -118,6 +118,7 @@ export class TargetNamespace {
       flowBudget: options.flowBudget,
       seed: randomBytes(4).readInt32LE(),
       nowMs,
+      nowUs: () => performance.now() * 1000,
       recorder: options.recorder,
     });
     this.#reversePath = new ReversePathAlarm(access);

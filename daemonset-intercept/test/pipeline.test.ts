@@ -454,3 +454,53 @@ describe('time', () => {
     assert.equal(resets(rig).at(-1), 4321, 'and a SYN-ACK too: no REGISTER will come');
   });
 });
+
+describe('the time that an answer took', () => {
+  const request = { flags: ACK, seq: 1001, ack: 501, payload: 'hello' };
+  const answer = { flags: ACK, seq: 501, ack: 1006, payload: 'hi' };
+
+  it('counts from the injection of the last new octets to the reading of the answer', () => {
+    const rig = new PipelineRig();
+    const { link, connection } = rig.connect();
+    rig.open(link, 9);
+    rig.respond(synAck);
+    rig.record(link, 9, RECORD_PACKET, craftPacket({ ...TEMPLATE, ...request }));
+    rig.nowMs += 12;
+    rig.respond(answer);
+    // A repetition and an acknowledgement bring the target nothing new.
+    rig.record(link, 9, RECORD_PACKET, craftPacket({ ...TEMPLATE, ...request }));
+    rig.record(link, 9, RECORD_PACKET, craftPacket({ ...TEMPLATE, flags: ACK, seq: 1006, ack: 503 }));
+    rig.nowMs += 8;
+    rig.respond({ ...answer, seq: 503 });
+    rig.record(link, 9, RECORD_PACKET, craftPacket({ ...TEMPLATE, ...request, seq: 1006 }));
+    rig.nowMs += 5;
+    rig.respond({ ...answer, seq: 505, ack: 1011 });
+    assert.deepEqual(connection.elapsedUs, [-1, 12_000, 20_000, 5000]);
+  });
+
+  it('is not known of a flow whose packets go another way, nor of one that took the place of another', () => {
+    const rig = new PipelineRig();
+    const { link, connection } = rig.connect();
+    rig.record(link, 9, RECORD_OPEN, craftPacket(TEMPLATE), true);
+    rig.nowMs += 10;
+    rig.respond(answer);
+    rig.record(link, 9, RECORD_PACKET, craftPacket({ ...TEMPLATE, ...request }));
+    rig.record(link, 9, RECORD_RELEASE, NOTHING);
+    rig.open(link, 10);
+    rig.respond({ ...answer, payload: '' });
+    assert.deepEqual(connection.elapsedUs, [-1, -1]);
+  });
+
+  it('of more than 167 s is not told, and none is told as 0', () => {
+    const rig = new PipelineRig();
+    const { link, connection } = rig.connect();
+    rig.open(link, 9);
+    rig.record(link, 9, RECORD_PACKET, craftPacket({ ...TEMPLATE, ...request }));
+    rig.respond(answer);
+    rig.nowMs += 167_000;
+    rig.respond({ ...answer, seq: 503 });
+    rig.nowMs += 1000;
+    rig.respond({ ...answer, seq: 505 });
+    assert.deepEqual(connection.elapsedUs, [10, 167_000_000, -1]);
+  });
+});

@@ -80,6 +80,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly responsePayloadBytes: number;
   readonly name: string;
   readonly limits: EngineLimits;
+  /** Whether the answers of targets are measured. */
+  readonly measures: boolean;
   /** Sessions that the log shows. */
   readonly trace: SessionFilter | undefined;
   /** What the program may use before it copies less. */
@@ -159,6 +161,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
       heldBytesMax: values.heldBytesMax,
       heldBytesPerConnectionMax: Math.min(values.heldBytesMax, ENGINE_LIMITS_DEFAULT.heldBytesPerConnectionMax),
     },
+    measures: values.measure,
     trace: values.trace,
     budget: budgetLimits(values),
   };

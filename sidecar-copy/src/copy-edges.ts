@@ -25,6 +25,8 @@ export interface CopyEdges {
   openChannel(options: InterceptChannelOptions): Pick<InterceptChannel, 'start' | 'setCredentials' | 'close'>;
   /** A clock that never goes back, whole milliseconds. */
   nowMs(): number;
+  /** The same with its fractions. */
+  preciseMs(): number;
   /** What this program has used. */
   usage(): ProgramUsage;
 }
@@ -38,6 +40,7 @@ export async function copyEdges(config: Pick<CopyConfig, 'capture'>): Promise<Co
     openChannel: (options) =>
       options.wire === undefined ? new InterceptChannel(options) : new WireChannel(options, options.wire),
     nowMs: () => Math.floor(performance.now()),
+    preciseMs: () => performance.now(),
     usage,
   };
 }

@@ -1,6 +1,8 @@
 import { type SummaryRow, SummaryTable } from '@trafficcopy/runtime';
 import { type CopyFigures, captureDrops, cpuUsPerTurn, turnsLost } from './copy-figures.js';
 import type { OfflineFigures } from './offline/offline-figures.js';
+import type { LoadFigures } from './report/load-report.js';
+import { loadRows } from './report/load-rows.js';
 
 /** What a turn's loss means, and what helps. */
 const LOSS_NOTES: Readonly<Record<string, string>> = {
@@ -36,8 +38,8 @@ const TERMINAL_LABELS: Readonly<Record<string, string>> = {
   interrupted: 'running at the end, of the program or their worker',
 };
 
-/** The table at the end of a run. */
-export function copySummaryTable(figures: CopyFigures): SummaryTable {
+/** The table at the end of a run; with `load` where targets were measured. */
+export function copySummaryTable(figures: CopyFigures, load?: LoadFigures): SummaryTable {
   const { engine } = figures;
   const table = new SummaryTable();
   table.add('Requests (turns)', [
@@ -55,6 +57,7 @@ export function copySummaryTable(figures: CopyFigures): SummaryTable {
       present({ label: TERMINAL_LABELS[state] ?? state, value }),
     ),
   ]);
+  for (const target of load?.targets ?? []) table.add(`Target ${target.name}`, loadRows(target));
   if (figures.offline !== undefined) table.add('Capture files', fileRows(figures.offline));
   table.add('Packets', [
     { label: 'captured', value: engine.packetsCaptured },
@@ -135,7 +138,7 @@ function present(...rows: readonly SummaryRow[]): SummaryRow[] {
 }
 
 /** The JSON of `--summary`: the figures, and the sums that a script would have to form. Fields are only ever added. */
-export function copySummaryJson(figures: CopyFigures, reason: string): Record<string, unknown> {
+export function copySummaryJson(figures: CopyFigures, reason: string, load?: LoadFigures): Record<string, unknown> {
   const { engine } = figures;
   return {
     program: 'copy',
@@ -151,6 +154,7 @@ export function copySummaryJson(figures: CopyFigures, reason: string): Record<st
       beforeJoin: engine.turnsBeforeJoin,
     },
     engine,
+    ...(load === undefined ? {} : { load }),
     capture: { drops: captureDrops(figures), sources: figures.sources },
     lanes: figures.lanes,
     budget: figures.budget,

@@ -1,4 +1,4 @@
-import { Engine, type MappingConfig, type PortShare } from '@trafficcopy/core';
+import { Engine, type EngineConfig, type MappingConfig, type PortShare } from '@trafficcopy/core';
 import type { ClientCredentials, PcapngRecorder, ProgramLog, QuietMemory } from '@trafficcopy/runtime';
 import { Bandwidth } from './bandwidth.js';
 import { BudgetKeeper } from './budget-keeper.js';
@@ -41,6 +41,8 @@ export interface CopyOptions {
   readonly instance?: number | undefined;
   /** What of the clients is ours, by their ports. Default: all. */
   readonly ports?: PortShare | undefined;
+  /** Who is told what targets do. Default: nobody. */
+  readonly meterFor?: EngineConfig['meterFor'];
   readonly localNetwork: () => LocalNetwork;
   readonly identity: LaneIdentity;
   /** A lane can never work: the program should end with this. */
@@ -81,7 +83,8 @@ export class Copy {
     if (plan.filter !== undefined) edges.checkFilter(plan.filter);
     this.plan = plan;
     this.bandwidth = new Bandwidth(edges.nowMs());
-    this.engine = new Engine({ ...engineConfigOf(basis, plan, options.seed), ports: options.ports }, edges.nowMs());
+    const { ports, meterFor } = options;
+    this.engine = new Engine({ ...engineConfigOf(basis, plan, options.seed), ports, meterFor }, edges.nowMs());
     this.tracer = new SessionTracer(this.engine);
     const usage = (): ReturnType<CopyEdges['usage']> => edges.usage();
     this.memory = programMemory({
@@ -89,7 +92,7 @@ export class Copy {
       freeSpare: () => this.engine.giveBackMemory(),
     });
     this.budget = new BudgetKeeper({ limits: basis.budget, engine: this.engine, logger, usage }, edges.nowMs());
-    this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.nowMs() });
+    this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.preciseMs() });
     this.captures = new Captures({
       edges,
       logger,

@@ -21,6 +21,7 @@ import { endFirstWhenMemoryIsShort } from './memory-shortage.js';
 import { nothingFitsText, offlineProgress } from './offline/offline-figures.js';
 import type { OfflineReplay } from './offline/offline-replay.js';
 import { openReplay } from './offline/open-replay.js';
+import type { LoadReport } from './report/load-report.js';
 import { startFailure } from './start-failure.js';
 import { SessionTraces } from './trace/session-traces.js';
 import { CopyWorkers } from './workers/copy-workers.js';
@@ -65,6 +66,7 @@ class CopyProgram {
   private readonly summaryFile: SummaryFile | undefined;
   private readonly pidFile: PidFile | undefined;
   private readonly edges: CopyEdges;
+  private readonly load: LoadReport | undefined;
   private readonly stopRequest: StopRequest;
   private metricsServer: MetricsServer | undefined;
   private traces: SessionTraces | undefined;
@@ -79,7 +81,8 @@ class CopyProgram {
       await credentials.check();
       const edges = await copyEdges(config);
       const replay = await openReplay(config, edges, log.logger);
-      const program = new CopyProgram(config, log, statusLine, edges, replay, credentials, opened);
+      const load = await loadReport(config, edges);
+      const program = new CopyProgram(config, log, statusLine, edges, replay, load, credentials, opened);
       if (program.copy instanceof CopyWorkers) await program.copy.open();
       return program;
     } catch (error) {
@@ -94,6 +97,7 @@ class CopyProgram {
     statusLine: StatusLine,
     edges: CopyEdges,
     replay: OfflineReplay | undefined,
+    load: LoadReport | undefined,
     credentials: LaneCredentials,
     opened: { close(): unknown }[],
   ) {
@@ -101,6 +105,7 @@ class CopyProgram {
     this.log = log;
     this.statusLine = statusLine;
     this.edges = edges;
+    this.load = load;
     const { logger } = log;
     for (const note of config.notes) logger.warn(note);
     this.summaryFile = config.summaryFile === undefined ? undefined : new SummaryFile(config.summaryFile);
@@ -123,6 +128,7 @@ class CopyProgram {
           logger,
           recorder: this.recorder,
           seed,
+          meterFor: load?.meterFor,
           // What a file holds has nothing to do with this host's addresses.
           localNetwork: replay === undefined ? localNetwork : () => ({ addresses: [], wires: [] }),
           identity: {
@@ -132,7 +138,7 @@ class CopyProgram {
           },
           onFatal,
         })
-      : new CopyWorkers({ config, log, credentials, seed, onFatal });
+      : new CopyWorkers({ config, log, credentials, seed, load, onFatal });
     opened.push(this.copy);
     if (this.copy instanceof Copy) replay?.feed(this.copy, () => this.stopRequest.request('complete'));
     this.pidFile = config.pidFile === undefined ? undefined : new PidFile(config.pidFile);
@@ -266,11 +272,21 @@ class CopyProgram {
   }
 
   private writeSummary(figures: CopyFigures, reason: string): void {
-    process.stdout.write(`${copySummaryTable(figures).render(process.stdout.columns ?? TABLE_WIDTH_DEFAULT)}\n`);
+    const load = this.load?.figures();
+    const table = copySummaryTable(figures, load);
+    process.stdout.write(`${table.render(process.stdout.columns ?? TABLE_WIDTH_DEFAULT)}\n`);
     try {
-      this.summaryFile?.write(copySummaryJson(figures, reason));
+      this.summaryFile?.write(copySummaryJson(figures, reason, load));
     } catch (error) {
       this.log.logger.error({ err: error }, `--summary: ${this.summaryFile?.path} could not be written`);
     }
   }
+}
+
+/** Undefined: nothing is measured. */
+async function loadReport({ measures, threads }: CopyConfig, edges: CopyEdges): Promise<LoadReport | undefined> {
+  if (!measures) return undefined;
+  const { LoadReport } = await import('./report/load-report.js');
+  // The clock of workers begins with them.
+  return new LoadReport(Date.now() - (threads === 1 ? edges.nowMs() : 0));
 }

@@ -24,7 +24,7 @@ export interface PipelineOutlet {
 
 export interface PipelineOptions {
   readonly engine: PipelineEngine;
-  /** A clock that never goes back, whole milliseconds. */
+  /** A clock that never goes back, milliseconds. */
   readonly nowMs: () => number;
 }
 

@@ -1,9 +1,12 @@
-import { writeU16, writeU32 } from '../wire/bytes.js';
+import { readU16, writeU16, writeU32 } from '../wire/bytes.js';
 import type { PacketHeader } from '../wire/packet-header.js';
+import { SYN } from '../wire/tcp.js';
 import type { TcpOptions } from '../wire/tcp-options.js';
 import {
   KEPT_BYTES_MAX,
   RESPONSE_ACK,
+  RESPONSE_ELAPSED,
+  RESPONSE_ELAPSED_UNIT_US,
   RESPONSE_EVENT,
   RESPONSE_EVENT_SEGMENT,
   RESPONSE_FLAGS,
@@ -23,13 +26,20 @@ import {
   RESPONSE_WINDOW_SCALE,
 } from './response-record.js';
 
-/** Writes the record of one segment at `offset`: RESPONSE_RECORD_BYTES octets. */
+/** What u24 holds; as much or more is not told. */
+const ELAPSED_MAX = 0xff_ff_ff;
+
+/**
+ * Writes the record of one segment at `offset`: RESPONSE_RECORD_BYTES octets. `elapsedUs` is the time since the last new octets of the
+ * client were injected; below 0: not known.
+ */
 export function writeSegmentRecord(
   bytes: Uint8Array,
   offset: number,
   sessionId: number,
   header: PacketHeader,
   options: TcpOptions,
+  elapsedUs = -1,
 ): void {
   writeU32(bytes, offset + RESPONSE_SESSION_ID, sessionId);
   writeU32(bytes, offset + RESPONSE_SEQ, header.seq);
@@ -43,9 +53,22 @@ export function writeSegmentRecord(
   writeU32(bytes, offset + RESPONSE_PAYLOAD_BYTES, header.payloadBytes);
   writeU32(bytes, offset + RESPONSE_TS_VAL, options.tsVal);
   writeU32(bytes, offset + RESPONSE_TS_ECR, options.tsEcr);
-  writeU16(bytes, offset + RESPONSE_MSS, options.mss);
-  bytes[offset + RESPONSE_WINDOW_SCALE] = Math.max(options.windowScale, 0);
+  if (header.flags & SYN) {
+    writeU16(bytes, offset + RESPONSE_MSS, options.mss);
+    bytes[offset + RESPONSE_WINDOW_SCALE] = Math.max(options.windowScale, 0);
+  } else {
+    const elapsed = elapsedUs < 0 ? 0 : Math.max(1, Math.round(elapsedUs / RESPONSE_ELAPSED_UNIT_US));
+    const told = elapsed < ELAPSED_MAX ? elapsed : 0;
+    writeU16(bytes, offset + RESPONSE_ELAPSED, told >> 8);
+    bytes[offset + RESPONSE_ELAPSED + 2] = told & 0xff;
+  }
   bytes[offset + RESPONSE_EVENT] = RESPONSE_EVENT_SEGMENT;
+}
+
+/** The time that writeSegmentRecord noted in a segment without SYN, microseconds; -1: not known. */
+export function elapsedUsOf(bytes: Uint8Array, offset: number): number {
+  const elapsed = (readU16(bytes, offset + RESPONSE_ELAPSED) << 8) | bytes[offset + RESPONSE_ELAPSED + 2]!;
+  return elapsed === 0 ? -1 : elapsed * RESPONSE_ELAPSED_UNIT_US;
 }
 
 /** Writes word from intercept about a session's flow: RESPONSE_EVENT_*. */

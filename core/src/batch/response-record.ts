@@ -25,10 +25,16 @@ export const RESPONSE_PAYLOAD_BYTES = 16;
 /** u32 TSval, u32 TSecr; 0 without RESPONSE_HAS_TIMESTAMPS. */
 export const RESPONSE_TS_VAL = 20;
 export const RESPONSE_TS_ECR = 24;
-/** u16: MSS option; 0 when absent. */
+/** u16: MSS option of a segment with SYN; 0 when absent. */
 export const RESPONSE_MSS = 28;
-/** u8: window scale; valid with RESPONSE_HAS_WINDOW_SCALE. */
+/** u8: window scale of a segment with SYN; valid with RESPONSE_HAS_WINDOW_SCALE. */
 export const RESPONSE_WINDOW_SCALE = 30;
+/**
+ * u24, in place of these two in a segment without SYN: the time from the injection of the last new octets of the client to the moment
+ * when this segment was taken out of the target's kernel, in units of RESPONSE_ELAPSED_UNIT_US. 0: not known.
+ */
+export const RESPONSE_ELAPSED = 28;
+export const RESPONSE_ELAPSED_UNIT_US = 10;
 /** u8: RESPONSE_EVENT_*; anything but 0 is no segment but word from intercept about the flow. */
 export const RESPONSE_EVENT = 31;
 

@@ -65,7 +65,7 @@ export class Capturer {
   readonly #wheelBase: number;
   readonly #connections: ConnectionTable;
   readonly #sessions: SessionTable;
-  readonly #mappings = new MappingTable();
+  readonly #mappings: MappingTable;
   readonly #onlines = new OnlineTable();
   readonly #addresses: ClientAddresses;
   readonly #header = new PacketHeader();
@@ -95,6 +95,7 @@ export class Capturer {
     trace: SessionTrace,
   ) {
     this.#config = config;
+    this.#mappings = new MappingTable(config.meterFor);
     this.#counters = counters;
     this.#store = store;
     this.#sessions = sessions;

@@ -2,6 +2,7 @@
 import { type EngineCounters, LOSS_REASONS, type LossReason } from '../counters.js';
 import type { SessionTrace } from '../trace/session-trace.js';
 import { TRACE_KIND } from '../trace/trace-event.js';
+import type { AnswerClock } from './answer-clock.js';
 import { END_NONE } from './captured.js';
 import type { Retention } from './retention.js';
 import type { Session } from './session.js';
@@ -10,8 +11,10 @@ export class Ledger {
   readonly #counters: EngineCounters;
   readonly #retention: Retention;
   readonly #trace: SessionTrace;
+  readonly #clock: AnswerClock;
 
-  constructor(counters: EngineCounters, retention: Retention, trace: SessionTrace) {
+  constructor(counters: EngineCounters, retention: Retention, trace: SessionTrace, clock: AnswerClock) {
+    this.#clock = clock;
     this.#counters = counters;
     this.#retention = retention;
     this.#trace = trace;
@@ -50,6 +53,7 @@ export class Ledger {
 
   #deliver(session: Session): void {
     if (this.#trace.isOn) this.#trace.note(TRACE_KIND.delivered, session, session.turnUna);
+    if (session.target.meter !== undefined) this.#clock.delivered(session);
     session.turnUna += 1;
     session.isLastLost = false;
     this.#counters.turnsDelivered += 1;
@@ -84,6 +88,8 @@ export class Ledger {
     }
     const broken = reason === 'captureGap' ? count : brokenTurns(session, turn);
     session.failure = broken === count ? 'captureGap' : reason;
+    if (broken > 0) this.#clock.lost(session, 'captureGap', broken);
+    if (broken < count) this.#clock.lost(session, reason, count - broken);
     session.turnUna = turn;
     session.isLastLost = true;
     if (session.turnNxt < turn) session.turnNxt = turn;

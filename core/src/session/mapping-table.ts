@@ -13,6 +13,7 @@ import {
 import { formatIpAddress, type IpAddress, ipAddressesEqual } from '../wire/ip-address.js';
 import { EndpointState } from './endpoint-state.js';
 import { MappingState } from './mapping-state.js';
+import type { TargetMeter } from './target-meter.js';
 import { TargetState } from './target-state.js';
 
 /** The port table has 16 bits for an address and port of a target. */
@@ -29,6 +30,11 @@ export class MappingTable {
   revision = 0;
   readonly #portKeys = new Map<string, PortKey>();
   readonly #freePortKeys: number[] = [];
+  readonly #meterFor: ((target: string) => TargetMeter | undefined) | undefined;
+
+  constructor(meterFor?: (target: string) => TargetMeter | undefined) {
+    this.#meterFor = meterFor;
+  }
 
   /** Puts `configs` in force. */
   replace(configs: readonly MappingConfig[]): void {
@@ -60,7 +66,8 @@ export class MappingTable {
     assert(targets.length <= TARGETS_MAX, `a mapping has ${TARGETS_MAX} targets at most`);
     const before = new Map(mapping.targets.map((target) => [target.name, target]));
     mapping.targets = targets.map((config) => {
-      const target = before.get(config.name) ?? new TargetState(config.name, this.revision);
+      const target =
+        before.get(config.name) ?? new TargetState(config.name, this.revision, this.#meterFor?.(config.name));
       before.delete(config.name);
       target.closesAfterAnswer = config.closesAfterAnswer;
       this.#replaceEndpoints(target, config, ipVersion === 4 ? 4 : 16, gone);

@@ -35,6 +35,7 @@ import { readU32 } from '../wire/bytes.js';
 import { IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/packet-header.js';
 import { ACK, FIN, PSH, RST, TCP_HEADER_BYTES } from '../wire/tcp.js';
 import type { TooBig } from '../wire/too-big.js';
+import { AnswerClock } from './answer-clock.js';
 import type { ByteStore } from './byte-store.js';
 import { CAPTURED_ENDED, type Captured, END_NONE, END_RESET, NO_SESSIONS } from './captured.js';
 import type { EndpointState } from './endpoint-state.js';
@@ -108,6 +109,8 @@ export class Replayer {
   readonly #ledger: Ledger;
   readonly #gate: TurnGate;
   readonly #trace: SessionTrace;
+  /** How long answers take. The engine sets its time. */
+  readonly clock = new AnswerClock();
   readonly #notices: FlowNotices;
   readonly #ports: PortAllocator;
   /** Sessions that have something to send or settle, each once. */
@@ -129,7 +132,7 @@ export class Replayer {
     this.#onIdle = onIdle;
     this.#retention = new Retention(store);
     this.#trace = trace;
-    this.#ledger = new Ledger(counters, this.#retention, trace);
+    this.#ledger = new Ledger(counters, this.#retention, trace, this.clock);
     this.#gate = new TurnGate(config.wait, trace);
     this.#notices = new FlowNotices(sessions, lanes, writer);
     this.#ports = new PortAllocator(config.limits.sessionsMax, config.seed, config.ports);
@@ -237,7 +240,11 @@ export class Replayer {
     if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
     if (events & EVENT_ESTABLISHED && session.replay.srttMs >= 0)
       session.endpoint?.noteHandshake(session.replay.srttMs);
-    if (events & EVENT_ANSWERED) this.#onAnswer(session, nowMs);
+    if (events & EVENT_ESTABLISHED) this.clock.connected(session);
+    if (events & EVENT_ANSWERED) {
+      this.clock.answered(session, bytes, at, readU32(bytes, at + RESPONSE_PAYLOAD_BYTES));
+      this.#onAnswer(session, nowMs);
+    }
     if (events & EVENT_BLACK_HOLE) this.#onBlackHole(session, nowMs);
     if (events & EVENT_PEER_FIN && session.replay.state === TIME_WAIT) session.lingerAtMs = nowMs + TIME_WAIT_MS;
     const isEarly = session.captured.end === END_NONE || session.turnUna < session.captured.turns.endIndex;
@@ -408,6 +415,7 @@ export class Replayer {
     const hash = flowHash(this.#config.seed, session.clientAddress, 0, session.clientAddress.length, salt);
     let iss = seq(hash + Math.floor(nowMs * ISS_PER_MS));
     if (session.resumes > 0) iss = add(replay.seqAt(replay.sndMaxOffset), ISS_STEP);
+    this.clock.settle(session);
     replay.open(baseOffset, iss);
     session.turnNxt = session.turnUna;
     session.answeredAtGate = 0;
@@ -637,6 +645,7 @@ export class Replayer {
       return false;
     }
     if (this.#trace.isOn) this.#noteText(session, offset, bytes);
+    if (isEnd && offset + bytes > replay.sndMaxOffset) this.clock.sent(session);
     replay.noteSent(offset, bytes, nowMs);
     session.ackAtMs = 0;
     return true;
@@ -843,6 +852,7 @@ export class Replayer {
     assert(session.turnUna >= captured.turns.endIndex, 'a session finishes when its turns are settled');
     if (this.#trace.isOn) this.#trace.note(TRACE_KIND.ended, session, TERMINAL_STATES.indexOf(terminal));
     session.isFinished = true;
+    this.clock.settle(session);
     replay.close();
     this.#counters.terminal[terminal] += 1;
     this.#releasePort(session);

@@ -1,6 +1,7 @@
 import { finish, mix } from '../flow/flow-hash.js';
 import type { EndpointState } from './endpoint-state.js';
 import type { Lanes } from './lanes.js';
+import type { TargetMeter } from './target-meter.js';
 
 /** Quiet times in a row that confirmed a PSH as the end of an answer before PSH alone is believed. */
 const CONFIRMATIONS_FOR_TRUST = 3;
@@ -21,12 +22,15 @@ export class TargetState {
   closesAfterAnswer: boolean | undefined = undefined;
   /** Whether it was taken out of the settings. */
   isGone = false;
+  /** Is told what it does; undefined: nobody asks. */
+  readonly meter: TargetMeter | undefined;
   #confirmations = 0;
   #answers = 0;
   #closes = 0;
 
-  constructor(name: string, revision: number) {
+  constructor(name: string, revision: number, meter?: TargetMeter) {
     this.name = name;
+    this.meter = meter;
     this.revision = revision;
   }
 

@@ -46,6 +46,8 @@ export interface TargetBehaviour {
   lose?: (packet: Uint8Array) => boolean;
   /** Whether to lose an answer on its way back. Needs {@link BenchTarget.retransmit}. */
   loseAnswer?: () => boolean;
+  /** What intercept says of the time since the last new octets of the client, in units of 10 us; 0 or nothing: it does not know. */
+  elapsed?: () => number;
   /** Ends a connection for an answer: FIN or reset after the octets. */
   after?: (connection: TargetConnection) => 'stay' | 'close' | 'reset';
 }
@@ -217,6 +219,7 @@ export class BenchTarget {
       writeU32(record, 24, connection.tsRecent);
     }
     if (flags & SYN) writeU16(record, 28, this.behaviour.mss ?? 1460);
+    else writeU32(record, 28, (this.behaviour.elapsed?.() ?? 0) << 8);
     this.#out.push(record);
   }
 }

@@ -83,10 +83,18 @@ export class CopyLink {
     return this.#format.keptBytesMax;
   }
 
-  /** Adds the response at `packetAt` of `bytes`. */
-  addSegment(sessionId: number, bytes: Uint8Array, packetAt: number, header: PacketHeader, options: TcpOptions): void {
-    const offset = this.#format.offsetOf(this.#count, this.#end);
-    this.#end = this.#format.writeSegment(this.#records(), offset, sessionId, bytes, packetAt, header, options);
+  /** Adds the response at `packetAt` of `bytes`, so long after its flow was last sent something new (below 0: not known). */
+  addSegment(
+    sessionId: number,
+    bytes: Uint8Array,
+    packetAt: number,
+    header: PacketHeader,
+    options: TcpOptions,
+    elapsedUs: number,
+  ): void {
+    const format = this.#format;
+    const offset = format.offsetOf(this.#count, this.#end);
+    this.#end = format.writeSegment(this.#records(), offset, sessionId, bytes, packetAt, header, options, elapsedUs);
     this.#count += 1;
   }
 

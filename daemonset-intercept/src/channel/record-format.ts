@@ -23,7 +23,10 @@ export interface RecordFormat {
   isFull(count: number, end: number): boolean;
   /** Where the record behind them goes. */
   offsetOf(count: number, end: number): number;
-  /** Writes a response, the packet at `packetAt` of `bytes`. Returns where the record ends. */
+  /**
+   * Writes a response, the packet at `packetAt` of `bytes`, with the time since its flow was last sent something new (below 0: not known).
+   * Returns where the record ends.
+   */
   writeSegment(
     out: Uint8Array,
     offset: number,
@@ -32,6 +35,7 @@ export interface RecordFormat {
     packetAt: number,
     header: PacketHeader,
     options: TcpOptions,
+    elapsedUs: number,
   ): number;
   /** Writes word about a flow. Only with {@link hasEvents}. Returns where the record ends. */
   writeEvent(out: Uint8Array, offset: number, sessionId: number, event: number): number;
@@ -52,8 +56,8 @@ export const CHANNEL_RECORDS: RecordFormat = {
   hasEvents: true,
   isFull: (count) => count === RECORDS_MAX,
   offsetOf: (count) => HEADERS_PREFIX_BYTES + count * RESPONSE_RECORD_BYTES,
-  writeSegment: (out, offset, sessionId, _bytes, _packetAt, header, options) => {
-    writeSegmentRecord(out, offset, sessionId, header, options);
+  writeSegment: (out, offset, sessionId, _bytes, _packetAt, header, options, elapsedUs) => {
+    writeSegmentRecord(out, offset, sessionId, header, options, elapsedUs);
     return offset + RESPONSE_RECORD_BYTES;
   },
   writeEvent: (out, offset, sessionId, event) => {
@@ -75,8 +79,8 @@ export function payloadRecords(keptBytesMax: number): RecordFormat {
     hasEvents: true,
     isFull: (_count, end) => end + recordBytesMax > PAYLOAD_BUFFER_BYTES,
     offsetOf: (count, end) => (count === 0 ? HEADERS_PREFIX_BYTES : end),
-    writeSegment: (out, offset, sessionId, bytes, _packetAt, header, options) => {
-      writeSegmentRecord(out, offset, sessionId, header, options);
+    writeSegment: (out, offset, sessionId, bytes, _packetAt, header, options, elapsedUs) => {
+      writeSegmentRecord(out, offset, sessionId, header, options, elapsedUs);
       return writeKept(out, offset, bytes, header.payloadOffset, header.payloadBytesPresent, keptBytesMax);
     },
     writeEvent: (out, offset, sessionId, event) => {

@@ -56,6 +56,8 @@ export class FlowRegistry {
   #targetRcvNxt: Int32Array;
   /** End of what was injected. */
   #sndNxt: Int32Array;
+  /** When octets of the client were injected last that were new, on the caller's clock; 0: none were. */
+  #askedAt: Uint32Array;
   #lastSeenS: Uint32Array;
   /** Lists of owners; of free lines through #next. */
   #next: Int32Array;
@@ -90,6 +92,7 @@ export class FlowRegistry {
     this.#sessionIds = new Uint32Array(lines);
     this.#targetRcvNxt = new Int32Array(lines);
     this.#sndNxt = new Int32Array(lines);
+    this.#askedAt = new Uint32Array(lines);
     this.#lastSeenS = new Uint32Array(lines);
     this.#next = new Int32Array(lines);
     this.#previous = new Int32Array(lines);
@@ -149,6 +152,7 @@ export class FlowRegistry {
     this.#endpointFlows[endpoint] = this.#endpointFlows[endpoint]! + 1;
     this.#targetRcvNxt[flow] = header.seq;
     this.#sndNxt[flow] = header.seq;
+    this.#askedAt[flow] = 0;
     this.#attach(flow, owner, sessionId);
     this.touch(flow, nowMs);
     return flow;
@@ -204,9 +208,16 @@ export class FlowRegistry {
     return oldest;
   }
 
-  /** Remembers the end of a packet that goes to the target. */
-  noteSent(flow: number, end: Seq.Seq): void {
-    if (Seq.lessThan(this.#sndNxt[flow] as Seq.Seq, end)) this.#sndNxt[flow] = end;
+  /** Remembers the end of a packet that goes to the target, and when it does if it carries octets of the client (otherwise 0). */
+  noteSent(flow: number, end: Seq.Seq, askedAt: number): void {
+    if (!Seq.lessThan(this.#sndNxt[flow] as Seq.Seq, end)) return;
+    this.#sndNxt[flow] = end;
+    if (askedAt !== 0) this.#askedAt[flow] = askedAt;
+  }
+
+  /** When octets of the client that were new went to the target last; 0: none have. */
+  askedAt(flow: number): number {
+    return this.#askedAt[flow]!;
   }
 
   noteAck(flow: number, ack: Seq.Seq): void {
@@ -275,6 +286,7 @@ export class FlowRegistry {
     this.#sessionIds = enlarged(this.#sessionIds, lines);
     this.#targetRcvNxt = enlarged(this.#targetRcvNxt, lines);
     this.#sndNxt = enlarged(this.#sndNxt, lines);
+    this.#askedAt = enlarged(this.#askedAt, lines);
     this.#lastSeenS = enlarged(this.#lastSeenS, lines);
     this.#next = enlarged(this.#next, lines);
     this.#previous = enlarged(this.#previous, lines);

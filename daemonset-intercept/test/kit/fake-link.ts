@@ -1,6 +1,6 @@
 import { FRAME, type FrameType, HeadersPayload } from '@trafficcopy/core';
 import type { ChannelConnection } from '@trafficcopy/runtime';
-import { type ResponseView, responseViews } from './response-view.js';
+import { elapsedUs, type ResponseView, responseViews } from './response-view.js';
 
 /** A channel connection that keeps what is sent. */
 export class FakeConnection implements ChannelConnection {
@@ -22,6 +22,8 @@ export class FakeConnection implements ChannelConnection {
     bytesDropped: 0,
   };
   readonly responses: ResponseView[] = [];
+  /** For each of them, the time that its record says. */
+  readonly elapsedUs: number[] = [];
   frames = 0;
   /** How often what is queued was to be written at once. */
   flushes = 0;
@@ -38,6 +40,7 @@ export class FakeConnection implements ChannelConnection {
     if (type === FRAME.HEADERS && headers.read(payload, 0, payload.length)) {
       this.frames += 1;
       this.responses.push(...responseViews(headers));
+      this.elapsedUs.push(...elapsedUs(headers));
     }
     return true;
   }

@@ -128,6 +128,7 @@ export class PipelineRig {
       limits: this.limits,
       seed: 7,
       nowMs: () => this.nowMs,
+      nowUs: () => this.nowMs * 1000,
     });
   }
 

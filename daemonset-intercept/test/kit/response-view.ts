@@ -1,4 +1,5 @@
 import {
+  elapsedUsOf,
   keptBytesOf,
   RESPONSE_ACK,
   RESPONSE_EVENT,
@@ -10,6 +11,7 @@ import {
   type ResponseBatch,
   readU32,
   responseRecordBytes,
+  SYN,
 } from '@trafficcopy/core';
 
 /** One response record as an object. */
@@ -40,5 +42,15 @@ export function responseViews(batch: ResponseBatch): ResponseView[] {
         ...batch.bytes.subarray(at + RESPONSE_KEPT, at + RESPONSE_KEPT + keptBytesOf(batch, at)),
       ),
     };
+  });
+}
+
+/** What the records say of the time since the last new octets of the client; -1: nothing. */
+export function elapsedUs(batch: ResponseBatch): number[] {
+  let next = batch.offset;
+  return Array.from({ length: batch.count }, () => {
+    const at = next;
+    next += responseRecordBytes(batch, at);
+    return batch.bytes[at + RESPONSE_FLAGS]! & SYN ? -1 : elapsedUsOf(batch.bytes, at);
   });
 }

@@ -24,6 +24,7 @@ import {
   RESPONSE_WINDOW_SCALE,
   readU16,
   readU32,
+  SYN,
   TCP_HEADER_BYTES,
   TCP_HEADER_BYTES_MAX,
   writeMss,
@@ -105,7 +106,7 @@ export class ResponseFlow {
     writeU16(out, tcpAt + 14, readU16(records, recordAt + RESPONSE_WINDOW));
     writeU32(out, tcpAt + 16, 0);
     const options = records[recordAt + RESPONSE_OPTIONS]!;
-    const mss = readU16(records, recordAt + RESPONSE_MSS);
+    const mss = flags & SYN ? readU16(records, recordAt + RESPONSE_MSS) : 0;
     let at = tcpAt + TCP_HEADER_BYTES;
     if (mss !== 0) {
       writeMss(out, at, mss);
@@ -120,7 +121,7 @@ export class ResponseFlow {
       writeTimestamps(out, at, tsVal, readU32(records, recordAt + RESPONSE_TS_ECR));
       at += 12;
     }
-    if (options & RESPONSE_HAS_WINDOW_SCALE) {
+    if (flags & SYN && options & RESPONSE_HAS_WINDOW_SCALE) {
       writeWindowScale(out, at, records[recordAt + RESPONSE_WINDOW_SCALE]!);
       at += 4;
     }

@@ -400,6 +400,12 @@ export const COPY_FLAGS = {
     default: '1',
     value: integerValue(1, 16),
   },
+  measure: {
+    kind: 'switch',
+    long: 'measure',
+    group: PROGRAM_FLAGS.metrics.group,
+    help: 'Measure how long each target takes to answer, and what it bears over time: in the table at the end and in --summary',
+  },
   trace: {
     kind: 'value',
     long: 'trace',

@@ -15,6 +15,7 @@ import { copyEdges } from '../copy-edges.js';
 import type { CopyFigures } from '../copy-figures.js';
 import type { CopyPlan, LanePlan } from '../copy-plan.js';
 import { endFirstWhenMemoryIsShort } from '../memory-shortage.js';
+import type { LoadReport } from '../report/load-report.js';
 import { startFailure } from '../start-failure.js';
 import type { SessionFilter } from '../trace/session-filter.js';
 import { SessionTraces } from '../trace/session-traces.js';
@@ -28,6 +29,7 @@ export interface CopyWorkerSettings extends WorkerSettings {
   readonly recordFile: string | undefined;
   readonly trace: SessionFilter | undefined;
   readonly stateDirectory: string;
+  readonly measures: boolean;
   /** One for all workers: a client gets the same address from all of them. */
   readonly seed: number;
   /** Tells this worker, and whoever takes its place, from others with the same certificate. */
@@ -49,6 +51,7 @@ const REPORT_MS = 200;
 let copy: Copy | undefined;
 let recorder: PcapngRecorder | undefined;
 let traces: SessionTraces | undefined;
+let load: LoadReport | undefined;
 const timers: NodeJS.Timeout[] = [];
 
 const worker = WorkerProcess.run<CopyWorkerSettings>({
@@ -77,12 +80,15 @@ const worker = WorkerProcess.run<CopyWorkerSettings>({
 async function open(settings: CopyWorkerSettings): Promise<void> {
   const { basis, plan, share, recordFile, seed, instance, rampPassedMs, clockStartMs, trace, stateDirectory } =
     settings;
-  const nowMs = sharedClock(clockStartMs);
+  const preciseMs = sharedClock(clockStartMs);
+  const nowMs = (): number => Math.floor(preciseMs());
   const { logger, link } = worker;
   endFirstWhenMemoryIsShort();
   if (recordFile !== undefined) {
     recorder = new PcapngRecorder({ path: recordFile, onStop: (message) => logger.error(message) });
   }
+  // When the clock began the program knows.
+  if (settings.measures) load = new (await import('../report/load-report.js')).LoadReport(0);
   copy = new Copy({
     basis,
     plan,
@@ -90,6 +96,7 @@ async function open(settings: CopyWorkerSettings): Promise<void> {
       ...(await copyEdges({ capture: 'native' })),
       openSource: (request) => new RingSource({ ...request, share }),
       nowMs,
+      preciseMs,
     },
     logger,
     recorder,
@@ -97,6 +104,7 @@ async function open(settings: CopyWorkerSettings): Promise<void> {
     instance,
     rampPassedMs,
     ports: share,
+    meterFor: load?.meterFor,
     localNetwork,
     identity: {
       credentials: (lane) => link.ask<ClientCredentials | 'insecure'>('credentials', lane),
@@ -120,6 +128,8 @@ async function close(): Promise<CopyFigures | undefined> {
   traces?.close();
   traces = undefined;
   const figures = await closing?.close();
+  if (load !== undefined) worker.link.tell('measured', load.toParts());
+  load = undefined;
   await recorder?.close();
   return figures;
 }

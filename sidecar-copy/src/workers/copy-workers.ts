@@ -12,6 +12,8 @@ import type { CopyBasis, CopyConfig } from '../config.js';
 import type { CopyFigures } from '../copy-figures.js';
 import type { LanePlan } from '../copy-plan.js';
 import { programMemory } from '../program-memory.js';
+import type { LoadReport } from '../report/load-report.js';
+import type { RecorderParts } from '../report/target-recorder.js';
 import { shareOf } from './copy-share.js';
 import { closedFigures, copyTotals, type WorkerTotals } from './copy-totals.js';
 import type { CopyWorkerReport, CopyWorkerSettings } from './copy-worker.js';
@@ -30,6 +32,8 @@ export interface CopyWorkersOptions {
   readonly credentials: LaneCredentials;
   /** Seeds initial sequence numbers and ports: real randomness. */
   readonly seed: number;
+  /** Gets what the workers have measured, at the end. What one that dies has measured is gone with it. */
+  readonly load: LoadReport | undefined;
   /** A lane can never work: the program should end with this. */
   readonly onFatal: (error: Error) => void;
 }
@@ -67,6 +71,7 @@ export class CopyWorkers {
         credentials: (_worker, lane: LanePlan) => this.#credentials(lane),
         renewed: (_worker, { lane, credentials }: { lane: LanePlan; credentials: ClientCredentials }) =>
           options.credentials.keep(lane, credentials),
+        measured: (_worker, parts: RecorderParts[]) => options.load?.add(parts),
         fatal: (_worker, error: TransferredError) => options.onFatal(receiveError(error)),
       },
       onUp: (worker) => {
@@ -141,6 +146,7 @@ export class CopyWorkers {
       basis: shareOf(basisOf(config), workers, programBytes),
       plan: hostPlan(config),
       share: { worker, workers },
+      measures: this.#options.load !== undefined,
       trace: config.trace,
       stateDirectory: config.stateDirectory,
       recordFile: config.recordFile === undefined ? undefined : fileOfWorker(config.recordFile, worker),

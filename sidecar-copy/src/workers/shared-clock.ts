@@ -11,10 +11,10 @@ export function clockStart(): number {
 }
 
 /**
- * Whole milliseconds since `startMs`, the same in every process that has the same start: a worker that takes the place of another goes on with its time,
+ * Milliseconds since `startMs`, the same in every process that has the same start: a worker that takes the place of another goes on with its time,
  * and with it the sequence numbers and timestamps towards targets never go back.
  */
 export function sharedClock(startMs: number): () => number {
   const offsetMs = monotonicMs() - performance.now() - startMs;
-  return () => Math.floor(performance.now() + offsetMs);
+  return () => performance.now() + offsetMs;
 }

@@ -102,6 +102,10 @@ export class CopySurroundings implements CopyEdges {
     return this.clockMs;
   }
 
+  preciseMs(): number {
+    return this.clockMs;
+  }
+
   usage(): { readonly cpuUs: number; readonly rssBytes: number } {
     return { cpuUs: this.cpuUs, rssBytes: this.rssBytes };
   }
@@ -177,6 +181,7 @@ export const COPY_CONFIG: CopyConfig = {
   responsePayloadBytes: 0,
   name: 'source-host',
   limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: 16, sessionsMax: 32, heldBytesMax: 1 << 20 },
+  measures: false,
   trace: undefined,
   budget: { cpuPercentMax: 0, memoryBytesMax: 0 },
   logFile: undefined,
