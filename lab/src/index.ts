@@ -8,6 +8,7 @@
  * The lab knows the programs under test by their command only (`bin/trafficcopy`), as a user does.
  */
 
+export { LabBrowser, type PageOptions } from './browser.js';
 export { type CapturedStream, capturedStreams } from './captured-streams.js';
 export { type CommandOptions, type CommandResult, expectCommand, runCommand } from './command.js';
 export { eventually } from './deadline.js';
@@ -19,6 +20,7 @@ export type { LoadReport } from './load-report.js';
 export { type ProcessCpu, readProcessCpu } from './process-cpu.js';
 export { readProcessMemory } from './process-memory.js';
 export { reapDeadLabs } from './reaper.js';
+export { type ReportView, viewReport } from './report-plots.js';
 export { Mariadb } from './servers/mariadb.js';
 export { Nghttpd } from './servers/nghttpd.js';
 export { Nginx, type NginxOptions, type NginxRequest } from './servers/nginx.js';

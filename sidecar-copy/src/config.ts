@@ -82,6 +82,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly limits: EngineLimits;
   /** Whether the answers of targets are measured. */
   readonly measures: boolean;
+  /** The page that is written of it. */
+  readonly reportFile: string | undefined;
   /** Sessions that the log shows. */
   readonly trace: SessionFilter | undefined;
   /** What the program may use before it copies less. */
@@ -161,7 +163,8 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
       heldBytesMax: values.heldBytesMax,
       heldBytesPerConnectionMax: Math.min(values.heldBytesMax, ENGINE_LIMITS_DEFAULT.heldBytesPerConnectionMax),
     },
-    measures: values.measure,
+    measures: values.measure || values.reportFile !== undefined,
+    reportFile: values.reportFile,
     trace: values.trace,
     budget: budgetLimits(values),
   };

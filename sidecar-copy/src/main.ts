@@ -7,6 +7,8 @@ import {
   StatusLine,
   StopRequest,
   SummaryFile,
+  VERSION,
+  WholeFile,
 } from '@trafficcopy/runtime';
 import { localNetwork } from './capture/local-network.js';
 import { LaneCredentials } from './channel/lane-credentials.js';
@@ -21,7 +23,7 @@ import { endFirstWhenMemoryIsShort } from './memory-shortage.js';
 import { nothingFitsText, offlineProgress } from './offline/offline-figures.js';
 import type { OfflineReplay } from './offline/offline-replay.js';
 import { openReplay } from './offline/open-replay.js';
-import type { LoadReport } from './report/load-report.js';
+import type { LoadFigures, LoadReport } from './report/load-report.js';
 import { startFailure } from './start-failure.js';
 import { SessionTraces } from './trace/session-traces.js';
 import { CopyWorkers } from './workers/copy-workers.js';
@@ -64,6 +66,7 @@ class CopyProgram {
   private readonly replay: OfflineReplay | undefined;
   private readonly recorder: PcapngRecorder | undefined;
   private readonly summaryFile: SummaryFile | undefined;
+  private readonly reportFile: WholeFile | undefined;
   private readonly pidFile: PidFile | undefined;
   private readonly edges: CopyEdges;
   private readonly load: LoadReport | undefined;
@@ -109,6 +112,7 @@ class CopyProgram {
     const { logger } = log;
     for (const note of config.notes) logger.warn(note);
     this.summaryFile = config.summaryFile === undefined ? undefined : new SummaryFile(config.summaryFile);
+    this.reportFile = reportFile(config);
     const isOne = config.threads === 1;
     // Workers record for themselves.
     if (config.recordFile !== undefined && isOne) {
@@ -259,7 +263,7 @@ class CopyProgram {
     if (this.fatal !== undefined) this.log.logger.fatal({ err: this.fatal }, this.fatal.message);
     const { turnsCaptured, turnsDelivered } = figures.engine;
     this.log.logger.info({ reason, turnsCaptured, turnsDelivered, lost: lossText(figures) }, 'ended');
-    if (this.fatal === undefined || figures.elapsedMs > 0) this.writeSummary(figures, reason);
+    if (this.fatal === undefined || figures.elapsedMs > 0) await this.writeSummary(figures, reason);
     if (reason === 'duration' && figures.elapsedMs === 0) {
       this.log.logger.error('intercept was never reached, so nothing was copied');
       return 1;
@@ -271,7 +275,7 @@ class CopyProgram {
     return this.fatal === undefined ? 0 : 1;
   }
 
-  private writeSummary(figures: CopyFigures, reason: string): void {
+  private async writeSummary(figures: CopyFigures, reason: string): Promise<void> {
     const load = this.load?.figures();
     const table = copySummaryTable(figures, load);
     process.stdout.write(`${table.render(process.stdout.columns ?? TABLE_WIDTH_DEFAULT)}\n`);
@@ -279,6 +283,18 @@ class CopyProgram {
       this.summaryFile?.write(copySummaryJson(figures, reason, load));
     } catch (error) {
       this.log.logger.error({ err: error }, `--summary: ${this.summaryFile?.path} could not be written`);
+    }
+    if (load !== undefined) await this.writeReport(load, figures, reason);
+  }
+
+  private async writeReport(load: LoadFigures, { elapsedMs }: CopyFigures, endReason: string): Promise<void> {
+    if (this.reportFile === undefined) return;
+    const { delivery, wait } = this.config;
+    try {
+      const { reportPage } = await import('./report/report-page.js');
+      this.reportFile.writeText(reportPage(load, { version: VERSION, delivery, wait, elapsedMs, endReason }));
+    } catch (error) {
+      this.log.logger.error({ err: error }, `--report: ${this.reportFile.path} could not be written`);
     }
   }
 }
@@ -289,4 +305,9 @@ async function loadReport({ measures, threads }: CopyConfig, edges: CopyEdges): 
   const { LoadReport } = await import('./report/load-report.js');
   // The clock of workers begins with them.
   return new LoadReport(Date.now() - (threads === 1 ? edges.nowMs() : 0));
+}
+
+/** @throws StartError ERR_START_REPORT_FILE */
+function reportFile({ reportFile: path }: CopyConfig): WholeFile | undefined {
+  return path === undefined ? undefined : new WholeFile(path, '--report', 'ERR_START_REPORT_FILE');
 }

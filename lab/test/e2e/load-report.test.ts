@@ -1,13 +1,18 @@
 /** What is measured of a target agrees with the target's own log. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { type LabProcess, runWrk } from '../../src/index.js';
+import { LabBrowser, runWrk, viewReport } from '../../src/index.js';
 import { CopyLab, ONLINE_PORT, TARGET_PORT } from './kit/copy-lab.js';
 import { type MeasuredTarget, measuredTargets } from './kit/measured-targets.js';
 
 const CONNECTIONS = 20;
 const SECONDS = 2;
+const DELAY_MS_MAX = 50;
 const AGREE_US = 1000;
+/** A 99th percentile that is so far beyond the longest delay is the machine's doing. */
+const LATE_US = 1500;
+const RUNS_MAX = 5;
 
 function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -32,34 +37,76 @@ function expectSame(measured: MeasuredTarget, logged: readonly number[]): void {
   }
 }
 
-/** A process runs whenever it can, all its threads. */
-async function goFirst(copyLab: CopyLab, pid: number): Promise<void> {
-  await copyLab.target.expect('chrt', ['--all-tasks', '--rr', '--pid', '10', String(pid)]);
+/** Expects a page with every plot of one target, none of them empty. */
+async function expectPage(file: string): Promise<void> {
+  const browser = await LabBrowser.open();
+  try {
+    const { plots, problems } = await viewReport(browser, file);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      plots.map(({ id }) => id),
+      ['latency-0', 'curve-0', 'rate-0', 'octets-0'],
+    );
+    for (const { id, colouredPercent } of plots) assert.ok(colouredPercent > 0.1, `${id}: ${colouredPercent} %`);
+  } finally {
+    await browser.close();
+  }
 }
 
-/** Two hosts with slow services, wrk at online; then the times of the target, measured and logged. */
-async function forwardWrk(delivery: 'tunnel' | 'direct', flags: readonly string[]): Promise<void> {
-  await CopyLab.with({ delivery, copyFlags: ['--measure', ...flags] }, async (copyLab) => {
-    await copyLab.online.program('slow-service', { port: ONLINE_PORT, 'delay-ms-min': 30, 'delay-ms-max': 60 });
-    const target: LabProcess = await copyLab.target.program('slow-service', { port: TARGET_PORT });
-    await copyLab.start();
-    // What a busy machine does to each of them would be in one of the two figures only.
-    for (const { pid } of [target, copyLab.intercept.process, copyLab.copy.process]) await goFirst(copyLab, pid);
-    const url = `http://${copyLab.online.ipv4}:${ONLINE_PORT}/`;
-    const wrk = await runWrk(copyLab.client, { url, connections: CONNECTIONS, seconds: SECONDS, isYielding: true });
-    assert.equal(wrk.errors, 0);
-    const summary = await copyLab.finish();
-    assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
-    const [measured] = measuredTargets(summary);
-    assert.ok(measured);
-    assert.equal(measured.requests, summary.turns.delivered);
-    expectSame(measured, await target.ask<number[]>('times'));
-  });
+/** All threads of a process run whenever they can, before those with a smaller number and before everybody else. */
+async function goFirst(copyLab: CopyLab, pid: number, priority: number): Promise<void> {
+  await copyLab.target.expect('chrt', ['--all-tasks', '--fifo', '--pid', String(priority), String(pid)]);
 }
 
-test('tunnel: the latencies of a slow target are those of its own log, with wrk at online', () =>
-  forwardWrk('tunnel', []));
+interface Run {
+  readonly measured: MeasuredTarget;
+  readonly logged: readonly number[];
+  readonly report: string;
+}
 
-test('direct: the same', () => forwardWrk('direct', []));
+/** Two hosts with slow services, wrk at online: the times of the target, measured and logged. */
+async function forwardWrk(copyLab: CopyLab, flags: readonly string[]): Promise<Run> {
+  const report = join(copyLab.online.directory, 'report.html');
+  await copyLab.online.program('slow-service', { port: ONLINE_PORT, 'delay-ms-min': 30, 'delay-ms-max': 60 });
+  const target = await copyLab.target.program('slow-service', { port: TARGET_PORT, 'delay-ms-max': DELAY_MS_MAX });
+  await copyLab.listenForLeaks();
+  await copyLab.startIntercept();
+  await copyLab.startCopy({ flags: ['--report', report, ...flags] });
+  // What a busy machine does to one of them would be in one of the two figures only.
+  await goFirst(copyLab, target.pid, 30);
+  await goFirst(copyLab, copyLab.intercept.process.pid, 20);
+  await goFirst(copyLab, copyLab.copy.process.pid, 10);
+  const url = `http://${copyLab.online.ipv4}:${ONLINE_PORT}/`;
+  const wrk = await runWrk(copyLab.client, { url, connections: CONNECTIONS, seconds: SECONDS, isYielding: true });
+  assert.equal(wrk.errors, 0);
+  const summary = await copyLab.finish();
+  assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
+  const [measured] = measuredTargets(summary);
+  assert.ok(measured);
+  assert.equal(measured.requests, summary.turns.delivered);
+  return { measured, logged: await target.ask<number[]>('times'), report };
+}
 
-test('with workers, whose measurements are added up', () => forwardWrk('tunnel', ['--threads', '2']));
+/**
+ * Measures, looks at the page, and compares. Where the whole machine stood still for a moment, which the target's own log tells by
+ * timers that were late, two clocks cannot agree about it, and it is done again.
+ */
+async function compare(delivery: 'tunnel' | 'direct', flags: readonly string[] = []): Promise<void> {
+  for (let run = 1; ; run += 1) {
+    const isOver = await CopyLab.with({ delivery }, async (copyLab) => {
+      const { measured, logged, report } = await forwardWrk(copyLab, flags);
+      await expectPage(report);
+      const lateUs = percentile(logged, 0.99) - DELAY_MS_MAX * 1000;
+      if (lateUs > LATE_US && run < RUNS_MAX) return false;
+      expectSame(measured, logged);
+      return true;
+    });
+    if (isOver) return;
+  }
+}
+
+test('tunnel: the latencies of a slow target are those of its own log, with wrk at online', () => compare('tunnel'));
+
+test('direct: the same', () => compare('direct'));
+
+test('with workers, whose measurements are added up', () => compare('tunnel', ['--threads', '2']));

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { StartError, SummaryFile, SummaryTable } from '../../src/index.js';
+import { StartError, SummaryFile, SummaryTable, WholeFile } from '../../src/index.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'trafficcopy-summary-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -46,6 +46,10 @@ describe('the summary file', () => {
         () => new SummaryFile(path),
         (error: unknown) => error instanceof StartError && error.code === 'ERR_START_SUMMARY_FILE',
       );
+      assert.throws(() => new WholeFile(path, '--report', 'ERR_START_REPORT_FILE'), {
+        code: 'ERR_START_REPORT_FILE',
+        message: /^--report: .* cannot be written: /,
+      });
     }
   });
 });

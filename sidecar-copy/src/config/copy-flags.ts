@@ -406,6 +406,14 @@ export const COPY_FLAGS = {
     group: PROGRAM_FLAGS.metrics.group,
     help: 'Measure how long each target takes to answer, and what it bears over time: in the table at the end and in --summary',
   },
+  reportFile: {
+    kind: 'value',
+    long: 'report',
+    argument: 'FILE.html',
+    group: PROGRAM_FLAGS.metrics.group,
+    help: 'As --measure, and write a page with plots to FILE.html, which needs nothing else to be looked at',
+    value: pathValue,
+  },
   trace: {
     kind: 'value',
     long: 'trace',

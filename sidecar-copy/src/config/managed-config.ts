@@ -58,6 +58,7 @@ const REFUSED = [
   'threads',
   'recordFile',
   'measure',
+  'reportFile',
   'trace',
   'rampMs',
   'durationMs',
@@ -109,7 +110,7 @@ function adviceOn(name: (typeof REFUSED)[number]): string {
   if (name === 'joinToken') return 'the token comes by the environment variable TRAFFICCOPY_TOKEN';
   if (name === 'stateDirectory') return 'keys and certificates are kept in memory';
   if (name === 'threads') return 'a copy in a pod is one process';
-  if (name === 'measure') return 'leave it out; the operator has no place for a report';
+  if (name === 'measure' || name === 'reportFile') return 'leave it out; the operator has no place for a report';
   if (name === 'trace') return 'leave it out; whose sessions they are has no place in the log of a pod';
   return 'leave it out; what is copied stands in the TrafficCopy resource';
 }

@@ -262,6 +262,7 @@ describe('the configuration of a copy', () => {
       captureBufferBytes: 8 * 1024 * 1024,
       capture: 'cap',
       measures: false,
+      reportFile: undefined,
       trace: { clientAddress: Uint8Array.of(10, 0, 0, 0), prefixBits: 8, isLossOnly: true },
       budget: { cpuPercentMax: 25, memoryBytesMax: 300 * 1024 * 1024 },
       offline: undefined,

@@ -182,6 +182,7 @@ export const COPY_CONFIG: CopyConfig = {
   name: 'source-host',
   limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: 16, sessionsMax: 32, heldBytesMax: 1 << 20 },
   measures: false,
+  reportFile: undefined,
   trace: undefined,
   budget: { cpuPercentMax: 0, memoryBytesMax: 0 },
   logFile: undefined,
