@@ -1,11 +1,15 @@
 # The project's commands. Each installs and builds what it needs first, and does nothing twice.
 SHELL := /bin/bash
-.PHONY: build lint test fuzz soak e2e demo demo-kind bench clean
+.PHONY: build package lint test fuzz soak e2e demo demo-kind bench clean
 
 # The default: what running the programs needs, without what only the tests need.
 build:
 	@scripts/setup.sh --run
 	@scripts/build.sh
+
+# The Debian package for hosts, in tmp/package.
+package: build
+	@scripts/package.sh
 
 lint: build
 	@scripts/lint.sh

@@ -262,7 +262,7 @@ export const INTERCEPT_REFUSED: readonly RefusedFlag[] = [
     long: 'daemon',
     hasArgument: false,
     advice:
-      'intercept stays in the foreground; for a service use "systemd-run trafficcopy intercept …" or a unit file, for a shell "nohup trafficcopy intercept … &"',
+      'intercept stays in the foreground; for a service use the unit trafficcopy-intercept@NAME of the package or "systemd-run trafficcopy intercept …", for a shell "nohup trafficcopy intercept … &"',
   },
   {
     short: 'i',

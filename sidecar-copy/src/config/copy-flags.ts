@@ -446,7 +446,7 @@ export const COPY_REFUSED: readonly RefusedFlag[] = [
     long: 'daemon',
     hasArgument: false,
     advice:
-      'copy stays in the foreground; for a service use "systemd-run trafficcopy copy …" or a unit file, for a shell "nohup trafficcopy copy … &"',
+      'copy stays in the foreground; for a service use the unit trafficcopy-copy@NAME of the package or "systemd-run trafficcopy copy …", for a shell "nohup trafficcopy copy … &"',
   },
   {
     short: 'f',
