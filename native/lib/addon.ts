@@ -40,6 +40,7 @@ export interface Addon {
   readonly CaptureParser: new (batchBytes: number, batchFrames: number) => NativeCaptureParser;
   readonly BatchFilter: new (expression: string) => NativeBatchFilter;
   compileFilter(expression: string): void;
+  unacknowledgedOctets(fd: number): number;
   inNamespace(netnsPath: string, work: () => unknown): unknown;
   giveBackUnusedMemory(): number;
 }

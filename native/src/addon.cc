@@ -11,6 +11,7 @@
 #include "packet_ring_object.h"
 #include "raw_sender_object.h"
 #include "response_queue_object.h"
+#include "send_queue.h"
 #include "unused_memory.h"
 
 namespace trafficcopy {
@@ -42,6 +43,13 @@ Napi::Value GiveBack(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(GiveBackUnusedMemory()));
 }
 
+Napi::Value OctetsUnacknowledged(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int32_t fd = arguments.Signed(0);
+  if (!arguments.AreRight()) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), UnacknowledgedOctets(fd));
+}
+
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   const Napi::Object constants = Napi::Object::New(env);
   constants.Set("PACKET_ENTRY_FIELDS", Napi::Number::New(env, kPacketEntryFields));
@@ -56,6 +64,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("RawSender", RawSenderObject::Define(env));
   exports.Set("ResponseQueue", ResponseQueueObject::Define(env));
   exports.Set("compileFilter", Napi::Function::New<CompileFilter>(env, "compileFilter"));
+  exports.Set("unacknowledgedOctets", Napi::Function::New<OctetsUnacknowledged>(env, "unacknowledgedOctets"));
   exports.Set("inNamespace", Napi::Function::New<InNamespace>(env, "inNamespace"));
   exports.Set("giveBackUnusedMemory", Napi::Function::New<GiveBack>(env, "giveBackUnusedMemory"));
   return exports;

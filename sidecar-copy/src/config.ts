@@ -38,6 +38,10 @@ import type { SessionFilter } from './trace/session-filter.js';
 
 /** For each device, octets. */
 const CAPTURE_BUFFER_BYTES_DEFAULT = 64 * 1024 * 1024;
+/** What goes from the engine to a socket of the same process is cut as little as IP allows. */
+const MTU_BYTES_MAX = 65_535;
+/** With --connect one lane stands for all targets. */
+const NO_INTERCEPT: InterceptText = { targetAddress: undefined, host: 'localhost', port: undefined };
 
 export { COPY_COMMAND } from './config/copy-command.js';
 export { type ManagedConfig, managedConfig } from './config/managed-config.js';
@@ -71,6 +75,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly capture: 'native' | 'cap';
   /** Capture files that are replayed; undefined: a live capture. */
   readonly offline: OfflinePlan | undefined;
+  /** Their targets are reached over ordinary connections; there is no intercept. */
+  readonly connect: boolean;
   readonly joinToken: string | undefined;
   readonly stateDirectory: string;
   readonly insecure: boolean;
@@ -102,9 +108,9 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
   if (values.map.length === 0) {
     throw new UsageError(`-x/--map ${COPY_FLAGS.map.argument} is missing: expected ${COPY_FLAGS.map.value.expected}`);
   }
-  const lanes = new Lanes(values.intercept, values.port);
-  const mappings = mergeMappings(values.map, lanes);
   const offline = offlinePlan(values);
+  const lanes = new Lanes(values.connect ? [NO_INTERCEPT] : values.intercept, values.port);
+  const mappings = mergeMappings(values.map, lanes);
   checkMappings(mappings, offline === undefined ? hostAddresses : undefined);
   lanes.checkAllUsed();
   const families = new Set(mappings.map(addressBytesOf));
@@ -134,14 +140,14 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     ),
     mappings,
     lanes: lanes.all,
-    delivery: values.delivery,
+    delivery: values.connect ? 'tunnel' : values.delivery,
     clientAddresses: clientAddressesOf(values.clientAddresses.flat(), mappings, families),
     copies: values.copies,
     sample: { fraction: values.percent / 100, by: values.sampleBy, seed: values.seed },
     rampMs: values.rampMs ?? 0,
     fullSessionsOnly: values.fullSessionsOnly,
     wait: !values.noWait,
-    mtuBytes: values.mtuBytes,
+    mtuBytes: values.connect ? MTU_BYTES_MAX : values.mtuBytes,
     responseTimeoutMs: values.responseTimeoutMs,
     idleTimeoutMs: values.idleTimeoutMs ?? values.responseTimeoutMs + 1_200_000,
     interfaces: values.interfaces.flatMap((place) => (place.kind === 'device' ? [place.name] : [])),
@@ -149,6 +155,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     captureBufferBytes: values.captureBufferBytes ?? CAPTURE_BUFFER_BYTES_DEFAULT,
     capture: values.capture,
     offline,
+    connect: values.connect,
     joinToken: values.joinToken,
     stateDirectory: values.stateDirectory,
     insecure: values.insecure,
@@ -186,6 +193,7 @@ export type CopyBasis = Pick<
   | 'budget'
   | 'wire'
   | 'responsePayloadBytes'
+  | 'connect'
 >;
 
 /**

@@ -5,6 +5,7 @@ import { RingSource } from './capture/ring-source.js';
 import { InterceptChannel, type InterceptChannelOptions } from './channel/intercept-channel.js';
 import { WireChannel } from './channel/wire-channel.js';
 import type { CopyConfig } from './config.js';
+import { ConnectChannel } from './connect/connect-channel.js';
 import type { DirectSender } from './sink/direct-sink.js';
 
 /** One capture that is to be opened. */
@@ -37,12 +38,17 @@ export async function copyEdges(config: Pick<CopyConfig, 'capture'>): Promise<Co
     checkFilter: compileFilter,
     openSource: await sourceOpener(config.capture),
     openSender: (family) => new RawSender({ family }),
-    openChannel: (options) =>
-      options.wire === undefined ? new InterceptChannel(options) : new WireChannel(options, options.wire),
+    openChannel,
     nowMs: () => Math.floor(performance.now()),
     preciseMs: () => performance.now(),
     usage,
   };
+}
+
+function openChannel(options: InterceptChannelOptions): ReturnType<CopyEdges['openChannel']> {
+  if (options.connect !== undefined) return new ConnectChannel(options, options.connect);
+  if (options.wire !== undefined) return new WireChannel(options, options.wire);
+  return new InterceptChannel(options);
 }
 
 function usage(): ProgramUsage {

@@ -14,13 +14,16 @@ export interface LanePlan extends SocketAddress {
   readonly targets: readonly HelloTarget[];
   /** See CopyEndpointSettings; only with an operator. */
   readonly tokenVariable?: string | undefined;
+  /** What people call it; default: its host and port. */
+  readonly name?: string | undefined;
 }
 
 /**
  * Which packets are captured. `host`: whatever arrives for the online endpoints. `wire`: what arrives from outside, not over
- * the loopback. `loopback`: what a proxy on this host hands on to the online server. `file`: what capture files hold for them.
+ * the loopback. `loopback`: what a proxy on this host hands on to the online server. `file`: what capture files hold for them. `connect`: the same, and clients on the loopback as
+ * well, since no target sees their addresses.
  */
-export type CaptureLeg = 'host' | 'wire' | 'loopback' | 'file';
+export type CaptureLeg = 'host' | 'wire' | 'loopback' | 'file' | 'connect';
 
 /** What a copy does, as far as it can change while it runs. On the command line it is made once; an operator replaces it. */
 export interface CopyPlan {

@@ -7,6 +7,7 @@ import { Captures } from './capture/captures.js';
 import type { LocalNetwork } from './capture/local-network.js';
 import { type LaneIdentity, Lanes } from './channel/lanes.js';
 import { type CopyBasis, engineConfigOf } from './config.js';
+import { socketLimit } from './connect/socket-limit.js';
 import type { CopyEdges } from './copy-edges.js';
 import type { CopyFigures } from './copy-figures.js';
 import type { CopyPlan } from './copy-plan.js';
@@ -39,6 +40,8 @@ export interface CopyOptions {
   readonly rampPassedMs?: number | undefined;
   /** Tells this process from others with the same certificate. Default: the seed. */
   readonly instance?: number | undefined;
+  /** With --connect, sockets at one time. Default: as many as the system allows. */
+  readonly socketsMax?: number | undefined;
   /** What of the clients is ours, by their ports. Default: all. */
   readonly ports?: PortShare | undefined;
   /** Who is told what targets do. Default: nobody. */
@@ -109,6 +112,7 @@ export class Copy {
       delivery: basis.delivery,
       name: basis.name,
       wire: basis.wire && { format: basis.wire, sessionsMax: basis.limits.sessionsMax, seed: options.seed },
+      connectSocketsMax: basis.connect ? (options.socketsMax ?? socketLimit()) : undefined,
       instance: options.instance ?? options.seed,
       responsePayloadBytes: basis.responsePayloadBytes,
       onResponses: (lane, batch) => this.pipeline.ingestResponses(lane, batch),

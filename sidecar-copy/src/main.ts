@@ -14,6 +14,7 @@ import { localNetwork } from './capture/local-network.js';
 import { LaneCredentials } from './channel/lane-credentials.js';
 import { hostPlan } from './config/host-plan.js';
 import type { CopyConfig } from './config.js';
+import { limitsFor, socketLimit } from './connect/socket-limit.js';
 import { Copy } from './copy.js';
 import { type CopyEdges, copyEdges } from './copy-edges.js';
 import type { CopyFigures } from './copy-figures.js';
@@ -77,11 +78,12 @@ class CopyProgram {
   private before: CopyFigures;
   private ticks = 0;
 
-  static async open(config: CopyConfig, log: ProgramLog, statusLine: StatusLine): Promise<CopyProgram> {
+  static async open(given: CopyConfig, log: ProgramLog, statusLine: StatusLine): Promise<CopyProgram> {
     const opened: { close(): unknown }[] = [];
+    const config = given.connect ? { ...given, limits: limitsFor(given.limits, socketLimit()) } : given;
     try {
       const credentials = new LaneCredentials(config, log.logger);
-      await credentials.check();
+      if (!config.connect) await credentials.check();
       const edges = await copyEdges(config);
       const replay = await openReplay(config, edges, log.logger);
       const load = await loadReport(config, edges);

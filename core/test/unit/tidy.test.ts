@@ -30,7 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 
 /** The adapters: nothing else in the programs talks to native code. */
 const NATIVE_ADAPTERS =
-  /^(sidecar-copy\/src\/(capture|sink)\/|sidecar-copy\/src\/offline\/(capture-file|recording-reader)|sidecar-copy\/src\/copy-edges|daemonset-intercept\/src\/(injector|responses)\/|daemonset-intercept\/src\/rules\/namespace-access|(daemonset-intercept|sidecar-copy)\/src\/(main|program-memory|start-failure)\.ts)/;
+  /^(sidecar-copy\/src\/(capture|sink)\/|sidecar-copy\/src\/offline\/(capture-file|recording-reader)|sidecar-copy\/src\/copy-edges|sidecar-copy\/src\/connect\/unacknowledged|daemonset-intercept\/src\/(injector|responses)\/|daemonset-intercept\/src\/rules\/namespace-access|(daemonset-intercept|sidecar-copy)\/src\/(main|program-memory|start-failure)\.ts)/;
 
 function importsOf(file: string): string[] {
   const text = readFileSync(path.join(ROOT, file), 'utf8');

@@ -60,6 +60,7 @@ export class HostileCaller {
       (made as { close(): void } | undefined)?.close();
     }
     this.#attempt(() => this.#addon.compileFilter(this.#junk() as string));
+    this.#attempt(() => this.#addon.unacknowledgedOctets(this.#junk() as number));
     this.#attempt(() => this.#addon.inNamespace(this.#junk() as string, this.#junk() as () => void));
   }
 

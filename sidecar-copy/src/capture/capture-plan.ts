@@ -28,7 +28,7 @@ const NOTHING = 'tcp and not tcp';
  * @throws UsageError when nothing that the mappings name could ever be copied.
  */
 export function capturePlan(plan: CapturePlanInput, local: LocalNetwork): CapturePlan {
-  const loopbackClients = plan.clientAddresses.length > 0;
+  const loopbackClients = plan.clientAddresses.length > 0 || plan.leg === 'connect';
   if (!loopbackClients) plan.mappings.forEach(refuseLoopback);
   return {
     interfaceNames: interfaceNames(plan, local),
@@ -46,6 +46,7 @@ function interfaceNames({ leg, interfaces }: CapturePlanInput, { wires }: LocalN
     case 'loopback':
       return ['lo'];
     case 'file':
+    case 'connect':
       return ['file'];
   }
 }

@@ -1,6 +1,14 @@
 import type { Hello } from '@trafficcopy/core';
 import { ChannelClient, type ChannelConnection, ChannelError, type ClientCredentials } from '@trafficcopy/runtime';
+import type { ConnectPlan } from '../connect/connect-channel.js';
+import type { LaneConnection } from './lane.js';
 import type { WirePlan } from './wire-channel.js';
+
+/** A channel that is up: what its lane uses of it, and who is at the other end. */
+export type InterceptConnection = LaneConnection & {
+  readonly peer: Pick<Hello, 'name' | 'capabilities'>;
+  readonly identity: ChannelConnection['identity'];
+};
 
 export interface InterceptChannelOptions {
   readonly host: string;
@@ -20,13 +28,15 @@ export interface InterceptChannelOptions {
   readonly isRenewedElsewhere: boolean;
   /** A refusal for good is tried again all the same: what was refused may be allowed later. */
   readonly retriesRefusals: boolean;
-  readonly onUp: (connection: ChannelConnection) => void;
+  readonly onUp: (connection: InterceptConnection) => void;
   readonly onFrame: (type: number, bytes: Uint8Array, offset: number, length: number) => void;
   /** The channel was lost, or an attempt failed. Without `willRetry` it has ended for good. */
   readonly onDown: (reason: Error, willRetry: boolean) => void;
   readonly onDrain: () => void;
   /** The intercept is a C program: nothing above about credentials counts. */
   readonly wire?: WirePlan | undefined;
+  /** There is no intercept: the target is reached over ordinary connections. Nothing above but the queue counts. */
+  readonly connect?: ConnectPlan | undefined;
 }
 
 /** Between two attempts to join, ms. */

@@ -8,18 +8,19 @@ import {
   type ResponseBatch,
 } from '@trafficcopy/core';
 import {
-  type ChannelConnection,
   ChannelError,
   type ClientCredentials,
   formatSocketAddress,
   type PcapngRecorder,
   type ProgramLog,
 } from '@trafficcopy/runtime';
+import type { ConnectPlan } from '../connect/connect-channel.js';
 import type { CopyEdges } from '../copy-edges.js';
 import { formatTarget, type LanePlan, laneKey } from '../copy-plan.js';
 import { DirectSink } from '../sink/direct-sink.js';
 import type { PacketSink } from '../sink/packet-sink.js';
 import { TunnelSink } from '../sink/tunnel-sink.js';
+import type { InterceptConnection } from './intercept-channel.js';
 import { Lane } from './lane.js';
 import type { WirePlan } from './wire-channel.js';
 
@@ -51,6 +52,8 @@ export interface LanesOptions extends LaneIdentity {
   readonly name: string;
   /** The intercepts are C programs. */
   readonly wire: WirePlan | undefined;
+  /** There are no intercepts: so many sockets may be open. */
+  readonly connectSocketsMax?: number | undefined;
   /** Tells this process from another one with the same certificate. */
   readonly instance: number;
   /** Octets of each response's payload that the intercepts are asked for; 0: none. */
@@ -150,7 +153,7 @@ export class Lanes {
     const index = engine.addLane();
     const lane = new Lane({
       index,
-      name: formatSocketAddress(plan),
+      name: plan.name ?? formatSocketAddress(plan),
       sink,
       engine,
       nowMs: () => edges.nowMs(),
@@ -206,6 +209,7 @@ export class Lanes {
       onDown: (reason, willRetry) => this.down(way(), reason, willRetry),
       onDrain: () => lane.checkQueue(),
       wire,
+      connect: this.connectPlan(),
     });
   }
 
@@ -216,8 +220,14 @@ export class Lanes {
     return responsePayloadBytes === 0 ? own : [...own, payloadWish(responsePayloadBytes)];
   }
 
-  private up(way: Way, connection: ChannelConnection): void {
-    const { logger, onUp, responsePayloadBytes, wire } = this.options;
+  private connectPlan(): ConnectPlan | undefined {
+    const { connectSocketsMax: socketsMax, logger } = this.options;
+    if (socketsMax === undefined) return undefined;
+    return { socketsMax, onProblem: (problem) => logger.warn(problem) };
+  }
+
+  private up(way: Way, connection: InterceptConnection): void {
+    const { logger, onUp, responsePayloadBytes, wire, connectSocketsMax } = this.options;
     const { lane } = way;
     const wantsPayload = responsePayloadBytes > 0 && wire === undefined;
     if (wantsPayload && !connection.peer.capabilities.includes(PAYLOAD_CAPABILITY)) {
@@ -230,7 +240,10 @@ export class Lanes {
     way.downLoggedMs = Number.NEGATIVE_INFINITY;
     way.downCodesLogged.clear();
     const identity = connection.identity?.name ?? 'plain TCP';
-    logger.info({ intercept: lane.name, peer: connection.peer.name, identity }, 'channel to intercept is up');
+    const { name: peer } = connection.peer;
+    if (connectSocketsMax === undefined) {
+      logger.info({ intercept: lane.name, peer, identity }, 'channel to intercept is up');
+    }
     lane.up(connection);
     onUp();
   }

@@ -274,6 +274,12 @@ export const COPY_FLAGS = {
     help: 'Begin so many connections (500conn/s) or requests (2000req/s) in a second, in the recorded order, instead of at the recorded times',
     value: rateValue,
   },
+  connect: {
+    kind: 'switch',
+    long: 'connect',
+    group: FILES,
+    help: 'Reach the targets over ordinary connections from this host: without intercept, raw sockets and root',
+  },
   from: {
     kind: 'value',
     long: 'from',

@@ -10,6 +10,7 @@ export function hostPlan(config: CopyConfig): CopyPlan {
     lanes: config.lanes.map(
       (address, lane): LanePlan => ({
         ...address,
+        ...(config.connect ? { name: 'the targets (ordinary connections)' } : {}),
         targets: endpointsOf(mappings)
           .filter((endpoint) => endpoint.lane === lane)
           .map((endpoint) => targetOf(endpoint.address, endpoint.port)),
@@ -20,10 +21,15 @@ export function hostPlan(config: CopyConfig): CopyPlan {
     clientAddresses: config.clientAddresses.map((address) => ({ address, prefixBits: address.length * 8 })),
     isSuspended: false,
     bytesPerSecondMax: 0,
-    leg: config.offline === undefined ? 'host' : 'file',
+    leg: legOf(config),
     interfaces,
     filter,
   };
+}
+
+function legOf({ offline, connect }: CopyConfig): CopyPlan['leg'] {
+  if (offline === undefined) return 'host';
+  return connect ? 'connect' : 'file';
 }
 
 function endpointsOf(mappings: readonly MappingConfig[]): MappingConfig['targets'][number]['endpoints'] {

@@ -101,6 +101,7 @@ function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): Manag
     name: podName(env) ?? values.name,
     wire: undefined,
     responsePayloadBytes: 0,
+    connect: false,
     limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: values.connectionsMax },
     budget: budgetLimits(values),
   };

@@ -5,8 +5,21 @@ import { COPY_FLAGS } from './copy-flags.js';
 import { isGiven } from './given-flag.js';
 
 /** What means something for capture files only, and for a live capture only. */
-const OF_FILES = ['speed', 'idleMsMax', 'runs', 'rate', 'from', 'until'] as const;
+const OF_FILES = ['speed', 'idleMsMax', 'runs', 'rate', 'connect', 'from', 'until'] as const;
 const OF_CAPTURES = ['captureBufferBytes', 'capture'] as const;
+/** What has no meaning without packets and intercept, and why. */
+const NOT_CONNECTED = {
+  intercept: 'there is no intercept',
+  port: 'there is no intercept',
+  joinToken: 'there is no intercept',
+  insecure: 'there is no channel to intercept',
+  wire: 'there is no intercept',
+  responsePayload: 'there is no intercept',
+  delivery: 'connections are neither of both',
+  clientAddresses: 'connections come from this host',
+  mtuBytes: 'the system cuts what is sent',
+  recordFile: 'no packets of ours are sent; "tcpdump -w" records those of the system',
+} as const;
 
 /**
  * What is replayed of which files; undefined for a live capture.
@@ -35,7 +48,20 @@ export function offlinePlan(values: FlagValues<typeof COPY_FLAGS>): OfflinePlan 
   if (idleMsMax !== undefined && speed === Number.POSITIVE_INFINITY) {
     throw new UsageError('-I/--idle has no effect with -a max: there are no pauses');
   }
+  if (values.connect) refuseUnconnected(values);
   return { files, speed, idleMsMax, rate, runs, from, until };
+}
+
+function refuseUnconnected(values: FlagValues<typeof COPY_FLAGS>): void {
+  for (const name of Object.keys(NOT_CONNECTED) as (keyof typeof NOT_CONNECTED)[]) {
+    if (!isGiven(values, name)) continue;
+    throw new UsageError(`${flagText(name)} does not go together with --connect: ${NOT_CONNECTED[name]}`);
+  }
+}
+
+function flagText(name: keyof typeof COPY_FLAGS): string {
+  const flag: { readonly short?: string; readonly long: string } = COPY_FLAGS[name];
+  return flag.short === undefined ? `--${flag.long}` : `-${flag.short}/--${flag.long}`;
 }
 
 function refuse(
@@ -45,11 +71,11 @@ function refuse(
 ): void {
   for (const name of names) {
     if (!isGiven(values, name)) continue;
-    const flag: { readonly short?: string; readonly long: string } = COPY_FLAGS[name];
-    const text = flag.short === undefined ? `--${flag.long}` : `-${flag.short}/--${flag.long}`;
+    const text = flagText(name);
+    if (isOffline) throw new UsageError(`${text} is for a live capture, and -i names a file`);
     throw new UsageError(
-      isOffline
-        ? `${text} is for a live capture, and -i names a file`
+      name === 'connect'
+        ? '--connect is for capture files: expected -i FILE as well; a live copy needs intercept, so that the target sees the clients as they are'
         : `${text} is for capture files: expected -i FILE as well`,
     );
   }

@@ -204,7 +204,7 @@ export class CopyWorkers {
 /** What of the configuration a worker needs: no token, no file. */
 function basisOf(config: CopyConfig): CopyBasis {
   const { delivery, wait, fullSessionsOnly, rampMs, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
-  const { captureBufferBytes, name, limits, wire, responsePayloadBytes, budget } = config;
+  const { captureBufferBytes, name, limits, wire, responsePayloadBytes, connect, budget } = config;
   return {
     delivery,
     wait,
@@ -218,6 +218,7 @@ function basisOf(config: CopyConfig): CopyBasis {
     limits,
     wire,
     responsePayloadBytes,
+    connect,
     budget,
   };
 }

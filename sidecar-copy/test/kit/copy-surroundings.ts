@@ -179,6 +179,7 @@ export const COPY_CONFIG: CopyConfig = {
   insecure: true,
   wire: undefined,
   responsePayloadBytes: 0,
+  connect: false,
   name: 'source-host',
   limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: 16, sessionsMax: 32, heldBytesMax: 1 << 20 },
   measures: false,

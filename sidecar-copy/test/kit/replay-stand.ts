@@ -25,6 +25,8 @@ export interface StandOptions {
   readonly isSilent?: boolean;
   /** Looks at it from time to time. */
   readonly onLook?: (engine: Engine) => void;
+  /** Hears how far it is from time to time. */
+  readonly onProgress?: (figures: OfflineFigures) => void;
 }
 
 export interface ReplayOutcome {
@@ -52,7 +54,10 @@ export async function replayFiles(files: readonly string[], options: StandOption
   const onNote = (note: string): void => void notes.push(note);
   const replay = new OfflineReplay({ plan, recordings, limits, sessionsForEach: copies, nowMs, onNote });
   const startedMs = nowMs();
-  const looks = options.onLook === undefined ? undefined : setInterval(() => options.onLook?.(engine), LOOK_MS);
+  const looks = setInterval(() => {
+    options.onLook?.(engine);
+    options.onProgress?.(replay.figures());
+  }, LOOK_MS);
   await new Promise<void>((resolve) => {
     const load = () => loadOf(engine);
     const endCapture = (): void => {

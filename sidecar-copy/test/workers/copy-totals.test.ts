@@ -101,6 +101,7 @@ describe('the share of a worker', () => {
       name: 'x',
       wire: undefined,
       responsePayloadBytes: 0,
+      connect: false,
       limits,
       budget: { cpuPercentMax: 200, memoryBytesMax: 500 },
     } as const;
