@@ -48,6 +48,20 @@ for (const family of [4, 6] as const) {
     }));
 }
 
+test('with twenty ports for sixty connections at one time the recording waits, and nothing is lost', () =>
+  CopyLab.with({}, async (copyLab) => {
+    const online = await copyLab.online.program('recording-server', { port: ONLINE_PORT });
+    const target = await copyLab.target.program('recording-server', { port: TARGET_PORT });
+    const sniffer = await copyLab.online.sniff(`tcp port ${ONLINE_PORT}`, { isWhole: true });
+    await copyLab.load({ connections: 60, requests: 3, 'connections-total': 60, 'pause-ms': 20, close: 'reset' });
+    await sniffer.stop();
+    await copyLab.online.expect('sysctl', ['-w', 'net.ipv4.ip_local_port_range=40000 40019']);
+    const summary = await replay(copyLab, sniffer.file, ['-a', 'max']);
+    expectStreamsTimes(await streamsOf(online), await streamsOf(target), 1);
+    assert.equal(summary.engine.terminal['copied'], 60);
+    assert.equal(summary.turns.lost, 0);
+  }));
+
 test('nginx, which closes connections after seven requests: each recorded request arrives once', () =>
   CopyLab.with({}, async (copyLab) => {
     const online = await Nginx.start(copyLab.online, { port: ONLINE_PORT });

@@ -13,6 +13,8 @@ import type { PacketSink, SinkChannel } from '../sink/packet-sink.js';
 export interface LaneConnection extends SinkChannel {
   /** Octets that wait to be sent. */
   readonly queuedBytes: number;
+  /** It has no room for another session for now, whatever waits. */
+  readonly isFull?: boolean | undefined;
   /** Frames that the full queue did not take. */
   readonly framesDropped: number;
   readonly remote: string;
@@ -158,7 +160,7 @@ export class Lane {
   checkQueue(): void {
     const { congestedBytes } = this.options;
     const limit = this.isQueueLong ? congestedBytes / 4 : congestedBytes;
-    this.setCongested(this.queuedBytes > limit, this.isHeldOff);
+    this.setCongested(this.queuedBytes > limit || this.connection?.isFull === true, this.isHeldOff);
   }
 
   /** Whether new sessions are refused for the sake of other lanes: the memory in which sessions wait is one for all. */

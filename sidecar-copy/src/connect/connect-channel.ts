@@ -41,6 +41,9 @@ export interface ConnectPlan {
 
 /** Where all sockets read to: what a target says is counted, not kept. */
 const READ_BYTES = 64 * 1024;
+/** Ports come back one by one, as connections end and TIME-WAIT does (60 s): so often, so many flows try whether one has. */
+const PORT_MS = 200;
+const PORT_TRIES_MAX = 256;
 /** Different ones that are told. */
 const PROBLEMS_MAX = 20;
 
@@ -62,6 +65,9 @@ export class ConnectChannel implements FlowSurroundings {
   private readonly readBuffer = Buffer.allocUnsafe(READ_BYTES);
   private readonly problems = new Set<string>();
   private sockets = 0;
+  /** Flows that had no local port, by session; and the timer that runs while there are some. */
+  private readonly portless = new Map<number, ConnectedFlow>();
+  private portTimer: NodeJS.Timeout | undefined;
   private isClosed = false;
 
   constructor(options: Options, plan: ConnectPlan) {
@@ -84,6 +90,7 @@ export class ConnectChannel implements FlowSurroundings {
     if (this.isClosed) return;
     this.isClosed = true;
     this.headers.close();
+    clearTimeout(this.portTimer);
     for (const flow of this.flows.values()) flow.leave();
     this.flows.clear();
   }
@@ -135,6 +142,38 @@ export class ConnectChannel implements FlowSurroundings {
   private release(sessionId: number): void {
     this.flows.get(sessionId)?.leave();
     this.flows.delete(sessionId);
+  }
+
+  /** A recording waits meanwhile. */
+  get isFull(): boolean {
+    return this.portTimer !== undefined;
+  }
+
+  noteNoPort(sessionId: number): void {
+    const flow = this.flows.get(sessionId);
+    if (flow === undefined || this.isClosed) return;
+    this.portless.set(sessionId, flow);
+    if (this.portTimer !== undefined) return;
+    this.portTimer = setTimeout(() => this.tryPorts(), PORT_MS);
+    this.options.onDrain();
+  }
+
+  /** Some of them, those that wait longest: who has none again comes behind the others. */
+  private tryPorts(): void {
+    if (this.portless.size === 0) {
+      this.portTimer = undefined;
+      this.options.onDrain();
+      return;
+    }
+    let tries = PORT_TRIES_MAX;
+    for (const [sessionId, flow] of this.portless) {
+      if (tries === 0) break;
+      tries -= 1;
+      this.portless.delete(sessionId);
+      if (this.flows.get(sessionId) === flow) flow.syn();
+    }
+    // How these have fared is known by then.
+    this.portTimer = setTimeout(() => this.tryPorts(), PORT_MS);
   }
 
   get hasRoom(): boolean {

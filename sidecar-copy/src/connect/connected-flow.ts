@@ -3,7 +3,7 @@
  * where nothing gets lost (RFC 9293 3.10.7), and the socket behind it.
  *
  *   connecting   SYN received; the SYN-ACK goes out when the socket is connected
- *   unreachable  the socket could not be connected, and nobody refused it: the next repeated SYN tries again
+ *   unreachable  the socket could not be connected, and nobody refused it, or there was no port for it: the next repeated SYN tries again
  *   open         octets go both ways
  *   over         reset by either side, refused, or left
  *
@@ -26,6 +26,8 @@ export interface FlowSurroundings {
   refuse(sessionId: number, problem: string): void;
   /** Tells people. */
   note(problem: string): void;
+  /** There is no local port for the flow just now: it is to try again. */
+  noteNoPort(sessionId: number): void;
   /** target --header--> engine */
   say(sessionId: number, flags: number, seq: number, ack: number, windowField: number, payloadBytes: number): void;
   /** Octets that the kernel has of a socket and the target's host has not acknowledged, a FIN counted as one; undefined when it is closed. */
@@ -56,7 +58,9 @@ const LOOK_MS_MAX = 160;
 /** A target that does not take the rest of a connection that both sides have closed. */
 const CLOSING_MS_MAX = 10_000;
 /** Not from the target: this host has no socket, no port or no memory for it. */
-const OWN_LIMITS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EADDRINUSE', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
+const OWN_LIMITS = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
+/** All local ports are in use towards this target, most of them by connections in TIME-WAIT. */
+const NO_PORT = new Set(['EADDRNOTAVAIL', 'EADDRINUSE']);
 
 type FlowState = 'connecting' | 'unreachable' | 'open' | 'over';
 
@@ -237,6 +241,7 @@ export class ConnectedFlow implements SocketHandlers {
       this.around.refuse(this.sessionId, `no connection to ${this.host} port ${this.port}: ${code}`);
     } else {
       this.state = 'unreachable';
+      if (NO_PORT.has(code)) this.around.noteNoPort(this.sessionId);
       this.around.note(`no connection to ${this.host} port ${this.port}: ${code}; it is tried again until -t`);
     }
   };

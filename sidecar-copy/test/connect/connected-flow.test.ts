@@ -68,6 +68,7 @@ class Rig implements FlowSurroundings {
   /** Octets that the kernel has and the target's host has not acknowledged. */
   outstanding = 0;
   hasRoom = true;
+  portless = 0;
   handlers!: SocketHandlers;
   private sent = 1;
   readonly flow = new ConnectedFlow(this, 5, '10.0.0.3', 80, ISS);
@@ -94,6 +95,10 @@ class Rig implements FlowSurroundings {
 
   unacknowledged(): number {
     return this.outstanding;
+  }
+
+  noteNoPort(): void {
+    this.portless += 1;
   }
 
   noteQueued(bytes: number): void {
@@ -168,11 +173,19 @@ describe('a connected flow', () => {
     assert.deepEqual(away.heard(), ['SYN+ACK acked 0']);
   });
 
-  it('connecting: where this host has no port left there is no room', () => {
+  it('connecting: where this host has no socket left there is no room; where it has no port the next SYN tries again', () => {
     const rig = new Rig();
     rig.flow.syn();
-    rig.handlers.onError(error('EADDRNOTAVAIL'));
+    rig.handlers.onError(error('EMFILE'));
     assert.deepEqual(rig.heard(), ['no room']);
+    const portless = new Rig();
+    portless.flow.syn();
+    portless.handlers.onError(error('EADDRNOTAVAIL'));
+    assert.deepEqual(portless.heard(), []);
+    assert.equal(portless.portless, 1);
+    portless.flow.syn();
+    portless.handlers.onConnect();
+    assert.deepEqual(portless.heard(), ['SYN+ACK acked 0']);
   });
 
   it('text is acknowledged with what the target answers, as far as its host has it', () => {
