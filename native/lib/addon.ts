@@ -20,6 +20,7 @@ export interface Addon {
     worker: number,
     workers: number,
     netnsPath: string,
+    seesOutgoing: number,
   ) => NativePacketRing;
   readonly RawSender: new (
     family: number,

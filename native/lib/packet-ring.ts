@@ -21,6 +21,8 @@ export interface PacketRingOptions {
   readonly netnsPath?: string | undefined;
   /** Take the packets only whose source port is in this share: other rings take the rest. */
   readonly share?: PortShare | undefined;
+  /** Take what leaves the host, too; over the loopback each packet comes twice then. Default: false. */
+  readonly seesOutgoing?: boolean | undefined;
 }
 
 export interface PacketRingStatistics {
@@ -44,8 +46,8 @@ const WORKERS_MAX = 65_536;
 const INTERFACE_STATES = ['up', 'down', 'gone'] as const;
 
 /**
- * A capture ring shared with the kernel (AF_PACKET, TPACKET_V3): packets that arrive at the interface, never those that
- * leave it, each starting at its IP header. Nothing is copied: `bytes` is the ring itself.
+ * A capture ring shared with the kernel (AF_PACKET, TPACKET_V3): packets that arrive at the interface, and with `seesOutgoing` those
+ * that leave it, each starting at its IP header. Nothing is copied: `bytes` is the ring itself.
  *
  * The packets of a block are current from `next() === true` until `release()`, `next()` or `close()`.
  */
@@ -80,7 +82,9 @@ export class PacketRing implements PacketBatch {
     this.#native = callNative(`open a capture ring on ${this.name}${where}`, () => {
       const { PacketRing: Native } = addon();
       const { interfaceName, filter, netnsPath } = options;
-      return new Native(interfaceName, filter, blockBytes, blockCount, retireMs, worker, workers, netnsPath ?? '');
+      const sees = options.seesOutgoing === true ? 1 : 0;
+      const at = netnsPath ?? '';
+      return new Native(interfaceName, filter, blockBytes, blockCount, retireMs, worker, workers, at, sees);
     });
     this.bytes = new Uint8Array(this.#native.memory());
     this.entries = new Uint32Array(Math.ceil(blockBytes / RECORD_BYTES_MIN) * PACKET_ENTRY_FIELDS);

@@ -53,7 +53,8 @@ Outcome PacketRing::Open(const PacketRingConfig& config) {
   }
   if (!SetOption(fd(), PACKET_VERSION, static_cast<int>(TPACKET_V3)))
     return SysError::Take("setsockopt PACKET_VERSION");
-  if (!SetOption(fd(), PACKET_IGNORE_OUTGOING, 1)) return SysError::Take("setsockopt PACKET_IGNORE_OUTGOING");
+  if (!config.sees_outgoing && !SetOption(fd(), PACKET_IGNORE_OUTGOING, 1))
+    return SysError::Take("setsockopt PACKET_IGNORE_OUTGOING");
   if (Outcome error = filter.Attach(fd())) return error;
 
   tpacket_req3 request{};

@@ -26,6 +26,7 @@ struct PacketRingConfig {
   uint32_t block_count;
   uint32_t retire_ms;
   PortShare share;
+  bool sees_outgoing;  // what the host sends as well
 };
 
 // The mapped pages. Shared with the ArrayBuffer over them, so they stay until the last owner is gone. While they are

@@ -28,6 +28,7 @@ PacketRingObject::PacketRingObject(const Napi::CallbackInfo& info) : ObjectWrap(
       .block_count = arguments.Unsigned(3),
       .retire_ms = arguments.Unsigned(4),
       .share = {.worker = arguments.Unsigned(5), .workers = arguments.Unsigned(6)},
+      .sees_outgoing = arguments.Unsigned(8) != 0,
   };
   if (!arguments.AreRight()) return;
   if (const Outcome error = ring_.Open(config)) {

@@ -12,7 +12,7 @@ namespace trafficcopy {
 class PacketRingObject : public Napi::ObjectWrap<PacketRingObject> {
  public:
   static Napi::Function Define(Napi::Env env);
-  // (interfaceName, filter, blockBytes, blockCount, retireMs, worker, workers, netnsPath)
+  // (interfaceName, filter, blockBytes, blockCount, retireMs, worker, workers, netnsPath, seesOutgoing)
   explicit PacketRingObject(const Napi::CallbackInfo& info);
   ~PacketRingObject() override;
 

@@ -188,6 +188,29 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
     assert.equal(outgoing.statistics().packets, 0);
   });
 
+  it('seesOutgoing: packets that the host sends are captured in their place between those that arrive', async () => {
+    const ring = own(
+      new PacketRing({
+        interfaceName: 'eth0',
+        filter: 'tcp dst port 9',
+        netnsPath: network.b.netnsPath,
+        seesOutgoing: true,
+        ...RING,
+      }),
+    );
+    const remote = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    const local = own(new RawSender({ family: 4, netnsPath: network.b.netnsPath }));
+    const captured = collect(ring);
+    remote.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4, seq: 1 })]));
+    local.send(batchOf([packet({ source: network.b.ipv4, destination: network.a.ipv4, seq: 2 })]));
+    remote.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4, seq: 3 })]));
+    await until('three packets', () => captured.length >= 3);
+    assert.deepEqual(
+      captured.map((bytes) => bytes[27]),
+      [1, 2, 3],
+    );
+  });
+
   it('all interfaces: the loopback too, each packet once', async () => {
     const ring = own(
       new PacketRing({
