@@ -43,6 +43,7 @@ export function buildCommand<Table extends FlagTable>(
     if (flag.kind !== 'switch') {
       option.argParser((text: string, earlier: string[] | undefined) => [...(earlier ?? []), text]);
     }
+    if (flag.kind === 'value' && flag.bareText !== undefined) option.preset(flag.bareText);
     options.set(name, option);
     command.addOption(option);
   }
@@ -148,7 +149,12 @@ function missingValueError(specification: CommandSpecification, error: Commander
 
 function optionSyntax(flag: Flag): string {
   const names = flag.short === undefined ? `--${flag.long}` : `-${flag.short}, --${flag.long}`;
-  return flag.kind === 'switch' ? names : `${names} <${flag.argument}>`;
+  if (flag.kind === 'switch') return names;
+  return hasBareForm(flag) ? `${names} [${flag.argument}]` : `${names} <${flag.argument}>`;
+}
+
+function hasBareForm(flag: Flag): boolean {
+  return flag.kind === 'value' && flag.bareText !== undefined;
 }
 
 /** Its help with its default and its other names in brackets. */

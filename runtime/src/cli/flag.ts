@@ -34,6 +34,8 @@ export interface ValueFlag<T> extends FlagText {
   readonly value: ValueType<T>;
   /** The text that counts when the flag is not given, read like a given one. Absent: the value is undefined. */
   readonly default?: string;
+  /** The text that counts when the flag is given without a value. Absent: it must have one. */
+  readonly bareText?: string;
   /** What `--help` says of a default that is not a fixed text. */
   readonly defaultNote?: string;
   /** An environment variable that counts when the flag is not given (for secrets, which other users see in `ps`). */
