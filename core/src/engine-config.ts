@@ -1,3 +1,4 @@
+import type { CompareConfig } from './compare/compare-config.js';
 import type { AddressRange } from './flow/address-pool.js';
 import type { PortShare } from './flow/port-share.js';
 import type { EngineLimits } from './limits.js';
@@ -65,6 +66,8 @@ export interface EngineConfig {
   readonly fullSessionsOnly: boolean;
   /** Connections that carry TLS are counted and not copied: no target could read another client's secrets. Default: true. */
   readonly recogniseTls?: boolean;
+  /** Compare answers; undefined: nobody wants to know. */
+  readonly compare?: CompareConfig | undefined;
   /** Largest IP packet towards the target, octets (-M). */
   readonly mtuBytes: number;
   /**

@@ -10,6 +10,7 @@ import { assert } from './assert.js';
 import type { PacketBatch } from './batch/packet-batch.js';
 import type { ReplayBatch } from './batch/replay-batch.js';
 import type { ResponseBatch } from './batch/response-record.js';
+import { Comparison } from './compare/comparison.js';
 import { createEngineCounters, type EngineCounters } from './counters.js';
 import type { EngineConfig, MappingConfig, SampleConfig } from './engine-config.js';
 import type { AddressRange } from './flow/address-pool.js';
@@ -27,6 +28,8 @@ export class Engine {
   readonly counters: EngineCounters = createEngineCounters();
   /** Shows single sessions to whoever switches it on. */
   readonly trace = new SessionTrace();
+  /** What online and the targets answer, side by side; undefined without config.compare. */
+  readonly comparison: Comparison | undefined;
   readonly #lanes: Lanes;
   readonly #config: EngineConfig;
   readonly #store: ByteStore;
@@ -46,6 +49,7 @@ export class Engine {
     const { limits } = config;
     assert(limits.sessionsMax <= SESSIONS_MAX, `at most ${SESSIONS_MAX} sessions have an id`);
     this.#config = config;
+    this.comparison = config.compare === undefined ? undefined : new Comparison(config.compare);
     this.#lanes = new Lanes(limits);
     for (let lane = 0; lane < config.lanes; lane += 1) this.#lanes.add();
     this.#store = new ByteStore(limits.heldBytesMax);
@@ -60,10 +64,11 @@ export class Engine {
       this.#wheel,
       limits.sessionsMax,
       this.trace,
+      this.comparison,
     );
     const parts = { config, counters: this.counters, store: this.#store, lanes: this.#lanes, sessions: this.#sessions };
     this.#replayer = new Replayer(
-      { ...parts, writer: this.#writer, wheel: this.#wheel, trace: this.trace },
+      { ...parts, writer: this.#writer, wheel: this.#wheel, trace: this.trace, comparison: this.comparison },
       (captured) => this.#capturer.onIdle(captured),
     );
     this.#capturer.attach(this.#replayer);
@@ -271,6 +276,7 @@ export class Engine {
   close(nowMs: number): void {
     const now = this.#setTime(nowMs);
     this.#capturer.endGaps(now);
+    this.comparison?.close(now);
     this.#replayer.endAll('interrupted', now);
     this.#capturer.endAll();
   }

@@ -7,6 +7,7 @@ export * from './batch/replay-batch.js';
 export * from './batch/response-record.js';
 export * from './batch/response-record-writer.js';
 export * from './channel/index.js';
+export * from './compare/index.js';
 export * from './counters.js';
 export * from './engine.js';
 export * from './engine-config.js';

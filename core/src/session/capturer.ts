@@ -5,10 +5,12 @@
 import {
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
+  ENTRY_TIME_US,
   ENTRY_WIRE_BYTES,
   PACKET_ENTRY_FIELDS,
   type PacketBatch,
 } from '../batch/packet-batch.js';
+import type { Comparison } from '../compare/comparison.js';
 import type { EngineCounters, TerminalState } from '../counters.js';
 import { type EngineConfig, type MappingConfig, type SampleConfig, SHARE_PPM_MAX } from '../engine-config.js';
 import type { AddressRange } from '../flow/address-pool.js';
@@ -59,6 +61,9 @@ export class Capturer {
   readonly #config: EngineConfig;
   readonly #counters: EngineCounters;
   readonly #trace: SessionTrace;
+  readonly #comparison: Comparison | undefined;
+  /** When the packet was captured that is looked at. */
+  #capturedAtUs = 0;
   readonly #store: ByteStore;
   readonly #wheel: TimerWheel;
   /** Wheel ids of connections begin here, behind those of sessions. */
@@ -93,6 +98,7 @@ export class Capturer {
     wheel: TimerWheel,
     wheelBase: number,
     trace: SessionTrace,
+    comparison: Comparison | undefined,
   ) {
     this.#config = config;
     this.#mappings = new MappingTable(config.meterFor);
@@ -102,6 +108,7 @@ export class Capturer {
     this.#wheel = wheel;
     this.#wheelBase = wheelBase;
     this.#trace = trace;
+    this.#comparison = comparison;
     this.#connections = new ConnectionTable(config.limits.connectionsMax, config.seed);
     this.#addresses = new ClientAddresses(config.clientAddresses, config.seed);
     this.#sample = new ConnectionSample(config.sample);
@@ -199,6 +206,7 @@ export class Capturer {
     for (let index = 0, at = 0; index < count; index += 1, at += PACKET_ENTRY_FIELDS) {
       const offset = entries[at + ENTRY_OFFSET]!;
       const capturedBytes = entries[at + ENTRY_CAPTURED_BYTES]!;
+      this.#capturedAtUs = entries[at + ENTRY_TIME_US]!;
       this.#onPacket(bytes, offset, capturedBytes, entries[at + ENTRY_WIRE_BYTES]!, nowMs);
     }
   }
@@ -215,7 +223,8 @@ export class Capturer {
     const { addressOffset, addressBytes, destinationPort, flags } = header;
     const online = this.#onlines.find(bytes, addressOffset + addressBytes, addressBytes, destinationPort);
     if (online < 0) {
-      counters.packetsUnmapped += 1;
+      if (this.#comparison === undefined || !this.#isAnswer(this.#comparison, bytes, nowMs))
+        counters.packetsUnmapped += 1;
       return;
     }
     counters.bytesCaptured += header.payloadBytes;
@@ -234,6 +243,16 @@ export class Capturer {
     // rest of one that is over.
     if ((flags & (SYN | RST | FIN)) !== 0 || (flags & ACK) === 0 || header.payloadBytes === 0) return;
     this.#onUnknown(bytes, online, nowMs);
+  }
+
+  /** online --segment--> client, which only a capture for a comparison has. */
+  #isAnswer(comparison: Comparison, bytes: Uint8Array, nowMs: number): boolean {
+    const { addressOffset, addressBytes, sourcePort } = this.#header;
+    const online = this.#onlines.find(bytes, addressOffset, addressBytes, sourcePort);
+    if (online < 0) return false;
+    const captured = this.#connections.findAnswered(bytes, this.#header, online);
+    if (captured !== undefined) comparison.noteOnline(captured, bytes, this.#header, this.#capturedAtUs, nowMs);
+    return true;
   }
 
   /** router --ICMP--> client's address, which is one of this host. */
@@ -532,6 +551,7 @@ export class Capturer {
       }
       captured.rcvNxt = add(captured.rcvNxt, length);
       captured.isPushed = isPushed;
+      this.#comparison?.noteRequest(captured, bytes, offset, length, this.#capturedAtUs);
       for (const session of captured.sessions) this.#replayer.touch(session);
     }
     if (hasFin) {
@@ -581,6 +601,7 @@ export class Capturer {
     if (beginsWhole && this.#lacksSessions(captured, nowMs)) this.#addSessions(captured, nowMs);
     turns.begin(captured.streamEnd, isFirst ? 0 : Math.max(answeredBytes, 0), beginsWhole ? 0 : TURN_CONTINUES);
     if (answeredBytes > 0) captured.turnAck = ack;
+    this.#comparison?.beginTurn(captured, !beginsWhole, nowMs);
     for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
   }
 
@@ -645,6 +666,7 @@ export class Capturer {
     captured.opening = undefined;
     this.#dropEarly(captured);
     captured.endAnswerBytes = captured.answeredBytes();
+    this.#comparison?.endClient(captured);
     if (wasJoining && captured.sessions.length === 0) {
       this.#countUnjoined(captured, 'midStreamSkipped');
       this.#remove(captured);
@@ -748,6 +770,7 @@ export class Capturer {
     // target answered before all of it was captured, the missing octets may be its rest.
     if (turns.endIndex === 0 || isLastTurnDelivered(captured)) {
       turns.begin(captured.streamEnd, 0, captured.isPushed ? 0 : TURN_CONTINUES);
+      this.#comparison?.beginTurn(captured, true, nowMs);
       for (const session of captured.sessions) this.#replayer.noteTurn(session, nowMs);
     }
     turns.breakLast();
@@ -763,6 +786,7 @@ export class Capturer {
   }
 
   #joinAgain(captured: Captured, rcvNxt: Seq): void {
+    this.#comparison?.leaveStream(captured);
     captured.state = CAPTURED_JOINING;
     captured.sentBeforeJoin = true;
     captured.rcvNxt = rcvNxt;
@@ -800,6 +824,7 @@ export class Capturer {
     captured.turns.trimTo(captured.turns.endIndex);
     captured.stream.restartAt(this.#store, captured.streamEnd);
     this.#dropEarly(captured);
+    this.#comparison?.leaveStream(captured);
     captured.state = CAPTURED_JOINING;
     captured.sentBeforeJoin = true;
     captured.revision = NEVER_JOINED + 1;
@@ -832,6 +857,7 @@ export class Capturer {
 
   #remove(captured: Captured): void {
     if (!this.#connections.remove(captured)) return;
+    this.#comparison?.endConnection(captured);
     // It ended before these were due.
     const { copies, copiesMax } = captured;
     if (copies < copiesMax)

@@ -46,6 +46,16 @@ export class ConnectionTable {
     return slot < 0 ? undefined : this.#connections[slot];
   }
 
+  /** The connection that a packet of `online` to a client belongs to. */
+  findAnswered(
+    bytes: Uint8Array,
+    { addressOffset, addressBytes, destinationPort }: PacketHeader,
+    online: number,
+  ): Captured | undefined {
+    const slot = this.#flows.get(bytes, addressOffset + addressBytes, addressBytes, destinationPort, online);
+    return slot < 0 ? undefined : this.#connections[slot];
+  }
+
   /** The slot for a new connection: {@link add} follows. -1 when there is none. */
   takeSlot(bytes: Uint8Array, { addressOffset, addressBytes, sourcePort }: PacketHeader, online: number): number {
     if (this.#freeCount === 0) return -1;

@@ -1,4 +1,5 @@
 /** Settles turns: each is delivered or lost once, in order, and counted. What is settled need not be held any longer. */
+import type { Comparison } from '../compare/comparison.js';
 import { type EngineCounters, LOSS_REASONS, type LossReason } from '../counters.js';
 import type { SessionTrace } from '../trace/session-trace.js';
 import { TRACE_KIND } from '../trace/trace-event.js';
@@ -12,9 +13,17 @@ export class Ledger {
   readonly #retention: Retention;
   readonly #trace: SessionTrace;
   readonly #clock: AnswerClock;
+  readonly #comparison: Comparison | undefined;
 
-  constructor(counters: EngineCounters, retention: Retention, trace: SessionTrace, clock: AnswerClock) {
+  constructor(
+    counters: EngineCounters,
+    retention: Retention,
+    trace: SessionTrace,
+    clock: AnswerClock,
+    comparison: Comparison | undefined,
+  ) {
     this.#clock = clock;
+    this.#comparison = comparison;
     this.#counters = counters;
     this.#retention = retention;
     this.#trace = trace;
@@ -86,6 +95,7 @@ export class Ledger {
     if (this.#trace.isOn) {
       this.#trace.note(TRACE_KIND.lost, session, session.turnUna, count, LOSS_REASONS.indexOf(reason));
     }
+    this.#comparison?.noteLost(session, session.turnUna, count, reason);
     const broken = reason === 'captureGap' ? count : brokenTurns(session, turn);
     session.failure = broken === count ? 'captureGap' : reason;
     if (broken > 0) this.#clock.lost(session, 'captureGap', broken);

@@ -13,16 +13,19 @@
  */
 import { assert } from '../assert.js';
 import {
+  keptBytesOf,
   RESPONSE_ACK,
   RESPONSE_EVENT,
   RESPONSE_EVENT_FLOW_TABLE_FULL,
   RESPONSE_EVENT_FLOW_TAKEN,
   RESPONSE_EVENT_SEGMENT,
+  RESPONSE_KEPT,
   RESPONSE_PAYLOAD_BYTES,
   RESPONSE_SESSION_ID,
   type ResponseBatch,
   responseRecordBytes,
 } from '../batch/response-record.js';
+import type { Comparison } from '../compare/comparison.js';
 import { type EngineCounters, type LossReason, TERMINAL_STATES, type TerminalState } from '../counters.js';
 import type { EngineConfig } from '../engine-config.js';
 import { flowHash } from '../flow/flow-hash.js';
@@ -96,6 +99,7 @@ export interface ReplayerParts {
   readonly writer: SegmentWriter;
   readonly wheel: TimerWheel;
   readonly trace: SessionTrace;
+  readonly comparison: Comparison | undefined;
 }
 
 export class Replayer {
@@ -111,6 +115,7 @@ export class Replayer {
   readonly #trace: SessionTrace;
   /** How long answers take. The engine sets its time. */
   readonly clock = new AnswerClock();
+  readonly #comparison: Comparison | undefined;
   readonly #notices: FlowNotices;
   readonly #ports: PortAllocator;
   /** Sessions that have something to send or settle, each once. */
@@ -122,7 +127,7 @@ export class Replayer {
   readonly #onIdle: (captured: Captured) => void;
 
   constructor(parts: ReplayerParts, onIdle: (captured: Captured) => void) {
-    const { config, counters, store, lanes, sessions, writer, wheel, trace } = parts;
+    const { config, counters, store, lanes, sessions, writer, wheel, trace, comparison } = parts;
     this.#config = config;
     this.#counters = counters;
     this.#lanes = lanes;
@@ -132,7 +137,8 @@ export class Replayer {
     this.#onIdle = onIdle;
     this.#retention = new Retention(store);
     this.#trace = trace;
-    this.#ledger = new Ledger(counters, this.#retention, trace, this.clock);
+    this.#comparison = comparison;
+    this.#ledger = new Ledger(counters, this.#retention, trace, this.clock, comparison);
     this.#gate = new TurnGate(config.wait, trace);
     this.#notices = new FlowNotices(sessions, lanes, writer);
     this.#ports = new PortAllocator(config.limits.sessionsMax, config.seed, config.ports);
@@ -231,6 +237,9 @@ export class Replayer {
       const isV6 = session.clientAddress.length === 16;
       const mssMax = this.#writer.mssMax(isV6, session.endpoint.pathMtuBytes);
       const events = session.replay.receive(bytes, at, nowMs, tsNow, mssMax, isV6);
+      if (this.#comparison !== undefined) {
+        this.#comparison.noteAnswer(session, bytes, at, at + RESPONSE_KEPT, keptBytesOf(batch, at), nowMs);
+      }
       this.#onSegment(session, events, bytes, at, nowMs);
     }
   }
@@ -417,6 +426,7 @@ export class Replayer {
     if (session.resumes > 0) iss = add(replay.seqAt(replay.sndMaxOffset), ISS_STEP);
     this.clock.settle(session);
     replay.open(baseOffset, iss);
+    this.#comparison?.noteConnect(session);
     session.turnNxt = session.turnUna;
     session.answeredAtGate = 0;
     session.surplusBytes = 0;
@@ -646,6 +656,7 @@ export class Replayer {
     }
     if (this.#trace.isOn) this.#noteText(session, offset, bytes);
     if (isEnd && offset + bytes > replay.sndMaxOffset) this.clock.sent(session);
+    this.#comparison?.noteSent(session, offset, bytes, nowMs);
     replay.noteSent(offset, bytes, nowMs);
     session.ackAtMs = 0;
     return true;
@@ -835,6 +846,7 @@ export class Replayer {
   /** Ends the session whatever it is doing. */
   end(session: Session, reason: LossReason, nowMs: number): void {
     if (session.isFinished) return;
+    this.#comparison?.noteLost(session, 0, Number.POSITIVE_INFINITY, reason);
     this.#ledger.settleAcknowledged(session);
     const hasPending = session.turnUna < session.captured.turns.endIndex;
     const { state, hasSentFin } = session.replay;
@@ -853,6 +865,7 @@ export class Replayer {
     if (this.#trace.isOn) this.#trace.note(TRACE_KIND.ended, session, TERMINAL_STATES.indexOf(terminal));
     session.isFinished = true;
     this.clock.settle(session);
+    this.#comparison?.endSession(session);
     replay.close();
     this.#counters.terminal[terminal] += 1;
     this.#releasePort(session);

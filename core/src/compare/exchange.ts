@@ -1,0 +1,95 @@
+/**
+ * One turn of a connection while it is compared: the beginning of the request, what online answered, what each target did.
+ *
+ *   online   open → closed
+ *   target   open → closed (its answer is there) or lost (the turn was never delivered)
+ *
+ * It is over when all of them are.
+ */
+import type { LossReason } from '../counters.js';
+import type { Seq } from '../seq.js';
+import type { Answer } from './answer.js';
+import { NEVER_US } from './answer.js';
+
+/** Octets of the request that are kept, to call it by its name. */
+export const REQUEST_BYTES_MAX = 512;
+
+export const TARGET_OPEN = 0;
+export const TARGET_CLOSED = 1;
+export const TARGET_LOST = 2;
+
+/** One target's part of an exchange. */
+export interface TargetPart {
+  readonly name: string;
+  readonly answer: Answer;
+  state: typeof TARGET_OPEN | typeof TARGET_CLOSED | typeof TARGET_LOST;
+  lossReason: LossReason | undefined;
+  /** When the last octets of the request went out before the answer began. */
+  requestAtUs: number;
+}
+
+/** Why a turn cannot be compared. */
+export const INCOMPARABLE_REASONS = [
+  /** As many answers were followed as the limit allows. */
+  'noRoom',
+  /** The target got no such request: docs/session.md, what is lost. */
+  'notDelivered',
+  /** Octets of online's answer were not captured. */
+  'onlineIncomplete',
+  /** Octets of a target's answer did not come here. */
+  'targetIncomplete',
+  /** Online was not seen to answer. */
+  'onlineSilent',
+  /** Online answered before the request was at its end, or another answer than the one before it ended there. */
+  'notAligned',
+  /** The copy ended while the answers came. */
+  'interrupted',
+] as const;
+export type IncomparableReason = (typeof INCOMPARABLE_REASONS)[number];
+
+export class Exchange {
+  /** Index of the turn. */
+  readonly turn: number;
+  /** Where it begins in the client's stream. */
+  readonly streamOffset: number;
+  /** Online's sequence number at which its answer begins. */
+  readonly onlineStart: Seq;
+  /** When the last text of the request was captured before the answer began, by the clock of the capture. */
+  requestAtUs = NEVER_US;
+  readonly request = new Uint8Array(REQUEST_BYTES_MAX);
+  requestBytes = 0;
+  readonly online: Answer | undefined;
+  isOnlineClosed = false;
+  /** The client reset the connection: nobody knows how much of the answer was still to come. */
+  isAborted = false;
+  /** By side of the connection; undefined for sides that came later or had ended. */
+  readonly targets: readonly (TargetPart | undefined)[];
+  /** Undefined: it can be compared, as far as is known yet. */
+  incomparable: IncomparableReason | undefined = undefined;
+  /** Handed over: nothing counts any more. */
+  isOver = false;
+
+  constructor(
+    turn: number,
+    streamOffset: number,
+    onlineStart: Seq,
+    online: Answer | undefined,
+    targets: readonly (TargetPart | undefined)[],
+  ) {
+    this.turn = turn;
+    this.streamOffset = streamOffset;
+    this.onlineStart = onlineStart;
+    this.online = online;
+    this.targets = targets;
+  }
+
+  get areTargetsSettled(): boolean {
+    return this.targets.every((target) => target === undefined || target.state !== TARGET_OPEN);
+  }
+
+  takeRequest(bytes: Uint8Array, offset: number, length: number): void {
+    const taken = Math.min(length, REQUEST_BYTES_MAX - this.requestBytes);
+    for (let at = 0; at < taken; at += 1) this.request[this.requestBytes + at] = bytes[offset + at]!;
+    if (taken > 0) this.requestBytes += taken;
+  }
+}
