@@ -26,6 +26,7 @@ import {
 } from '@trafficcopy/runtime';
 import { budgetLimits } from './config/budget-limits.js';
 import { CLIENT_ADDRESSES_MAX } from './config/client-address-value.js';
+import { type ComparePlan, comparePlan } from './config/compare-plan.js';
 import { COPY_FLAGS } from './config/copy-flags.js';
 import type { InterceptText } from './config/intercept-value.js';
 import { formatEndpoint, type MappingText } from './config/mapping-value.js';
@@ -94,6 +95,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly trace: SessionFilter | undefined;
   /** What the program may use before it copies less. */
   readonly budget: BudgetLimits;
+  /** What is compared, and where the differences go; undefined: nothing. */
+  readonly compare?: ComparePlan | undefined;
   /** Worker processes that share the clients; 1: none, the program does it all. */
   readonly threads: number;
 }
@@ -113,6 +116,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
   const mappings = mergeMappings(values.map, lanes);
   checkMappings(mappings, offline === undefined ? hostAddresses : undefined);
   lanes.checkAllUsed();
+  const compare = comparePlan(values);
   const families = new Set(mappings.map(addressBytesOf));
   if (families.has(16) && values.mtuBytes < 1280) {
     throw new UsageError(`-M/--mtu: ${values.mtuBytes} is too small for IPv6 targets: expected 1280 or more`);
@@ -160,7 +164,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     stateDirectory: values.stateDirectory,
     insecure: values.insecure,
     wire: wireFormat(values, families),
-    responsePayloadBytes: 0,
+    responsePayloadBytes: compare?.config.answerBytesMax ?? 0,
     name: values.name,
     threads: values.threads,
     limits: {
@@ -173,6 +177,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     measures: values.measure || values.reportFile !== undefined,
     reportFile: values.reportFile,
     trace: values.trace,
+    compare,
     budget: budgetLimits(values),
   };
 }
@@ -194,6 +199,7 @@ export type CopyBasis = Pick<
   | 'wire'
   | 'responsePayloadBytes'
   | 'connect'
+  | 'compare'
 >;
 
 /**
@@ -201,7 +207,7 @@ export type CopyBasis = Pick<
  * randomness.
  */
 export function engineConfigOf(basis: CopyBasis, plan: CopyPlan, seed: number): EngineConfig {
-  const { delivery, wire, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs, limits } = basis;
+  const { delivery, wire, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs, limits, compare } = basis;
   const { copies, sample, clientAddresses } = plan;
   return {
     mappings: [],
@@ -215,6 +221,7 @@ export function engineConfigOf(basis: CopyBasis, plan: CopyPlan, seed: number): 
     // A C intercept has no rule that looks for the mark.
     markSegments: delivery === 'direct' && wire === undefined,
     seed,
+    compare: compare?.config,
     responseTimeoutMs,
     idleTimeoutMs,
     limits,

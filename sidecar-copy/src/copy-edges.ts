@@ -13,6 +13,8 @@ export interface SourceRequest {
   readonly interfaceName: string;
   readonly filter: string;
   readonly bufferBytes: number;
+  /** What this host sends, too. Default: false. */
+  readonly seesOutgoing?: boolean | undefined;
 }
 
 /** Where a copy touches the kernel and the network. Tests put something else there. */

@@ -2,6 +2,7 @@ import { createEngineCounters, type EngineCounters } from '@trafficcopy/core';
 import type { BudgetFigures } from './budget-keeper.js';
 import type { CaptureStatistics } from './capture/packet-source.js';
 import type { LaneCounters } from './channel/lane.js';
+import type { ComparisonFigures } from './compare/comparison-figures.js';
 import type { OfflineFigures } from './offline/offline-figures.js';
 import type { SinkCounters } from './sink/packet-sink.js';
 
@@ -44,6 +45,8 @@ export interface CopyFigures {
   readonly workerRestarts: number;
   /** Of capture files. */
   readonly offline?: OfflineFigures | undefined;
+  /** Of --compare. */
+  readonly comparison?: ComparisonFigures | undefined;
 }
 
 /** Those of a copy that has not been made yet. */

@@ -45,6 +45,8 @@ export interface CopyPlan {
   readonly interfaces: readonly string[];
   /** A pcap expression that captured packets must fit as well. */
   readonly filter: string | undefined;
+  /** What online sends is captured as well. Default: false. */
+  readonly seesAnswers?: boolean | undefined;
 }
 
 /** Lanes with one key are the same channel: a plan that has it again keeps it. */

@@ -1,4 +1,5 @@
 import { type SummaryRow, SummaryTable } from '@trafficcopy/runtime';
+import { addComparison } from './compare/comparison-sections.js';
 import { type CopyFigures, captureDrops, cpuUsPerTurn, turnsLost } from './copy-figures.js';
 import type { OfflineFigures } from './offline/offline-figures.js';
 import type { LoadFigures } from './report/load-report.js';
@@ -73,6 +74,7 @@ export function copySummaryTable(figures: CopyFigures, load?: LoadFigures): Summ
     ...present({ label: 'of them sent again', value: engine.segmentsRetransmitted }),
     { label: 'answers received', value: engine.responsesReceived },
   ]);
+  if (figures.comparison !== undefined) addComparison(table, figures.comparison);
   for (const lane of figures.lanes) table.add(`Channel to ${lane.name}`, laneRows(lane));
   table.add('Cost', [
     { label: 'ran for', value: `${(figures.elapsedMs / 1000).toFixed(1)} s` },
@@ -159,6 +161,7 @@ export function copySummaryJson(figures: CopyFigures, reason: string, load?: Loa
     lanes: figures.lanes,
     budget: figures.budget,
     ...(figures.offline === undefined ? {} : { offline: figures.offline }),
+    ...(figures.comparison === undefined ? {} : { comparison: figures.comparison }),
     cpu: { userUs: figures.cpuUserUs, systemUs: figures.cpuSystemUs, usPerTurn: cpuUsPerTurn(figures) },
     rssBytes: figures.rssBytes,
     workers: figures.workers,

@@ -1,4 +1,4 @@
-import { Engine, type EngineConfig, type MappingConfig, type PortShare } from '@trafficcopy/core';
+import { type Difference, Engine, type EngineConfig, type MappingConfig, type PortShare } from '@trafficcopy/core';
 import type { ClientCredentials, PcapngRecorder, ProgramLog, QuietMemory } from '@trafficcopy/runtime';
 import { Bandwidth } from './bandwidth.js';
 import { BudgetKeeper } from './budget-keeper.js';
@@ -6,6 +6,7 @@ import { capturePlan } from './capture/capture-plan.js';
 import { Captures } from './capture/captures.js';
 import type { LocalNetwork } from './capture/local-network.js';
 import { type LaneIdentity, Lanes } from './channel/lanes.js';
+import { comparisonFigures } from './compare/comparison-figures.js';
 import { type CopyBasis, engineConfigOf } from './config.js';
 import { socketLimit } from './connect/socket-limit.js';
 import type { CopyEdges } from './copy-edges.js';
@@ -100,6 +101,7 @@ export class Copy {
       edges,
       logger,
       bufferBytes: basis.captureBufferBytes,
+      seesOutgoing: basis.compare !== undefined,
       onOpen: (source) => this.pipeline.addSource(source),
       onClose: (source) => this.pipeline.removeSource(source),
     });
@@ -213,6 +215,7 @@ export class Copy {
     const { turnsCaptured, turnsPending } = this.engine.counters;
     this.lagMs = this.lag.sample(nowMs, turnsCaptured, turnsCaptured - turnsPending);
     for (const lane of this.lanes.all) lane.checkQueue();
+    this.engine.comparison?.tick(nowMs);
     this.holdOffLanes();
     if (this.beganMs === undefined) return;
     this.budget.tick(nowMs);
@@ -323,7 +326,13 @@ export class Copy {
     this.pipeline.flush();
   }
 
+  /** The differences that were found since it was asked last. */
+  takeDifferences(): readonly Difference[] {
+    return this.engine.comparison?.report.takeDifferences() ?? [];
+  }
+
   figures(): CopyFigures {
+    const report = this.engine.comparison?.report;
     const cpu = process.cpuUsage(this.cpuAtBegin);
     return {
       elapsedMs: this.beganMs === undefined ? 0 : this.options.edges.nowMs() - this.beganMs,
@@ -339,6 +348,7 @@ export class Copy {
       rssBytes: process.memoryUsage.rss(),
       workers: 1,
       workerRestarts: 0,
+      comparison: report && comparisonFigures(report),
     };
   }
 

@@ -12,6 +12,7 @@ import {
 } from '@trafficcopy/runtime';
 import { localNetwork } from './capture/local-network.js';
 import { LaneCredentials } from './channel/lane-credentials.js';
+import { DifferenceFile } from './compare/difference-file.js';
 import { hostPlan } from './config/host-plan.js';
 import type { CopyConfig } from './config.js';
 import { limitsFor, socketLimit } from './connect/socket-limit.js';
@@ -66,6 +67,7 @@ class CopyProgram {
   private readonly copy: Copy | CopyWorkers;
   private readonly replay: OfflineReplay | undefined;
   private readonly recorder: PcapngRecorder | undefined;
+  private readonly differenceFile: DifferenceFile | undefined;
   private readonly summaryFile: SummaryFile | undefined;
   private readonly reportFile: WholeFile | undefined;
   private readonly pidFile: PidFile | undefined;
@@ -120,6 +122,11 @@ class CopyProgram {
     if (config.recordFile !== undefined && isOne) {
       this.recorder = new PcapngRecorder({ path: config.recordFile, onStop: (message) => logger.error(message) });
       opened.push(this.recorder);
+    }
+    if (config.compare !== undefined) {
+      const { file: path } = config.compare;
+      this.differenceFile = new DifferenceFile({ path, onStop: (message) => logger.error(message) });
+      opened.push(this.differenceFile);
     }
     const seed = randomBytes(4).readUInt32LE();
     const onFatal = (error: Error): void => {
@@ -204,9 +211,11 @@ class CopyProgram {
     try {
       this.metricsServer = await this.serveMetrics();
       this.recorder?.start();
+      this.differenceFile?.start();
     } catch (error) {
       await this.copy.close();
       await this.recorder?.close();
+      await this.differenceFile?.close();
       throw error;
     }
   }
@@ -232,6 +241,7 @@ class CopyProgram {
 
   private tick(): void {
     this.copy.tick();
+    this.writeDifferences();
     this.ticks += 1;
     const isLogged = !this.statusLine.isTerminal && this.ticks % PROGRESS_LOG_TICKS === 0;
     if (!this.statusLine.isTerminal && !isLogged) return;
@@ -239,6 +249,11 @@ class CopyProgram {
     if (isLogged) this.logProgress(now);
     else this.statusLine.update(copyStatus(this.before, now));
     this.before = now;
+  }
+
+  private writeDifferences(): void {
+    if (this.differenceFile === undefined || !(this.copy instanceof Copy)) return;
+    this.differenceFile.append(this.copy.takeDifferences(), Date.now());
   }
 
   private logProgress(now: CopyFigures): void {
@@ -261,6 +276,8 @@ class CopyProgram {
     const offline = this.replay?.figures();
     const figures = { ...(await this.copy.close()), offline };
     await this.recorder?.close();
+    this.writeDifferences();
+    await this.differenceFile?.close(figures.comparison);
     this.statusLine.close();
     if (this.fatal !== undefined) this.log.logger.fatal({ err: this.fatal }, this.fatal.message);
     const { turnsCaptured, turnsDelivered } = figures.engine;

@@ -2,15 +2,19 @@
  * A small shop's HTTP service in two versions, the one that runs and its successor: --port --version --work-us
  *   GET /products/ID, GET /search?q=, POST /cart; every request carries an `x-request-id` (a number) for exact accounting.
  * The second version answers with other fields and lengths, as a successor does.
+ * --odd-every N: every Nth product has another price; --noisy: each answer has a token of its own in a header and in its body.
  * Questions: totals -> {requests, distinct, twice}, forget (counts anew), ids -> base64 of one octet for each id (how often it arrived, 255 = more).
  */
+import { randomBytes, randomInt } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import { ProgramControl } from './program-control.js';
 
 const IDS_MAX = 16 * 1024 * 1024;
 
-const control = new ProgramControl(['port', 'version', 'ids-max']);
+const control = new ProgramControl(['port', 'version', 'ids-max', 'odd-every', 'noisy']);
 const version = control.number('version', 1);
+const oddEvery = control.number('odd-every', 0);
+const isNoisy = control.number('noisy', 0) === 1;
 const seen = new Uint8Array(Math.min(control.number('ids-max', 1_000_000), IDS_MAX));
 const totals = { requests: 0, distinct: 0, twice: 0, unnumbered: 0 };
 
@@ -30,7 +34,9 @@ function count(request: IncomingMessage): void {
 
 function product(number: number): Record<string, unknown> {
   const name = CATALOGUE[number % CATALOGUE.length]!;
-  const basic = { id: number, name, price: 500 + ((number * 37) % 4500) };
+  const isOdd = oddEvery > 0 && number % oddEvery === 0;
+  const price = 500 + ((number * 37) % 4500) + (isOdd ? 1 : 0);
+  const basic = { id: number, ...(isNoisy ? { token: token() } : {}), name, price };
   if (version === 1) return basic;
   return {
     ...basic,
@@ -39,6 +45,11 @@ function product(number: number): Record<string, unknown> {
     related: [number + 1, number + 7],
     description: `A ${name} that lasts.`,
   };
+}
+
+/** 16 to 24 characters, other ones each time. */
+function token(): string {
+  return randomBytes(randomInt(8, 13)).toString('hex');
 }
 
 function answer(url: string): string {
@@ -61,6 +72,7 @@ const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       'x-version': version,
+      ...(isNoisy ? { 'x-trace': token() } : {}),
     });
     response.end(body);
   });

@@ -30,7 +30,9 @@ export interface CaptureFilterOptions {
    * 4443 3.2).
    */
   readonly isSender?: boolean | undefined;
-  /** A condition of the user (-F), in addition. It does not hold for what routers say. */
+  /** Whether what the online endpoints send to their clients is wanted as well (--compare). */
+  readonly seesAnswers?: boolean | undefined;
+  /** A condition of the user (-F), in addition. It does not hold for what routers say, and for answers. */
   readonly condition?: string | undefined;
 }
 
@@ -58,7 +60,19 @@ export function captureFilter(options: CaptureFilterOptions): string {
     .filter((part) => part !== undefined);
   const arriving = anyOf(families);
   const wanted = options.condition === undefined ? arriving : `${arriving} and (${options.condition})`;
-  return options.isSender === true ? `(${wanted}) or ${TOO_BIG}` : wanted;
+  const others = [
+    ...(options.isSender === true ? [TOO_BIG] : []),
+    ...(options.seesAnswers === true ? answerFilters(options, local) : []),
+  ];
+  return others.length === 0 ? wanted : [`(${wanted})`, ...others].join(' or ');
+}
+
+/** online --packets--> clients. Whose they are is known by the connections that are followed. */
+function answerFilters(options: CaptureFilterOptions, local: readonly IpAddress[]): string[] {
+  return ([4, 16] as const).flatMap((addressBytes) => {
+    const clauses = endpointClauses(options.online, local, addressBytes, 'src');
+    return clauses.length === 0 ? [] : [`(${addressBytes === 4 ? 'ip' : 'ip6'} and ${anyOf(clauses)})`];
+  });
 }
 
 function familyFilter(
@@ -66,18 +80,9 @@ function familyFilter(
   local: readonly IpAddress[],
   addressBytes: 4 | 16,
 ): string | undefined {
-  const clauses = new Set<string>();
-  for (const { address, port, addressBytes: wantedBytes } of options.online) {
-    if (wantedBytes !== addressBytes) continue;
-    if (address !== undefined) {
-      clauses.add(endpointClause([address], port, addressBytes));
-      continue;
-    }
-    const own = local.filter((one) => one.length === addressBytes);
-    if (own.length > 0 || local.length === 0) clauses.add(endpointClause(own, port, addressBytes));
-  }
-  if (clauses.size === 0) return undefined;
-  const parts = [addressBytes === 4 ? 'ip' : 'ip6', anyOf([...clauses])];
+  const clauses = endpointClauses(options.online, local, addressBytes, 'dst');
+  if (clauses.length === 0) return undefined;
+  const parts = [addressBytes === 4 ? 'ip' : 'ip6', anyOf(clauses)];
   if (options.ownClientsOnly === true) parts.push(ownClientsClause(local, addressBytes));
   else if (!options.loopbackClients) parts.push(addressBytes === 4 ? 'not src net 127.0.0.0/8' : 'not src host ::1');
   for (const target of options.targets) {
@@ -85,6 +90,26 @@ function familyFilter(
     parts.push(`not (dst host ${formatIpAddress(target.address)} and tcp dst port ${target.port})`);
   }
   return `(${parts.join(' and ')})`;
+}
+
+/** One for each endpoint whose packets can be told: those that it gets (`dst`) or sends (`src`). */
+function endpointClauses(
+  online: readonly OnlineEndpoint[],
+  local: readonly IpAddress[],
+  addressBytes: 4 | 16,
+  side: 'dst' | 'src',
+): string[] {
+  const clauses = new Set<string>();
+  for (const { address, port, addressBytes: wantedBytes } of online) {
+    if (wantedBytes !== addressBytes) continue;
+    if (address !== undefined) {
+      clauses.add(endpointClause([address], port, addressBytes, side));
+      continue;
+    }
+    const own = local.filter((one) => one.length === addressBytes);
+    if (own.length > 0 || local.length === 0) clauses.add(endpointClause(own, port, addressBytes, side));
+  }
+  return [...clauses];
 }
 
 function ownClientsClause(local: readonly IpAddress[], addressBytes: 4 | 16): string {
@@ -98,10 +123,15 @@ function isLoopback(address: IpAddress): boolean {
   return address.length === 4 ? address[0] === 127 : formatIpAddress(address) === '::1';
 }
 
-function endpointClause(addresses: readonly IpAddress[], port: number, addressBytes: 4 | 16): string {
-  const toPort = addressBytes === 4 ? `tcp dst port ${port}` : `(tcp dst port ${port} or ${IPV6_CHAIN})`;
-  if (addresses.length === 0) return `(${toPort})`;
-  return `(${toPort} and ${anyOf(addresses.map((address) => `dst host ${formatIpAddress(address)}`))})`;
+function endpointClause(
+  addresses: readonly IpAddress[],
+  port: number,
+  addressBytes: 4 | 16,
+  side: 'dst' | 'src',
+): string {
+  const onPort = addressBytes === 4 ? `tcp ${side} port ${port}` : `(tcp ${side} port ${port} or ${IPV6_CHAIN})`;
+  if (addresses.length === 0) return `(${onPort})`;
+  return `(${onPort} and ${anyOf(addresses.map((address) => `${side} host ${formatIpAddress(address)}`))})`;
 }
 
 function anyOf(parts: readonly string[]): string {

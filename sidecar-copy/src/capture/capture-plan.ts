@@ -5,7 +5,10 @@ import { type CaptureFilterOptions, captureFilter, LOCAL_ADDRESSES_MAX } from '.
 import type { LocalNetwork } from './local-network.js';
 
 /** What of a copy's plan decides on the capture. */
-export type CapturePlanInput = Pick<CopyPlan, 'mappings' | 'clientAddresses' | 'leg' | 'interfaces' | 'filter'>;
+export type CapturePlanInput = Pick<
+  CopyPlan,
+  'mappings' | 'clientAddresses' | 'leg' | 'interfaces' | 'filter' | 'seesAnswers'
+>;
 
 /** What to capture, and where. */
 export interface CapturePlan {
@@ -52,7 +55,7 @@ function interfaceNames({ leg, interfaces }: CapturePlanInput, { wires }: LocalN
 }
 
 function filterOptions(plan: CapturePlanInput, local: LocalNetwork, loopbackClients: boolean): CaptureFilterOptions {
-  const { mappings, clientAddresses, leg, filter } = plan;
+  const { mappings, clientAddresses, leg, filter, seesAnswers } = plan;
   return {
     online: mappings.map(({ onlineAddress, onlinePort, ipVersion }) => ({
       address: onlineAddress,
@@ -65,6 +68,7 @@ function filterOptions(plan: CapturePlanInput, local: LocalNetwork, loopbackClie
     loopbackClients: leg !== 'wire' && loopbackClients,
     ownClientsOnly: leg === 'loopback',
     isSender: local.addresses.some((address) => clientAddresses.some((range) => hasAddress(range, address))),
+    seesAnswers,
     condition: filter,
   };
 }

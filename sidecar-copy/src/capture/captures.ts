@@ -10,6 +10,8 @@ export interface CapturesOptions {
   readonly logger: ProgramLog['logger'];
   /** Of each source, octets. */
   readonly bufferBytes: number;
+  /** Sources see what this host sends, too. Default: false. */
+  readonly seesOutgoing?: boolean | undefined;
   /** Someone reads from a source from now on, or not any more. */
   readonly onOpen: (source: PacketSource) => void;
   readonly onClose: (source: PacketSource) => void;
@@ -72,8 +74,8 @@ export class Captures {
     const opened: Capture[] = [];
     try {
       for (const interfaceName of interfaceNames) {
-        const { edges, bufferBytes } = this.options;
-        const source = edges.openSource({ interfaceName, filter, bufferBytes });
+        const { edges, bufferBytes, seesOutgoing } = this.options;
+        const source = edges.openSource({ interfaceName, filter, bufferBytes, seesOutgoing });
         opened.push({ interfaceName, source, alarm: new DropAlarm(), before: { packets: 0, drops: 0, freezes: 0 } });
       }
       return opened;

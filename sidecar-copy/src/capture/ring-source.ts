@@ -12,6 +12,8 @@ export interface RingSourceOptions {
   readonly netnsPath?: string | undefined;
   /** Capture only what clients send from these ports. */
   readonly share?: PortShare | undefined;
+  /** What this host sends, too. Default: false. */
+  readonly seesOutgoing?: boolean | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export class RingSource implements PacketSource {
 
   /** @throws NativeError (permission, interface, memory), FilterError. */
   constructor(options: RingSourceOptions) {
-    const { interfaceName, filter, bufferBytes, netnsPath, share } = options;
+    const { interfaceName, filter, bufferBytes, netnsPath, share, seesOutgoing } = options;
     const blockCount = Math.max(Math.floor(bufferBytes / BLOCK_BYTES), BLOCK_COUNT_MIN);
     this.ring = new PacketRing({
       interfaceName,
@@ -45,6 +47,7 @@ export class RingSource implements PacketSource {
       retireMs: RETIRE_MS,
       netnsPath,
       share,
+      seesOutgoing,
     });
     this.name = this.ring.name;
     this.bytes = this.ring.bytes;

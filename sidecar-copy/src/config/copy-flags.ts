@@ -1,6 +1,6 @@
 /** Flags of `trafficcopy copy`. Letters and meaning are tcpcopy's wherever tcpcopy has the flag. */
 import { hostname } from 'node:os';
-import { WIRE_VERSIONS } from '@trafficcopy/core';
+import { IGNORED_HEADERS_DEFAULT, WIRE_VERSIONS } from '@trafficcopy/core';
 import {
   choiceValue,
   durationValue,
@@ -31,8 +31,12 @@ const HOW_MUCH = 'How much';
 const REPLAY = 'How it is replayed';
 const CAPTURE = 'Capture';
 const FILES = 'Capture files (-i FILE)';
+const COMPARE = 'Comparing answers (--compare)';
 const CHANNEL = 'Channel to intercept';
 const LIMITS = 'Limits';
+
+/** Octets of an answer that can be compared: thousands are followed at one time. */
+const COMPARE_BYTES_MAX = 16_384;
 
 export const COPY_GROUPS = [
   WHAT,
@@ -40,6 +44,7 @@ export const COPY_GROUPS = [
   REPLAY,
   CAPTURE,
   FILES,
+  COMPARE,
   CHANNEL,
   LIMITS,
   OPERATOR,
@@ -295,6 +300,44 @@ export const COPY_FLAGS = {
     group: FILES,
     help: 'Leave out what was captured from then on',
     value: momentValue,
+  },
+  compareFile: {
+    kind: 'value',
+    long: 'compare',
+    argument: 'FILE',
+    group: COMPARE,
+    help: "Compare what online and the targets answer to each request, and write the requests that differ to FILE as JSON lines; it holds the beginnings of production's answers and is readable by its owner only",
+    bareText: 'trafficcopy-compare.jsonl',
+    defaultNote: 'nothing is compared; without FILE trafficcopy-compare.jsonl',
+    value: pathValue,
+  },
+  compareBytes: {
+    kind: 'value',
+    long: 'compare-bytes',
+    argument: 'OCTETS',
+    group: COMPARE,
+    help: 'Compare this much of each answer from its beginning on; of the rest only the length',
+    default: '4096',
+    value: integerValue(64, COMPARE_BYTES_MAX),
+  },
+  compareIgnore: {
+    kind: 'list',
+    long: 'compare-ignore',
+    argument: 'HEADER,…',
+    group: COMPARE,
+    help: 'HTTP headers that may differ; none: all are compared',
+    defaultNote: IGNORED_HEADERS_DEFAULT.join(', '),
+    value: textValue('the name of a header, like set-cookie', /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/),
+    itemsMax: 256,
+  },
+  compareDifferences: {
+    kind: 'value',
+    long: 'compare-max',
+    argument: 'N',
+    group: COMPARE,
+    help: 'Write this many requests that differ; more are counted',
+    default: '1000',
+    value: integerValue(1, 100_000),
   },
   joinToken: {
     kind: 'value',

@@ -24,6 +24,7 @@ export function hostPlan(config: CopyConfig): CopyPlan {
     leg: legOf(config),
     interfaces,
     filter,
+    seesAnswers: config.compare !== undefined,
   };
 }
 

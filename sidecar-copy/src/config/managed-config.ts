@@ -61,6 +61,10 @@ const REFUSED = [
   'reportFile',
   'trace',
   'rampMs',
+  'compareFile',
+  'compareBytes',
+  'compareIgnore',
+  'compareDifferences',
   'durationMs',
   'pidFile',
 ] as const satisfies readonly (keyof typeof COPY_FLAGS)[];

@@ -1,6 +1,7 @@
 import {
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
+  ENTRY_TIME_US,
   ENTRY_WIRE_BYTES,
   PACKET_ENTRY_FIELDS,
   type PacketBatch,
@@ -191,6 +192,7 @@ export class CaptureFile implements PacketBatch {
       entries[to + ENTRY_OFFSET] = offset + start;
       entries[to + ENTRY_CAPTURED_BYTES] = entries[at + ENTRY_CAPTURED_BYTES]! - start;
       entries[to + ENTRY_WIRE_BYTES] = entries[at + ENTRY_WIRE_BYTES]! - start;
+      entries[to + ENTRY_TIME_US] = entries[at + ENTRY_TIME_US]!;
       timesUs[kept] = timesUs[index]!;
       kept += 1;
     }

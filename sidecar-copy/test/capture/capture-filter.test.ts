@@ -22,6 +22,8 @@ function filterOf(options: Partial<CaptureFilterOptions>): string {
 
 interface Sent {
   readonly from: string;
+  /** Default: 40000. */
+  readonly fromPort?: number;
   readonly to: string;
   readonly port: number;
   /** Kinds of IPv6 extension headers before TCP. */
@@ -31,10 +33,10 @@ interface Sent {
 }
 
 /** The packet of a client as captured: IP header first. */
-function packet({ from, to, port, chain = [], icmp }: Sent): Buffer {
+function packet({ from, fromPort = 40_000, to, port, chain = [], icmp }: Sent): Buffer {
   if (icmp !== undefined) return icmpPacket(address(from), address(to), icmp);
   const tcp = Buffer.alloc(20);
-  tcp.writeUInt16BE(40000, 0);
+  tcp.writeUInt16BE(fromPort, 0);
   tcp.writeUInt16BE(port, 2);
   tcp[12] = 0x50;
   tcp[13] = 2;
@@ -198,6 +200,27 @@ test('who sends with an address of this host hears of packets that are too big, 
   const options = { online: online(80, '10.0.0.1'), condition: 'src net 192.0.2.0/24' };
   assert.deepEqual(passing(filterOf({ ...options, isSender: true }), [...wanted, ...other]), wanted);
   assert.deepEqual(passing(filterOf(options), [...wanted, ...other]), wanted.slice(2));
+});
+
+test('for a comparison: what online sends to its clients passes as well, whatever condition their packets must fit', () => {
+  const wanted: Sent[] = [
+    { from: '192.0.2.1', to: '10.0.0.1', port: 80 },
+    { from: '10.0.0.1', fromPort: 80, to: '192.0.2.1', port: 40_001 },
+    { from: '2001:db8::1', fromPort: 81, to: client6, port: 40_001 },
+  ];
+  const other: Sent[] = [
+    { from: client, to: '10.0.0.1', port: 80 },
+    { from: '10.0.0.1', fromPort: 82, to: '192.0.2.1', port: 40_001 },
+    { from: '10.0.0.2', fromPort: 80, to: '192.0.2.1', port: 40_001 },
+    { from: '2001:db8::2', fromPort: 81, to: client6, port: 40_001 },
+  ];
+  const options = {
+    online: [...online(80, '10.0.0.1'), { port: 81, addressBytes: 16 }],
+    localAddresses: [address('2001:db8::1')],
+    condition: 'src net 192.0.2.0/24',
+  };
+  assert.deepEqual(passing(filterOf({ ...options, seesAnswers: true }), [...wanted, ...other]), wanted);
+  assert.deepEqual(passing(filterOf(options), [...wanted, ...other]), wanted.slice(0, 1));
 });
 
 test('a port with targets of one IP version only: the other version does not pass', () => {

@@ -184,6 +184,17 @@ describe('what a copy refuses before anything is touched', () => {
       '-x 80-10.16.12.11:80 --threads 2 --capture=cap',
       /--threads 2 does not go together with --capture=cap: only the native/,
     ],
+    ['-x 80-10.16.12.11:80 --compare --threads 2', /--compare does not go together with --threads 2/],
+    ['-x 80-10.16.12.11:80 --compare -W', /--compare does not go together with -W/],
+    ['-x 80-10.16.12.11:80 --compare --wire 0.9 --insecure', /--compare does not go together with --wire/],
+    ['-x 80-10.16.12.11:80 --compare --capture cap', /--compare does not go together with --capture=cap/],
+    ['-x 80-10.16.12.11:80 -i a.pcap --compare -T 2', /--compare does not go together with -T/],
+    ['-x 80-10.16.12.11:80 -i a.pcap --compare --rate 5conn/s', /--compare does not go together with --rate/],
+    ['-x 80-10.16.12.11:80 --compare-bytes 100', /--compare-bytes has no effect without --compare/],
+    ['-x 80-10.16.12.11:80 --compare-ignore date', /--compare-ignore has no effect without --compare/],
+    ['-x 80-10.16.12.11:80 --compare --compare-ignore none,date', /expected "none" alone/],
+    ['-x 80-10.16.12.11:80 --compare --compare-ignore a:b', /"a:b" does not fit: expected the name of a header/],
+    ['-x 80-10.16.12.11:80 --compare --compare-bytes 63', /expected a whole number from 64 to 16384/],
     ['-x 80-10.16.12.11:80 --wire 0.9', /--wire needs --insecure/],
     ['-x 80-10.16.12.11:80 --wire 0.9 --insecure --delivery tunnel', /--wire and --delivery tunnel exclude/],
     ['-x 80-[fd00::11]:80 --wire 1.x --insecure', /--wire: expected IPv4 targets/],
@@ -295,8 +306,31 @@ describe('the configuration of a copy', () => {
       recordFile: '/tmp/r.pcapng',
       durationMs: 7_200_000,
       pidFile: '/tmp/p',
+      compare: undefined,
       notes: ['-L/--lonely has no effect: copy always keeps running and reconnects'],
     });
+  });
+
+  it('a comparison: a file with or without a name, what is kept and ignored', async () => {
+    const bare = await configure('-x 80-10.16.12.11:80 --compare -n 2');
+    assert.equal(bare.compare?.file, 'trafficcopy-compare.jsonl');
+    assert.equal(bare.responsePayloadBytes, 4096);
+    assert.ok(bare.compare.config.ignoredHeaders.has('date'));
+    const whole = await configure(
+      '-x 80-10.16.12.11:80 --compare=/tmp/c --compare-bytes 512 --compare-ignore Date,X-A --compare-max 7',
+    );
+    assert.equal(whole.responsePayloadBytes, 512);
+    assert.deepEqual(whole.compare, {
+      file: '/tmp/c',
+      config: {
+        answerBytesMax: 512,
+        answersMax: (128 * 1024 * 1024) / 512,
+        ignoredHeaders: new Set(['date', 'x-a']),
+        differencesMax: 7,
+      },
+    });
+    const none = await configure('-x 80-10.16.12.11:80 --compare --compare-ignore none');
+    assert.equal(none.compare?.config.ignoredHeaders.size, 0);
   });
 
   it('capture files: names, times, and a target that runs on this host', async () => {
