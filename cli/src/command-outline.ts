@@ -13,6 +13,8 @@ export interface FlagOutline {
   readonly long: string;
   /** The name of its value; undefined for a switch. */
   readonly argument: string | undefined;
+  /** It may be given without one. */
+  readonly mayBeBare: boolean;
   /** With default and other names. */
   readonly help: string;
   /** The first clause of it, for a line beside the flag. */
@@ -74,6 +76,7 @@ function flagOutline(flag: Flag): FlagOutline {
     short: flag.short,
     long: flag.long,
     argument: flag.kind === 'switch' ? undefined : flag.argument,
+    mayBeBare: flag.kind === 'value' && flag.bareText !== undefined,
     help: flagDescription(flag),
     brief: flag.help.replace(/; .*/s, ''),
     completes: flag.kind === 'switch' ? undefined : flag.value.completes,
@@ -87,6 +90,7 @@ function helpFlag(short: string, long: string, help: string): FlagOutline {
     short,
     long,
     argument: undefined,
+    mayBeBare: false,
     help,
     brief: help,
     completes: undefined,

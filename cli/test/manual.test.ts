@@ -58,10 +58,16 @@ describe('manual pages', () => {
   it('have every flag of the table, with its help, default and value', () => {
     // Without justification and hyphens: as the table has it.
     const page = run('sh', ['-c', 'mandoc -Tutf8 -Owidth=990 trafficcopy-copy.1 | col -b -x']);
-    const flags: readonly { readonly long: string; readonly help: string; readonly argument?: string }[] =
-      Object.values(COPY_COMMAND.flags);
-    for (const { long, help, argument } of flags) {
-      assert.ok(page.includes(`--${long}${argument === undefined ? '\n' : ` ${argument}\n`}`), long);
+    interface Named {
+      readonly long: string;
+      readonly help: string;
+      readonly argument?: string;
+      readonly bareText?: string;
+    }
+    const flags: readonly Named[] = Object.values(COPY_COMMAND.flags);
+    for (const { long, help, argument, bareText } of flags) {
+      const value = bareText === undefined ? ` ${argument}` : ` [${argument}]`;
+      assert.ok(page.includes(`--${long}${argument === undefined ? '' : value}\n`), long);
       assert.ok(page.includes(help), help);
     }
     assert.match(page, /Port of intercept where -s names none \(default: 36524\)\./);

@@ -59,9 +59,14 @@ function options(flags: readonly FlagOutline[]): string[] {
     if (flag.group !== group) lines.push(`.SS ${escaped(flag.group)}`);
     group = flag.group;
     const names = [...(flag.short === undefined ? [] : [`-${flag.short}`]), `--${flag.long}`].map(bold).join(', ');
-    lines.push(...term(flag.argument === undefined ? names : `${names} ${italic(flag.argument)}`, sentence(flag.help)));
+    lines.push(...term(`${names}${argumentOf(flag)}`, sentence(flag.help)));
   }
   return lines;
+}
+
+function argumentOf({ argument, mayBeBare }: FlagOutline): string {
+  if (argument === undefined) return '';
+  return mayBeBare ? ` [${italic(argument)}]` : ` ${italic(argument)}`;
 }
 
 function configuration({ specification }: CommandOutline): string[] {

@@ -111,7 +111,11 @@ export function configureCommand(command: Command): void {
     writeErr: () => {},
     getOutHelpWidth: () => Math.min(process.stdout.columns ?? 80, HELP_WIDTH_MAX),
   });
-  command.configureHelp({ optionTerm: alignedOptionTerm, subcommandTerm: (subcommand) => subcommand.name() });
+  command.configureHelp({
+    optionTerm: alignedOptionTerm,
+    optionDescription: (option) => option.description,
+    subcommandTerm: (subcommand) => subcommand.name(),
+  });
 }
 
 /** Adds -h and -v behind the command's own flags. */

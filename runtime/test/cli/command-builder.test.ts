@@ -47,6 +47,15 @@ const FLAGS = {
   },
   way: { kind: 'value', long: 'way', argument: 'WAY', group: 'First', help: 'A way', value: choiceValue(['a', 'b']) },
   noWait: { kind: 'switch', short: 'W', long: 'no-wait', group: 'First', help: 'Do not wait' },
+  report: {
+    kind: 'value',
+    long: 'report',
+    argument: 'NAME',
+    group: 'First',
+    help: 'A report',
+    bareText: 'all',
+    value: textValue('letters', /^[a-z]+$/),
+  },
   loud: { kind: 'switch', short: 'L', long: 'loud', group: 'First', help: 'Loud' },
 } as const satisfies FlagTable;
 
@@ -93,6 +102,7 @@ describe('flag tables', () => {
       port: 36524,
       secret: undefined,
       way: undefined,
+      report: undefined,
       noWait: false,
       loud: false,
     });
@@ -103,10 +113,19 @@ describe('flag tables', () => {
         port: 2,
         secret: 'q',
         way: 'b',
+        report: undefined,
         noWait: true,
         loud: true,
       },
     );
+  });
+
+  it('take a value that may be left out, and check it', async () => {
+    assert.equal((await parse(['--report', '-x', '1'])).report, 'all');
+    assert.equal((await parse(['-x', '1', '--report'])).report, 'all');
+    assert.equal((await parse(['-x', '1', '--report=some'])).report, 'some');
+    assert.equal((await parse(['-x', '1', '--report', 'some'])).report, 'some');
+    await refuses(['-x', '1', '--report=7'], /^--report: "7" does not fit: expected letters$/);
   });
 
   it('take a value from the environment when the command line has none, and check it too', async () => {
