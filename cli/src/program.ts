@@ -88,7 +88,7 @@ export async function runProgram(
     stdout.write(`${VERSION}\n`);
   });
   const help = new Command('help')
-    .summary('Print the help of a command: help copy, help intercept, help operator, help doctor, help trace')
+    .summary('Print the help of a command')
     .argument('[command]')
     .action(async (name: string | undefined) => {
       const isKnown = root.commands.some((command) => command.name() === name);
@@ -107,8 +107,10 @@ export async function runProgram(
   root.addHelpText('after', `\n"${NAME} COMMAND --help" lists the flags of a command.`);
 
   try {
-    if (words.length === 0)
-      throw new UsageError('a command is missing: expected copy, intercept, operator, doctor or trace');
+    if (words.length === 0) {
+      const names = root.commands.filter((one) => one !== version && one !== help).map((one) => one.name());
+      throw new UsageError(`a command is missing: expected one of ${names.join(', ')}`);
+    }
     await root.parseAsync([...words], { from: 'user' });
     return exitCode;
   } catch (error) {

@@ -157,6 +157,18 @@ describe('the package for hosts', () => {
     assert.match(status, /^NoNewPrivs:\t1$/m);
   });
 
+  it('starts what runs anew when it is upgraded, and leaves the configuration', async () => {
+    const show = ['show', '--property=MainPID', 'trafficcopy-copy@a', 'trafficcopy-intercept@a'];
+    const earlier = (await host.expect('systemctl', show)).match(/\d+/g) ?? [];
+    await writeConfig('copy-example', '# mine\n');
+    await host.expect('dpkg', ['--force-unsafe-io', '--install', `/${basename(file)}`]);
+    const now = (await host.expect('systemctl', show)).match(/\d+/g) ?? [];
+    assert.equal(earlier.length, 2);
+    assert.deepEqual([now.length, now.filter((pid) => pid === '0' || earlier.includes(pid))], [2, []]);
+    assert.equal(await host.expect('cat', ['/etc/trafficcopy/copy-example.yaml']), '# mine\n');
+    await eventually('copy is ready again', 30_000, () => ask(9100, 'readyz'));
+  });
+
   it('puts the rules back when the units stop', async () => {
     assert.match(await host.expect('iptables-save', []), /trafficcopy:/);
     await host.expect('systemctl', ['stop', 'trafficcopy-copy@a', 'trafficcopy-intercept@a']);

@@ -189,6 +189,10 @@ describe('a configuration file', () => {
 
   it('refuses what is no YAML, no map, or makes objects of tags', async () => {
     await assert.rejects(parse('item: [1'), /a\.yaml:1: no YAML that is read here: /);
+    await refuses(
+      'item: 1\n---\nitem: 2\n',
+      '2: no YAML that is read here: expected one document, without "---" in its midst',
+    );
     await refuses('- item', '1: expected keys with values, like "name: value"');
     await assert.rejects(parse('item: !secret 1'), /a\.yaml:1: no YAML that is read here: Unresolved tag/);
     await refuses('item: &a 1\nmaxHeld: *a', '2: maxHeld: expected a whole number from 0 to 99');

@@ -30,19 +30,37 @@ export function readConfigFile(file: string, specification: CommandSpecification
   if ((mode & 0o002) !== 0) {
     throw new UsageError(`--config: ${file} can be changed by every user of this host: chmod o-w ${file}`);
   }
+  const { texts, secretPlace } = readConfigText(text, file, specification);
+  if (secretPlace !== undefined && (mode & 0o004) !== 0) {
+    throw new UsageError(
+      `${secretPlace}: a secret in a file that every user of this host can read: chmod o-rwx ${file}`,
+    );
+  }
+  return texts;
+}
+
+/**
+ * What the text of `file` says. Pure.
+ *
+ * @returns also where the first secret stands
+ * @throws UsageError naming file, line and key
+ */
+export function readConfigText(
+  text: string,
+  file: string,
+  specification: CommandSpecification,
+): { readonly texts: ConfigTexts; readonly secretPlace: string | undefined } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
   const fault = document.errors[0] ?? document.warnings[0];
-  if (fault !== undefined)
-    throw new UsageError(`${file}:${lines.linePos(fault.pos[0]).line}: no YAML that is read here: ${fault.message}`);
+  if (fault !== undefined) {
+    const what = fault.code === 'MULTIPLE_DOCS' ? 'expected one document, without "---" in its midst' : fault.message;
+    throw new UsageError(`${file}:${lines.linePos(fault.pos[0]).line}: no YAML that is read here: ${what}`);
+  }
   const reader = new ConfigReader(specification);
   const root = new ConfigNode({ file, lines }, '', document.contents as Node | null, 0);
   if (!root.isEmpty) reader.readMap(root);
-  const secret = reader.secretPlace;
-  if (secret !== undefined && (mode & 0o004) !== 0) {
-    throw new UsageError(`${secret}: a secret in a file that every user of this host can read: chmod o-rwx ${file}`);
-  }
-  return reader.texts;
+  return { texts: reader.texts, secretPlace: reader.secretPlace };
 }
 
 function readWhole(file: string): { readonly text: string; readonly mode: number } {
