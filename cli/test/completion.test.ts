@@ -53,6 +53,8 @@ const ROWS: readonly [line: string, offered: readonly string[]][] = [
   ['trafficcopy doctor ', ['copy', 'intercept']],
   ['trafficcopy doctor intercept --ipt', ['--iptables']],
   ['trafficcopy doctor --cl', ['--clients']],
+  ['trafficcopy copy --compare --delive', ['--delivery']],
+  ['trafficcopy copy --compare=cop', ['copy.yaml']],
   ['trafficcopy completion ', ['bash', 'fish', 'zsh']],
   ['trafficcopy help int', ['intercept']],
 ];

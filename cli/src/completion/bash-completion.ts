@@ -46,7 +46,18 @@ function valueCases({ path, flags }: CommandOutline): string[] {
     if (flag.completes === undefined || flag.completes === 'files') continue;
     lines.push(`${patterns(path, [flag])}) words=${quoted(flag.completes.join(' '))} ;;`);
   }
-  const files = withValue.filter(({ completes }) => completes === 'files');
+  const optional = withValue.filter(({ completes, mayBeBare }) => completes === 'files' && mayBeBare);
+  if (optional.length > 0) {
+    // Without a file another flag may follow: then the last pattern says what is offered.
+    lines.push(`${patterns(path, optional)})
+      if [[ $current != -* ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+      fi
+      ;;&`);
+  }
+  const files = withValue.filter(({ completes, mayBeBare }) => completes === 'files' && !mayBeBare);
   if (files.length > 0) {
     lines.push(`${patterns(path, files)})
       compopt -o filenames 2>/dev/null

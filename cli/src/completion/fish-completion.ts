@@ -31,9 +31,11 @@ function lines({ path, flags, children, words }: CommandOutline): string[] {
   ];
 }
 
-function flagWords({ short, long, argument, completes }: FlagOutline): string {
+function flagWords({ short, long, argument, mayBeBare, completes }: FlagOutline): string {
   const names = short === undefined ? `-l ${long}` : `-s ${short} -l ${long}`;
   if (argument === undefined) return names;
+  // fish knows a value that may be left out behind "=" only.
+  if (mayBeBare) return completes === 'files' ? `${names} -F` : names;
   if (completes === undefined) return `${names} -x`;
   return completes === 'files' ? `${names} -r -F` : `${names} -x -a ${quoted(completes.join(' '))}`;
 }

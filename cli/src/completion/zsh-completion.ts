@@ -44,12 +44,13 @@ function branch({ path, flags, children, words }: CommandOutline): string {
 }
 
 /** As _arguments reads it: '(-l --log-file)'{-l+,--log-file=}'[Append the log to FILE]:FILE:_files' */
-function flagSpecification({ short, long, argument, brief, completes, isRepeatable }: FlagOutline): string {
+function flagSpecification({ short, long, argument, mayBeBare, brief, completes, isRepeatable }: FlagOutline): string {
   const names = [...(short === undefined ? [] : [`-${short}`]), `--${long}`];
   const typed = argument === undefined ? names : names.map((name) => `${name}${name.startsWith('--') ? '=' : '+'}`);
   const prefix = isRepeatable ? quoted('*') : names.length > 1 ? quoted(`(${names.join(' ')})`) : '';
   const explained = `[${brief.replace(/[[\]\\]/g, '\\$&')}]`;
-  const value = argument === undefined ? '' : `:${argument.replace(/[:\\]/g, '\\$&')}:${action(completes)}`;
+  const value =
+    argument === undefined ? '' : `${mayBeBare ? '::' : ':'}${argument.replace(/[:\\]/g, '\\$&')}:${action(completes)}`;
   const name = typed.length > 1 ? `{${typed.join(',')}}` : typed[0]!;
   return `${prefix}${name}${quoted(`${explained}${value}`)}`;
 }

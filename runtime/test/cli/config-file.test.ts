@@ -55,6 +55,15 @@ const FLAGS = {
     isSecret: true,
     value: textValue('letters', /^[a-z]+$/),
   },
+  page: {
+    kind: 'value',
+    long: 'page',
+    argument: 'FILE',
+    group: GROUP,
+    help: 'A page',
+    bareText: '-',
+    value: pathValue,
+  },
   noWait: { kind: 'switch', long: 'no-wait', group: GROUP, help: 'Do not wait' },
   once: { kind: 'switch', long: 'once', group: GROUP, help: 'Once', isLineOnly: true },
   configFile: {
@@ -148,6 +157,12 @@ describe('a configuration file', () => {
     });
     assert.deepEqual({ items, helds, secret }, { items: [3], helds: 8, secret: 'env' });
     assert.equal((await parse(text)).secret, 'file');
+  });
+
+  it('says of a flag whose value may be left out that it is given, or with which value', async () => {
+    assert.equal((await parse('page: true')).page, '-');
+    assert.equal((await parse('page: a.html')).page, 'a.html');
+    assert.equal((await parse('page: false')).page, undefined);
   });
 
   it('reads numbers as they are written, as a command line does', async () => {

@@ -150,6 +150,9 @@ class ConfigReader {
 
 function flagTexts(flag: Flag, node: ConfigNode): ConfigText[] {
   if (flag.kind === 'switch') return node.boolean() ? [{ text: '', place: node.place }] : [];
+  if (flag.kind === 'value' && flag.bareText !== undefined && node.isBoolean) {
+    return node.boolean() ? [{ text: flag.bareText, place: node.place }] : [];
+  }
   const { value } = flag;
   const nodes = flag.kind === 'list' ? node.items() : [node];
   return nodes.map((one) => {

@@ -38,6 +38,10 @@ export class ConfigNode {
     return isMap(this.#node);
   }
 
+  get isBoolean(): boolean {
+    return isScalar(this.#node) && typeof this.#node.value === 'boolean';
+  }
+
   problem(text: string): UsageError {
     return new UsageError(`${this.place}: ${text}`);
   }
