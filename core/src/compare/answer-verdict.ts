@@ -40,7 +40,7 @@ const NOWHERE = Number.MAX_SAFE_INTEGER;
 const CONTENT_LENGTH = 'content-length';
 
 /**
- * Of answers that are whole as far as they are kept. `ignored` has header names in lower case; without `hasEnds` it is not known where
+ * Of answers that are whole as far as they are kept. `ignored` has header names in lower case, or `body` or `length`; without `hasEnds` it is not known where
  * the answers end.
  */
 export function compareAnswers(
@@ -53,8 +53,8 @@ export function compareAnswers(
   if (targets.every((target) => isSame(online, target))) return verdict;
   const parties = [online, ...targets].map(partyOf);
   if (parties.some(({ head }) => head !== undefined)) compareHeads(parties, ignored, verdict);
-  const isNoisy = compareBodies(parties, verdict);
-  if (!isNoisy && hasEnds) compareLengths(parties, verdict);
+  const isNoisy = ignored.has('body') || compareBodies(parties, verdict);
+  if (!isNoisy && hasEnds && !ignored.has('length')) compareLengths(parties, verdict);
   for (const target of verdict.targets) if (target.offset === NOWHERE) target.offset = 0;
   return verdict;
 }

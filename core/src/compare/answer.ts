@@ -3,6 +3,8 @@
  * there were in all, and when.
  */
 
+import { LENGTH_OPEN } from './http-length.js';
+
 /** Stretches behind a hole that are remembered; what comes beyond it stays a hole. */
 const ISLANDS_MAX = 8;
 /** Time of an answer that has not begun. */
@@ -17,6 +19,8 @@ export class Answer {
   /** By a clock of microseconds that wraps at 2^32. */
   firstAtUs = NEVER_US;
   lastAtUs = NEVER_US;
+  /** What http-length.ts has found, once it has. */
+  saidBytes = LENGTH_OPEN;
   /** Pairs of start and end, none of them touching another or `haveBytes`; in no order. */
   readonly #islands = new Uint32Array(ISLANDS_MAX * 2);
   #islandCount = 0;
@@ -30,6 +34,7 @@ export class Answer {
     this.totalBytes = 0;
     this.firstAtUs = NEVER_US;
     this.lastAtUs = NEVER_US;
+    this.saidBytes = LENGTH_OPEN;
     this.#islandCount = 0;
   }
 

@@ -28,6 +28,10 @@ export class ComparedConnection {
   firstTurn: number;
   readonly sides: ComparedSide[] = [];
   lastActivityMs: number;
+  /** The client did not wait for answers: what answers which turn is not sure from here on. */
+  isPipelined = false;
+  /** Not a sequence of requests and answers. */
+  isMultiplexed = false;
 
   constructor(captured: Captured, firstTurn: number, nowMs: number) {
     this.captured = captured;

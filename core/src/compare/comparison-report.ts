@@ -108,14 +108,16 @@ export class ComparisonReport {
     this.incomparable[reason] += 1;
   }
 
-  /** An exchange is over. Nothing of it is kept but copies. */
-  note(captured: Captured, exchange: Exchange): void {
+  /**
+   * An exchange is over. Nothing of it is kept but copies. Where the client pipelines (`isPipelined`) what differs may be the answer to
+   * another request.
+   */
+  note(captured: Captured, exchange: Exchange, isPipelined: boolean): void {
     const reason = reasonAgainst(exchange);
     if (reason !== undefined) {
       this.noteIncomparable(reason);
       return;
     }
-    this.turns += 1;
     const online = exchange.online!;
     const all = exchange.targets.filter((target) => target !== undefined);
     // A target that did not answer what was delivered to it differs by that, and says nothing about noise.
@@ -128,10 +130,16 @@ export class ComparisonReport {
       const at = answering.indexOf(target);
       return { target, ...(at < 0 ? { fields: ['answer'], offset: 0 } : verdict.targets[at]!) };
     });
+    const isDifferent = found.some(({ fields }) => fields.length > 0);
+    if (isDifferent && isPipelined) {
+      this.noteIncomparable('notAligned');
+      return;
+    }
+    this.turns += 1;
     for (const { target, fields } of found) if (fields.length > 0) this.#countFields(target.name, fields);
     for (const name of verdict.noise) count(this.noiseFields, name);
     for (const { target } of found) this.#noteSlow(exchange, target);
-    if (found.every(({ fields }) => fields.length === 0)) {
+    if (!isDifferent) {
       if (verdict.noise.length > 0) this.noise += 1;
       else this.equal += 1;
       return;

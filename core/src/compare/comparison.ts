@@ -15,7 +15,9 @@
  * Only the first copy of a connection (-n) is compared. What is followed is limited; turns for which there is no room are counted.
  * Exchanges that are over go to the report at once, and their memory to the next ones.
  */
+
 import { RESPONSE_FLAGS, RESPONSE_PAYLOAD_BYTES, RESPONSE_SEQ } from '../batch/response-record.js';
+import { elapsedUsOf } from '../batch/response-record-writer.js';
 import type { LossReason } from '../counters.js';
 import { type Seq, seq, sizeBetween } from '../seq.js';
 import { type Captured, END_FIN, END_RESET } from '../session/captured.js';
@@ -23,10 +25,12 @@ import type { Session } from '../session/session.js';
 import { readI32, readU32 } from '../wire/bytes.js';
 import type { PacketHeader } from '../wire/packet-header.js';
 import { FIN, RST, SYN } from '../wire/tcp.js';
-import { Answer, NEVER_US } from './answer.js';
+import { type Answer, NEVER_US } from './answer.js';
+import { AnswerPool } from './answer-pool.js';
 import type { CompareConfig } from './compare-config.js';
 import { ComparedConnection, ComparedSide } from './compared-connection.js';
 import { ComparisonReport } from './comparison-report.js';
+import { noteConversationKind } from './conversation-kind.js';
 import {
   Exchange,
   type IncomparableReason,
@@ -35,6 +39,7 @@ import {
   TARGET_OPEN,
   type TargetPart,
 } from './exchange.js';
+import { httpLength, LENGTH_OPEN } from './http-length.js';
 
 /** An answer that has not grown for so long has ended, if nothing else says so. */
 const QUIET_MS = 5000;
@@ -45,22 +50,24 @@ const AHEAD_BYTES_MAX = 0x3fffffff;
 /** Exchanges that wait without room for their answers, for each one that has it. */
 const EXCHANGES_PER_ANSWER = 2;
 
+const NO_REQUEST = new Uint8Array(0);
+
 export class Comparison {
   readonly report: ComparisonReport;
   readonly #config: CompareConfig;
   readonly #connections = new Map<Captured, ComparedConnection>();
-  readonly #free: Answer[] = [];
-  #answersInUse = 0;
+  readonly #pool: AnswerPool;
   #exchangesOpen = 0;
 
   constructor(config: CompareConfig) {
     this.#config = config;
+    this.#pool = new AnswerPool(config.answersMax, config.answerBytesMax);
     this.report = new ComparisonReport(config);
   }
 
   /** Answers that are followed now. */
   get answersInUse(): number {
-    return this.#answersInUse;
+    return this.#pool.inUse;
   }
 
   /** The connection's last turn has begun; `continues`: it goes on with the one before, which was answered too early. */
@@ -79,12 +86,13 @@ export class Comparison {
     }
     this.#addSides(connection, turn);
     const targets = connection.sides.filter(({ hasEnded }) => !hasEnded).length;
-    const hasRoom = targets > 0 && this.#answersInUse + 1 + targets <= this.#config.answersMax;
+    const hasRoom = targets > 0 && this.#pool.has(1 + targets);
     const exchange = new Exchange(
       turn,
       captured.turns.offsetOf(turn),
       captured.turnAck,
-      hasRoom ? this.#takeAnswer() : undefined,
+      hasRoom ? this.#pool.takeRequest() : NO_REQUEST,
+      hasRoom ? this.#pool.takeAnswer() : undefined,
       connection.sides.map((side) => (hasRoom && !side.hasEnded ? this.#targetPart(side) : undefined)),
     );
     if (targets === 0) exchange.incomparable = 'notDelivered';
@@ -204,7 +212,26 @@ export class Comparison {
     if (skipped >= payloadBytes) return;
     const present = Math.max(Math.min(presentBytes, payloadBytes) - skipped, 0);
     const start = offset + skipped - side.startBytes;
-    target.answer.take(start, bytes, from + skipped, present, payloadBytes - skipped, usOf(nowMs));
+    const atUs = answeredAtUs(target, elapsedUsOf(bytes, at), usOf(nowMs));
+    target.answer.take(start, bytes, from + skipped, present, payloadBytes - skipped, atUs);
+  }
+
+  /**
+   * Whether the target has answered the last turn that it got to the end, as far as the answers tell themselves: where online's one is
+   * exactly as long as its head says, that of the target ends there, too. Undefined: they do not tell.
+   */
+  isAnswerWhole(session: Session): boolean | undefined {
+    const connection = this.#connections.get(session.captured);
+    const index = connection?.sideOf(session) ?? -1;
+    if (connection === undefined || index < 0) return undefined;
+    const exchange = connection.at(session.turnNxt - 1);
+    const target = exchange?.targets[index];
+    const online = exchange?.online;
+    if (target === undefined || target.state !== TARGET_OPEN || online === undefined) return undefined;
+    const { isHead } = exchange!;
+    if (saidBytes(online, isHead) !== online.totalBytes) return undefined;
+    const said = saidBytes(target.answer, isHead);
+    return said < 0 ? undefined : target.answer.totalBytes >= said;
   }
 
   /** `count` turns from `turn` on are lost for the session's target. */
@@ -295,18 +322,11 @@ export class Comparison {
   #targetPart({ session }: ComparedSide): TargetPart {
     return {
       name: session.target.name,
-      answer: this.#takeAnswer(),
+      answer: this.#pool.takeAnswer(),
       state: TARGET_OPEN,
       lossReason: undefined,
       requestAtUs: NEVER_US,
     };
-  }
-
-  #takeAnswer(): Answer {
-    this.#answersInUse += 1;
-    const answer = this.#free.pop() ?? new Answer(this.#config.answerBytesMax);
-    answer.clear();
-    return answer;
   }
 
   /** The client went on after it had acknowledged `end`: there the answer ends. */
@@ -373,12 +393,16 @@ export class Comparison {
   #finish(connection: ComparedConnection, exchange: Exchange): void {
     if (exchange.isOver) return;
     exchange.isOver = true;
-    this.report.note(connection.captured, exchange);
-    if (exchange.online !== undefined) this.#giveBack(exchange.online);
+    noteConversationKind(connection, exchange);
+    this.report.note(connection.captured, exchange, connection.isPipelined);
+    if (exchange.online !== undefined) {
+      this.#pool.giveAnswerBack(exchange.online);
+      this.#pool.giveRequestBack(exchange.request);
+    }
     for (const target of exchange.targets) {
       if (target === undefined) continue;
       if (target.state === TARGET_OPEN) target.state = TARGET_CLOSED;
-      this.#giveBack(target.answer);
+      this.#pool.giveAnswerBack(target.answer);
     }
     this.#trim(connection);
   }
@@ -391,11 +415,20 @@ export class Comparison {
       this.#exchangesOpen -= 1;
     }
   }
+}
 
-  #giveBack(answer: Answer): void {
-    this.#answersInUse -= 1;
-    this.#free.push(answer);
-  }
+function saidBytes(answer: Answer, isHead: boolean): number {
+  if (answer.saidBytes === LENGTH_OPEN) answer.saidBytes = httpLength(answer, isHead);
+  return answer.saidBytes;
+}
+
+/**
+ * When a target's segment came: intercept says how long after the injection of what it answers, which leaves out the way here. It is
+ * never later than now.
+ */
+function answeredAtUs({ requestAtUs }: TargetPart, elapsedUs: number, nowUs: number): number {
+  if (elapsedUs < 0 || requestAtUs === NEVER_US) return nowUs;
+  return (requestAtUs + Math.min(elapsedUs, (nowUs - requestAtUs) >>> 0)) >>> 0;
 }
 
 function usOf(nowMs: number): number {

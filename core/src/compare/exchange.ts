@@ -11,8 +11,11 @@ import type { Seq } from '../seq.js';
 import type { Answer } from './answer.js';
 import { NEVER_US } from './answer.js';
 
-/** Octets of the request that are kept, to call it by its name. */
-export const REQUEST_BYTES_MAX = 512;
+/** Octets of the request that are kept: to call it by its name, and to see where its head ends. */
+export const REQUEST_BYTES_MAX = 2048;
+
+/** "HEAD " */
+const HEAD = [72, 69, 65, 68, 32];
 
 export const TARGET_OPEN = 0;
 export const TARGET_CLOSED = 1;
@@ -40,8 +43,10 @@ export const INCOMPARABLE_REASONS = [
   'targetIncomplete',
   /** Online was not seen to answer. */
   'onlineSilent',
-  /** Online answered before the request was at its end, or another answer than the one before it ended there. */
+  /** Answers overlap: online answered before the request was at its end, or the client pipelines. */
   'notAligned',
+  /** HTTP/2, or what comes after an upgrade (WebSocket): both sides speak at once, and nothing is the answer to anything. */
+  'multiplexed',
   /** The copy ended while the answers came. */
   'interrupted',
 ] as const;
@@ -56,8 +61,11 @@ export class Exchange {
   readonly onlineStart: Seq;
   /** When the last text of the request was captured before the answer began, by the clock of the capture. */
   requestAtUs = NEVER_US;
-  readonly request = new Uint8Array(REQUEST_BYTES_MAX);
+  /** Its first octets; no room for any without `online`. */
+  readonly request: Uint8Array;
   requestBytes = 0;
+  /** Of all of it. */
+  requestTotalBytes = 0;
   readonly online: Answer | undefined;
   isOnlineClosed = false;
   /** The client reset the connection: nobody knows how much of the answer was still to come. */
@@ -73,12 +81,14 @@ export class Exchange {
     turn: number,
     streamOffset: number,
     onlineStart: Seq,
+    request: Uint8Array,
     online: Answer | undefined,
     targets: readonly (TargetPart | undefined)[],
   ) {
     this.turn = turn;
     this.streamOffset = streamOffset;
     this.onlineStart = onlineStart;
+    this.request = request;
     this.online = online;
     this.targets = targets;
   }
@@ -87,8 +97,14 @@ export class Exchange {
     return this.targets.every((target) => target === undefined || target.state !== TARGET_OPEN);
   }
 
+  /** Whether the request is one that is answered without a body. */
+  get isHead(): boolean {
+    return this.requestBytes >= HEAD.length && HEAD.every((octet, at) => this.request[at] === octet);
+  }
+
   takeRequest(bytes: Uint8Array, offset: number, length: number): void {
-    const taken = Math.min(length, REQUEST_BYTES_MAX - this.requestBytes);
+    this.requestTotalBytes += length;
+    const taken = Math.min(length, this.request.length - this.requestBytes);
     for (let at = 0; at < taken; at += 1) this.request[this.requestBytes + at] = bytes[offset + at]!;
     if (taken > 0) this.requestBytes += taken;
   }

@@ -139,7 +139,7 @@ export class Replayer {
     this.#trace = trace;
     this.#comparison = comparison;
     this.#ledger = new Ledger(counters, this.#retention, trace, this.clock, comparison);
-    this.#gate = new TurnGate(config.wait, trace);
+    this.#gate = new TurnGate(config.wait, trace, comparison);
     this.#notices = new FlowNotices(sessions, lanes, writer);
     this.#ports = new PortAllocator(config.limits.sessionsMax, config.seed, config.ports);
   }

@@ -2,6 +2,7 @@
  * Holds each turn until the target has answered the one before as far as online had, as the client waited too. docs/session.md
  * has the table of what counts as an answer.
  */
+import type { Comparison } from '../compare/comparison.js';
 import type { SessionTrace } from '../trace/session-trace.js';
 import { GATE_REASONS, type GateReason, TRACE_KIND } from '../trace/trace-event.js';
 import type { Session } from './session.js';
@@ -14,19 +15,25 @@ const QUIET_AFTER_PUSH_MS = 10;
 const QUIET_AFTER_SURPLUS_MS = 40;
 /** The same without PSH: longer than a delayed acknowledgement and a retransmission at the target. */
 const QUIET_MS = 300;
+/** For a comparison: an answer of another length than online's, and that does not say its own, is over so long after its PSH. */
+const QUIET_COMPARED_MS = 50;
+/** The same where the answer says that more of it comes. */
+const QUIET_UNFINISHED_MS = 3000;
 /** How far an answer may fall short of online's and count as whole when it ends with PSH: a date, a version, a length. */
 const ANSWER_SLACK_BYTES = 512;
 
 export class TurnGate {
   readonly #wait: boolean;
   readonly #trace: SessionTrace;
+  readonly #comparison: Comparison | undefined;
   /** Why isAnswered() said so last. */
   #reason: GateReason = 'nothingAwaited';
 
   /** `wait` false: every gate is open (-W). */
-  constructor(wait: boolean, trace: SessionTrace) {
+  constructor(wait: boolean, trace: SessionTrace, comparison: Comparison | undefined) {
     this.#wait = wait;
     this.#trace = trace;
+    this.#comparison = comparison;
   }
 
   /** Lets turns go that are due. */
@@ -72,6 +79,9 @@ export class TurnGate {
     if (replay.hasPeerFin) return this.#open('targetClosed');
     const answered = replay.receivedBytes - session.answeredAtGate;
     if (answered <= 0) return this.#isAnsweredBefore(session, expected, nowMs);
+    if (this.#comparison !== undefined && session.copy === 0) {
+      return this.#isAnsweredExactly(this.#comparison, session, answered === expected, nowMs);
+    }
     const isNearEnd = expected - answered <= Math.max(ANSWER_SLACK_BYTES, expected >> 3);
     if (answered >= expected || (replay.answerPushed && isNearEnd)) {
       if (!target.mayCloseAfterAnswer) return this.#open('answerWhole');
@@ -91,6 +101,25 @@ export class TurnGate {
     }
     session.gateAtMs = quietAtMs;
     return false;
+  }
+
+  /**
+   * For a comparison the whole answer must be there before the next turn goes: what comes behind it counts as the answer to that one. So
+   * no answer is near its end, and PSH alone proves nothing.
+   */
+  #isAnsweredExactly(comparison: Comparison, session: Session, isAsLong: boolean, nowMs: number): boolean {
+    const { replay, target } = session;
+    const isWhole = comparison.isAnswerWhole(session);
+    if (isWhole ?? (isAsLong && replay.answerPushed)) {
+      if (!target.mayCloseAfterAnswer) return this.#open('answerWhole');
+      const closedAtMs = replay.lastAnswerMs + QUIET_BEFORE_CLOSE_MS;
+      if (nowMs >= closedAtMs) return this.#open('answerWhole');
+      session.gateAtMs = closedAtMs;
+      return false;
+    }
+    const quietMs = isWhole === false ? QUIET_UNFINISHED_MS : replay.answerPushed ? QUIET_COMPARED_MS : QUIET_MS;
+    session.gateAtMs = replay.lastAnswerMs + quietMs;
+    return nowMs >= session.gateAtMs && this.#open('quiet');
   }
 
   /**

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Answer } from '../../src/compare/answer.js';
 import { compareAnswers } from '../../src/compare/answer-verdict.js';
+import { hasSeveralRequests } from '../../src/compare/conversation-kind.js';
 import { requestName } from '../../src/compare/request-name.js';
 import { ComparedClient, CompareRig, type Reply } from '../kit/compare-rig.js';
 import { textOf } from '../kit/segment.js';
@@ -278,5 +279,85 @@ describe('the name of a request', () => {
     assert.equal(nameOf('*1\r\n$4\r\nPING\r\n'), '*1\\r\\n$4\\r\\nPING\\r\\n');
     assert.equal(nameOf('GET \u001b[2J HTTP/1.1\r\n'), 'GET \\x1b[2J HTTP/1.1\\r\\n');
     assert.equal(nameOf(`GET /${'a'.repeat(1000)}`).length, 256);
+  });
+});
+
+describe('the kind of a conversation', () => {
+  const hasSeveral = (text: string, totalBytes = text.length): boolean =>
+    hasSeveralRequests(textOf(text), text.length, totalBytes);
+
+  it('pipelining shows where the first request of a turn ends before the turn does', () => {
+    assert.equal(hasSeveral('GET /a HTTP/1.1\r\nHost: a\r\n\r\n'), false);
+    assert.equal(hasSeveral('GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\n\r\n'), true);
+    assert.equal(hasSeveral('POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody'), false);
+    assert.equal(hasSeveral('POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody', 1000), true);
+    assert.equal(hasSeveral('POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n'), false);
+    assert.equal(hasSeveral('GET /a HTTP/1.1\r\nHost: a\r\n', 5000), false, 'the head is not whole');
+    assert.equal(hasSeveral('*1\r\n\r\nPING\r\n'), false, 'no HTTP');
+  });
+
+  it('a client that pipelines: what differs may be the answer to another request, and accuses nobody', () => {
+    const rig = new CompareRig([{ reply: (request) => (pathOf(request) === '/1' ? http('else') : same(request)) }]);
+    const client = new ComparedClient(rig, 40_000);
+    client.ask(get('/0'), same(get('/0')));
+    client.ask(get('/1') + get('/2'), same(get('/1')) + same(get('/2')));
+    client.end();
+    assert.deepEqual(sums(rig), { turns: 2, equal: 1, different: 0, noise: 0, notAligned: 1 });
+  });
+
+  it('HTTP/2, and what follows an upgrade, is not compared', () => {
+    const rig = new CompareRig([{ reply: () => 'other' }]);
+    const client = new ComparedClient(rig, 40_000);
+    client.ask('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'frames');
+    client.ask('more frames', 'frames');
+    client.end();
+    assert.deepEqual(sums(rig), { turns: 2, equal: 0, different: 0, noise: 0, multiplexed: 2 });
+    const upgrade = 'HTTP/1.1 101 Switching Protocols\r\n\r\n';
+    const upgraded = new CompareRig([{ reply: (request) => (request.startsWith('GET') ? upgrade : 'other') }]);
+    const socket = new ComparedClient(upgraded, 40_000);
+    socket.ask(get('/socket'), upgrade);
+    socket.ask('frame', 'frame back');
+    socket.end();
+    assert.deepEqual(sums(upgraded), { turns: 2, equal: 1, different: 0, noise: 0, multiplexed: 1 });
+  });
+});
+
+describe('turns of a comparison', () => {
+  it('wait for the whole answer: one that is nearly as long as online’s holds the next turn up', () => {
+    const rig = new CompareRig([{ reply: () => '' }]);
+    const [target] = rig.targets;
+    const client = new ComparedClient(rig, 40_000);
+    const answer = http('x'.repeat(1000));
+    client.ask(get('/0'), answer);
+    target!.say(answer.slice(0, -100));
+    rig.capture(client.send(get('/1')));
+    rig.wait(1000);
+    assert.equal(target!.streams()[0], get('/0'), 'its head says that more comes');
+    target!.say(answer.slice(-100));
+    rig.settle();
+    assert.equal(target!.streams()[0], get('/0') + get('/1'));
+    target!.say(answer);
+    client.answer(answer);
+    client.end();
+    assert.deepEqual(sums(rig), { turns: 2, equal: 2, different: 0, noise: 0 });
+  });
+
+  it('go at once behind a whole answer of another length, and after 50 ms where it does not say its length', () => {
+    const rig = new CompareRig([{ reply: (request) => (request.startsWith('GET') ? http('short') : 'short') }]);
+    const [target] = rig.targets;
+    const client = new ComparedClient(rig, 40_000);
+    client.ask(get('/0'), http('x'.repeat(1000)));
+    rig.capture(client.send('ask 1'));
+    assert.equal(target!.streams()[0], `${get('/0')}ask 1`);
+    const octets = textOf('a long answer that says nothing of its length');
+    rig.capture(client.answerPacket((client.ack - client.base.ack) | 0, octets));
+    client.hear(octets.length);
+    rig.capture(client.send('ask 2'));
+    rig.wait(40);
+    assert.equal(target!.streams()[0], `${get('/0')}ask 1`);
+    rig.wait(20);
+    assert.equal(target!.streams()[0], `${get('/0')}ask 1ask 2`);
+    client.end();
+    assert.equal(rig.comparison.report.different, 2);
   });
 });

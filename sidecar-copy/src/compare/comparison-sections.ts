@@ -11,7 +11,8 @@ const REASONS: Readonly<Record<string, readonly [string, string]>> = {
   ],
   targetIncomplete: ["a target's answer not received whole", 'headers of the answer were lost on their way here'],
   onlineSilent: ['not answered by online', 'or its answers are not in the capture'],
-  notAligned: ['answers overlap', 'online answered before the request was at its end'],
+  notAligned: ['answers overlap', 'online answered early, or the client pipelines'],
+  multiplexed: ['HTTP/2, or upgraded', 'both sides speak at once: nothing is the answer to anything'],
   interrupted: ['under way at the end', ''],
 };
 const REQUESTS_SHOWN = 10;

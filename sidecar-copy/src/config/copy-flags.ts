@@ -325,7 +325,7 @@ export const COPY_FLAGS = {
     long: 'compare-ignore',
     argument: 'HEADER,…',
     group: COMPARE,
-    help: 'HTTP headers that may differ; none: all are compared',
+    help: 'HTTP headers that may differ, also body or length; none: all are compared',
     defaultNote: IGNORED_HEADERS_DEFAULT.join(', '),
     value: textValue('the name of a header, like set-cookie', /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/),
     itemsMax: 256,
