@@ -33,6 +33,10 @@ export const TERMINAL_STATES = [
   'suspended',
   /** The connection carries TLS. */
   'encrypted',
+  /** The target did not let the user in, or nobody said how to get in. */
+  'loginRefused',
+  /** Turns needed what only online knows: a protocol module could not make sure of them. */
+  'stateUnknown',
   /** The program ended while the session was running. */
   'interrupted',
 ] as const;
@@ -51,6 +55,8 @@ export const LOSS_REASONS = [
   'withdrawn',
   'suspended',
   'encrypted',
+  'loginRefused',
+  'stateUnknown',
   'interrupted',
 ] as const;
 export type LossReason = (typeof LOSS_REASONS)[number];

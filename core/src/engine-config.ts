@@ -2,6 +2,9 @@ import type { CompareConfig } from './compare/compare-config.js';
 import type { AddressRange } from './flow/address-pool.js';
 import type { PortShare } from './flow/port-share.js';
 import type { EngineLimits } from './limits.js';
+import type { Credentials } from './protocol/credential.js';
+import type { Digests } from './protocol/digests.js';
+import type { Protocol } from './protocol/protocol.js';
 import type { TargetMeter } from './session/target-meter.js';
 import type { IpAddress } from './wire/ip-address.js';
 
@@ -51,6 +54,15 @@ export interface SampleConfig {
   readonly seed: number;
 }
 
+/** Protocols whose logins are rewritten. */
+export interface ProtocolsConfig {
+  /** By port of online. */
+  readonly byPort: ReadonlyMap<number, { readonly protocol: Protocol; readonly credentials: Credentials }>;
+  readonly digests: Digests;
+  /** 16 random octets or more, which nobody else knows. */
+  readonly nonceKey: Uint8Array;
+}
+
 export interface EngineConfig {
   readonly mappings: readonly MappingConfig[];
   /** Lanes at the start, 0 to limits.lanesMax; they have the numbers from 0 on. */
@@ -68,6 +80,8 @@ export interface EngineConfig {
   readonly recogniseTls?: boolean;
   /** Compare answers; undefined: nobody wants to know. */
   readonly compare?: CompareConfig | undefined;
+  /** Default: none. The intercepts have to return payload then. */
+  readonly protocols?: ProtocolsConfig | undefined;
   /** Largest IP packet towards the target, octets (-M). */
   readonly mtuBytes: number;
   /**

@@ -70,6 +70,7 @@ export class Engine {
     this.#replayer = new Replayer(
       { ...parts, writer: this.#writer, wheel: this.#wheel, trace: this.trace, comparison: this.comparison },
       (captured) => this.#capturer.onIdle(captured),
+      (captured, now) => this.#capturer.endEncrypted(captured, now),
     );
     this.#capturer.attach(this.#replayer);
     this.#timestampBase = flowHash(config.seed, new Uint8Array(4), 0, 4, 0x7473);
@@ -86,6 +87,11 @@ export class Engine {
   /** Connections that carry TLS, by the port of online. They are not copied. */
   get encryptedByPort(): ReadonlyMap<number, number> {
     return this.#capturer.encryptedByPort;
+  }
+
+  /** Why targets did not let sessions in, for people, and how often. Bounded. */
+  get loginProblems(): ReadonlyMap<string, number> {
+    return this.#replayer.loginProblems;
   }
 
   /** Sessions that are open now. */

@@ -16,6 +16,7 @@ export * from './flow/flow-hash.js';
 export * from './flow/flow-table.js';
 export * from './flow/port-share.js';
 export * from './limits.js';
+export * from './protocol/index.js';
 export * as Seq from './seq.js';
 export type { TargetMeter } from './session/target-meter.js';
 export * from './trace/session-trace.js';

@@ -33,6 +33,8 @@ import { formatEndpoint, type MappingText } from './config/mapping-value.js';
 import { offlinePlan } from './config/offline-config.js';
 import { wireFormat } from './config/wire-format.js';
 import type { CopyPlan } from './copy-plan.js';
+import { engineProtocols } from './logins/engine-protocols.js';
+import type { PortLogins } from './logins/port-logins.js';
 import type { OfflinePlan } from './offline/offline-plan.js';
 import type { BudgetLimits } from './safety-budget.js';
 import type { SessionFilter } from './trace/session-filter.js';
@@ -83,6 +85,10 @@ export interface CopyConfig extends ProgramConfig {
   readonly insecure: boolean;
   /** The intercepts are C programs that send headers so; undefined: they are ours. */
   readonly wire: WireFormat | undefined;
+  /** The file with the logins at the targets. */
+  readonly credentialsFile: string | undefined;
+  /** What it says; read when the program starts. */
+  readonly logins: readonly PortLogins[];
   /** Octets of each response's payload that the intercepts are asked for; 0: headers only. */
   readonly responsePayloadBytes: number;
   readonly name: string;
@@ -120,6 +126,11 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
   const families = new Set(mappings.map(addressBytesOf));
   if (families.has(16) && values.mtuBytes < 1280) {
     throw new UsageError(`-M/--mtu: ${values.mtuBytes} is too small for IPv6 targets: expected 1280 or more`);
+  }
+  if (values.credentialsFile !== undefined && values.wire !== undefined) {
+    throw new UsageError(
+      '--credentials and --wire exclude each other: a C intercept returns too little of what the target answers',
+    );
   }
   if (values.insecure && values.joinToken !== undefined) {
     throw new UsageError('--insecure and --join exclude each other: a plain channel knows no tokens');
@@ -164,6 +175,8 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     stateDirectory: values.stateDirectory,
     insecure: values.insecure,
     wire: wireFormat(values, families),
+    credentialsFile: values.credentialsFile,
+    logins: [],
     responsePayloadBytes: compare?.config.answerBytesMax ?? 0,
     name: values.name,
     threads: values.threads,
@@ -200,6 +213,7 @@ export type CopyBasis = Pick<
   | 'responsePayloadBytes'
   | 'connect'
   | 'compare'
+  | 'logins'
 >;
 
 /**
@@ -225,6 +239,7 @@ export function engineConfigOf(basis: CopyBasis, plan: CopyPlan, seed: number): 
     responseTimeoutMs,
     idleTimeoutMs,
     limits,
+    protocols: engineProtocols(basis.logins),
   };
 }
 

@@ -18,6 +18,8 @@ const LOSS_NOTES: Readonly<Record<string, string>> = {
   withdrawn: 'their port or target was taken out of the settings',
   suspended: 'copying was suspended',
   encrypted: 'the connection carries TLS, which no target could decrypt',
+  loginRefused: 'the target did not let users in, or --credentials does not have them; the log says whom and why',
+  stateUnknown: 'they need what only the online server knows, like a statement prepared before the copy began',
   interrupted: 'the program, or the worker that had them, ended before they were delivered',
 };
 
@@ -36,6 +38,8 @@ const TERMINAL_LABELS: Readonly<Record<string, string>> = {
   withdrawn: 'taken out of the settings',
   suspended: 'ended by a suspension',
   encrypted: 'encrypted (TLS), not copied',
+  loginRefused: 'not let in by the target',
+  stateUnknown: 'in need of what only online knows',
   interrupted: 'running at the end, of the program or their worker',
 };
 

@@ -76,6 +76,7 @@ export class Copy {
   private isRampNoted = false;
   private cpuAtBegin = process.cpuUsage();
   private addressesCheckedMs = 0;
+  private loginProblemsTold = 0;
   private bandwidthTimer: NodeJS.Timeout | undefined;
 
   /**
@@ -209,8 +210,19 @@ export class Copy {
     return this.rampBeganMs === undefined ? 0 : Math.min((nowMs - this.rampBeganMs) / rampMs, 1);
   }
 
+  /** Says once what keeps sessions from being let in. */
+  private checkLogins(): void {
+    const { loginProblems } = this.engine;
+    if (loginProblems.size === this.loginProblemsTold) return;
+    for (const problem of [...loginProblems.keys()].slice(this.loginProblemsTold)) {
+      this.options.logger.warn({ problem }, 'sessions are not let in at a target');
+    }
+    this.loginProblemsTold = loginProblems.size;
+  }
+
   /** Call it every second. */
   tick(): void {
+    this.checkLogins();
     const nowMs = this.options.edges.nowMs();
     const { turnsCaptured, turnsPending } = this.engine.counters;
     this.lagMs = this.lag.sample(nowMs, turnsCaptured, turnsCaptured - turnsPending);

@@ -21,6 +21,7 @@ import { type CopyEdges, copyEdges } from './copy-edges.js';
 import type { CopyFigures } from './copy-figures.js';
 import { copyStatus, lossText } from './copy-status.js';
 import { copySummaryJson, copySummaryTable } from './copy-summary.js';
+import { loginConfig } from './logins/login-config.js';
 import { endFirstWhenMemoryIsShort } from './memory-shortage.js';
 import { nothingFitsText, offlineProgress } from './offline/offline-figures.js';
 import type { OfflineReplay } from './offline/offline-replay.js';
@@ -82,7 +83,8 @@ class CopyProgram {
 
   static async open(given: CopyConfig, log: ProgramLog, statusLine: StatusLine): Promise<CopyProgram> {
     const opened: { close(): unknown }[] = [];
-    const config = given.connect ? { ...given, limits: limitsFor(given.limits, socketLimit()) } : given;
+    const whole = loginConfig(given);
+    const config = whole.connect ? { ...whole, limits: limitsFor(whole.limits, socketLimit()) } : whole;
     try {
       const credentials = new LaneCredentials(config, log.logger);
       if (!config.connect) await credentials.check();

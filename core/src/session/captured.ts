@@ -142,6 +142,11 @@ export class Captured {
     return next < turns.firstIndex ? turns.offsetOf(turns.firstIndex) : turns.offsetOf(next);
   }
 
+  /** Whether nothing more of turn `index` will come. */
+  hasWholeTurn(index: number): boolean {
+    return index + 1 < this.turns.endIndex || this.end !== END_NONE;
+  }
+
   /** Takes note of an acknowledgement; the client's only go forward. */
   noteAck(ack: Seq): void {
     if (!this.hasClientAck) {

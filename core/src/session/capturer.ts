@@ -570,12 +570,20 @@ export class Capturer {
     if (kind === 'undecided') return false;
     captured.opening = undefined;
     if (kind === 'plain') return false;
+    this.endEncrypted(captured, nowMs);
+    return true;
+  }
+
+  /** The connection carries TLS from now on: its sessions end. */
+  endEncrypted(captured: Captured, nowMs: number): void {
     const { onlinePort } = captured.mapping;
     this.encryptedByPort.set(onlinePort, (this.encryptedByPort.get(onlinePort) ?? 0) + 1);
+    const wasEnded = captured.state === CAPTURED_ENDED;
     this.#replayer.endSessions(captured, 'encrypted', nowMs);
+    // Its last session has taken it along.
+    if (wasEnded) return;
     captured.state = CAPTURED_ENDED;
     this.#wheel.arm(this.#wheelBase + captured.slot, nowMs + this.#config.idleTimeoutMs);
-    return true;
   }
 
   /** Appends to the stream; false when a limit is reached. */

@@ -47,8 +47,9 @@ export class Ledger {
     const { replay, captured } = session;
     const { turns } = captured;
     while (session.turnUna < session.turnNxt) {
-      const end = captured.endOfTurn(session.turnUna);
+      const end = session.endOf(session.turnUna);
       if (replay.sndUnaOffset < end || turns.isBroken(session.turnUna)) break;
+      if (session.script?.isUnknown(session.turnUna)) break;
       // The last turn may still grow; once the target answers it is whole (what comes later is counted as another).
       const isLast = session.turnUna + 1 === turns.endIndex;
       // Its FIN alone is no answer: a target that closes its side first may well read on.
@@ -73,8 +74,8 @@ export class Ledger {
   settleAcknowledged(session: Session): boolean {
     const { replay, captured } = session;
     if (!replay.isSynchronized || session.turnUna >= session.turnNxt) return false;
-    if (replay.sndUnaOffset < captured.endOfTurn(session.turnUna)) return false;
-    if (captured.turns.isBroken(session.turnUna)) return false;
+    if (replay.sndUnaOffset < session.endOf(session.turnUna)) return false;
+    if (captured.turns.isBroken(session.turnUna) || session.script?.isUnknown(session.turnUna)) return false;
     this.#deliver(session);
     this.#retention.trim(captured);
     return true;
@@ -84,7 +85,7 @@ export class Ledger {
   turnAfter(session: Session, offset: number): number {
     const { turns } = session.captured;
     let index = Math.max(session.turnUna, turns.firstIndex);
-    while (index < turns.endIndex && turns.offsetOf(index) < offset) index += 1;
+    while (index < turns.endIndex && session.startOf(index) < offset) index += 1;
     return index;
   }
 

@@ -21,6 +21,7 @@ import {
   RESPONSE_EVENT_SEGMENT,
   RESPONSE_KEPT,
   RESPONSE_PAYLOAD_BYTES,
+  RESPONSE_SEQ,
   RESPONSE_SESSION_ID,
   type ResponseBatch,
   responseRecordBytes,
@@ -31,7 +32,7 @@ import type { EngineConfig } from '../engine-config.js';
 import { flowHash } from '../flow/flow-hash.js';
 import { PortAllocator } from '../flow/port-allocator.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
-import { add, seq, sizeBetween } from '../seq.js';
+import { add, type Seq, seq, sizeBetween } from '../seq.js';
 import type { SessionTrace } from '../trace/session-trace.js';
 import { TRACE_KIND } from '../trace/trace-event.js';
 import { readU32 } from '../wire/bytes.js';
@@ -67,6 +68,8 @@ import {
   TIME_WAIT,
 } from './replay.js';
 import { Retention } from './retention.js';
+import { Script } from './script.js';
+import { ScriptedSession } from './scripted-session.js';
 import type { SegmentWriter } from './segment-writer.js';
 import { Session } from './session.js';
 import type { SessionTable } from './session-table.js';
@@ -85,6 +88,10 @@ const TIMEOUTS_BEFORE_SMALLER = 3;
 const RESUMES_MAX = 3;
 /** A session whose target failed tries again no sooner than this. */
 const RETRY_AFTER_FAILURE_MS = 1000;
+/** A user that the target does not let in is not tried again sooner: servers lock users out, and clients' addresses. */
+const RETRY_AFTER_REFUSAL_MS = 60_000;
+/** Different problems of logins that are told. */
+const LOGIN_PROBLEMS_MAX = 64;
 /** Linux counts initial sequence numbers in 64 ns (RFC 6528 3 with a faster clock): 15,625 in a millisecond. */
 const ISS_PER_MS = 15_625;
 /** A fresh connection with the same ports starts so far beyond the one before that no old segment fits its window. */
@@ -125,8 +132,18 @@ export class Replayer {
   #blocked: Session[] = [];
   /** Called when a connection's last session is gone. */
   readonly #onIdle: (captured: Captured) => void;
+  /** Called when a protocol module finds that a connection goes on with TLS. */
+  readonly #onEncrypted: (captured: Captured, nowMs: number) => void;
+  readonly #store: ByteStore;
+  #players = 0;
+  /** Why targets let nobody in, and how often: for people. */
+  readonly loginProblems = new Map<string, number>();
 
-  constructor(parts: ReplayerParts, onIdle: (captured: Captured) => void) {
+  constructor(
+    parts: ReplayerParts,
+    onIdle: (captured: Captured) => void,
+    onEncrypted: (captured: Captured, nowMs: number) => void,
+  ) {
     const { config, counters, store, lanes, sessions, writer, wheel, trace, comparison } = parts;
     this.#config = config;
     this.#counters = counters;
@@ -135,6 +152,8 @@ export class Replayer {
     this.#writer = writer;
     this.#wheel = wheel;
     this.#onIdle = onIdle;
+    this.#onEncrypted = onEncrypted;
+    this.#store = store;
     this.#retention = new Retention(store);
     this.#trace = trace;
     this.#comparison = comparison;
@@ -176,18 +195,10 @@ export class Replayer {
     if (this.#table.isFull || (endpoint !== undefined && this.#lanes.isCongested(endpoint.lane))) return undefined;
     const slot = this.#table.nextSlot;
     const id = this.#table.nextId(slot);
-    const session = new Session(
-      slot,
-      id,
-      captured,
-      target,
-      endpoint,
-      copy,
-      clientAddress,
-      captured.clientPort,
-      turn,
-      nowMs,
-    );
+    const script = this.#scriptFor(captured);
+    const { clientPort } = captured;
+    const parts = [slot, id, captured, target, endpoint, copy, clientAddress, clientPort, turn, nowMs] as const;
+    const session = script === undefined ? new Session(...parts) : new ScriptedSession(script, ...parts);
     session.replay.offersTimestamps = captured.offersTimestamps;
     session.replay.markBytes = this.#writer.markBytes;
     session.replay.offersWindowScale = captured.offersWindowScale;
@@ -195,6 +206,16 @@ export class Replayer {
     this.#counters.sessionsStarted += 1;
     if (this.#trace.isOn) this.#trace.note(TRACE_KIND.sessionMade, session, turn);
     return session;
+  }
+
+  #scriptFor({ mapping }: Captured): Script | undefined {
+    const { protocols } = this.#config;
+    const config = protocols?.byPort.get(mapping.onlinePort);
+    if (protocols === undefined || config === undefined) return undefined;
+    this.#players += 1;
+    const { digests, nonceKey } = protocols;
+    const parts = { credentials: config.credentials, digests, nonceKey, serial: this.#players };
+    return new Script(config.protocol.player(parts), this.#store);
   }
 
   #endpointFor({ clientAddress, clientPort }: Captured, target: TargetState, copy: number): EndpointState | undefined {
@@ -236,16 +257,23 @@ export class Replayer {
       counters.responseBytes += readU32(bytes, at + RESPONSE_PAYLOAD_BYTES);
       const isV6 = session.clientAddress.length === 16;
       const mssMax = this.#writer.mssMax(isV6, session.endpoint.pathMtuBytes);
+      const { rcvNxt } = session.replay;
       const events = session.replay.receive(bytes, at, nowMs, tsNow, mssMax, isV6);
       if (this.#comparison !== undefined) {
         this.#comparison.noteAnswer(session, bytes, at, at + RESPONSE_KEPT, keptBytesOf(batch, at), nowMs);
       }
+      if (session.script !== undefined && events & EVENT_ANSWERED) hear(session.script, batch, at, rcvNxt);
       this.#onSegment(session, events, bytes, at, nowMs);
     }
   }
 
   #onSegment(session: Session, events: number, bytes: Uint8Array, at: number, nowMs: number): void {
     if (this.#trace.isOn) this.#noteEvents(session, events);
+    // What comes behind a refused login says nothing more.
+    if (session.script?.player.state === 'refused') {
+      this.#play(session, session.script, nowMs);
+      return;
+    }
     if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
     if (events & EVENT_ESTABLISHED && session.replay.srttMs >= 0)
       session.endpoint?.noteHandshake(session.replay.srttMs);
@@ -418,7 +446,11 @@ export class Replayer {
     const { replay, captured } = session;
     const { turns } = captured;
     const hasTurn = session.turnUna < turns.endIndex;
-    const baseOffset = hasTurn ? turns.offsetOf(session.turnUna) : captured.streamEnd;
+    const streamOffset = hasTurn ? turns.offsetOf(session.turnUna) : captured.streamEnd;
+    const { script } = session;
+    // Behind octets that were never captured the stream goes on at the same offset, with a later turn.
+    script?.connect(session.turnUna, streamOffset, captured.hasSyn && streamOffset === 0 && session.turnUna === 0);
+    const baseOffset = script === undefined ? streamOffset : 0;
     const salt = (session.clientPort << 16) | session.endpoint!.portKey;
     session.endpoint!.forgetOldPath(nowMs);
     const hash = flowHash(this.#config.seed, session.clientAddress, 0, session.clientAddress.length, salt);
@@ -483,6 +515,7 @@ export class Replayer {
     }
     if (replay.state !== SYN_SENT) {
       this.#gate.open(session, nowMs);
+      if (session.script !== undefined && !this.#play(session, session.script, nowMs)) return;
       this.#send(session, nowMs);
       this.#ledger.settle(session);
       const hasPending = session.turnUna < captured.turns.endIndex;
@@ -492,6 +525,41 @@ export class Replayer {
       if (replay.isSynchronized) this.#acknowledge(session, nowMs);
     }
     this.#armTimer(session, nowMs);
+  }
+
+  /** The protocol module's part: what it can translate now. False when the target connection, or the session, is over by it. */
+  #play(session: Session, script: Script, nowMs: number): boolean {
+    script.pull(session);
+    const { player } = script;
+    if (script.isFull) {
+      this.#fail(session, 'shed', nowMs);
+      return false;
+    }
+    if (player.state === 'refused') {
+      this.#noteLoginProblem(player.problem);
+      this.#fail(session, 'loginRefused', nowMs);
+      return false;
+    }
+    if (player.state === 'lost') {
+      this.#reset(session);
+      this.#disconnect(session, nowMs);
+      return false;
+    }
+    if (player.state === 'encrypted') {
+      this.#onEncrypted(session.captured, nowMs);
+      return false;
+    }
+    while (session.turnUna < session.turnNxt && script.isUnknown(session.turnUna)) {
+      this.#ledger.lose(session, session.turnUna + 1, 'stateUnknown');
+    }
+    return true;
+  }
+
+  #noteLoginProblem(problem: string): void {
+    const problems = this.loginProblems;
+    if (problems.size < LOGIN_PROBLEMS_MAX || problems.has(problem)) {
+      problems.set(problem, (problems.get(problem) ?? 0) + 1);
+    }
   }
 
   #runParked(session: Session, nowMs: number): void {
@@ -509,7 +577,7 @@ export class Replayer {
       this.#runParked(session, nowMs);
       return;
     }
-    if (session.failure !== undefined && nowMs - session.failedAtMs < RETRY_AFTER_FAILURE_MS) {
+    if (session.failure !== undefined && nowMs < session.retryAtMs) {
       this.#ledger.lose(session, captured.turns.endIndex, session.failure);
       this.#runParked(session, nowMs);
       return;
@@ -541,14 +609,13 @@ export class Replayer {
    * lost, as the endpoint may have taken it, unless nothing of it was sent. The rest goes to another endpoint.
    */
   #leaveEndpoint(session: Session, nowMs: number): void {
-    const { replay, captured } = session;
-    const { turns } = captured;
+    const { replay } = session;
     this.#ledger.settle(session);
     const isUnderWay = session.turnUna < session.turnNxt;
     if (
       isUnderWay &&
       !this.#ledger.settleAcknowledged(session) &&
-      replay.sndMaxOffset > turns.offsetOf(session.turnUna)
+      replay.sndMaxOffset > session.startOf(session.turnUna)
     ) {
       this.#ledger.lose(session, this.#ledger.turnAfter(session, replay.sndMaxOffset), 'targetUnavailable');
     }
@@ -581,15 +648,18 @@ export class Replayer {
    * has seen nothing of them, and nothing that they go on with.
    */
   #loseBroken(session: Session, nowMs: number): void {
-    const { replay, captured } = session;
+    const { replay, captured, script } = session;
     const { turns } = captured;
     while (session.turnUna < turns.endIndex && turns.isBroken(session.turnUna)) {
-      const start = turns.offsetOf(session.turnUna);
-      const end = session.captured.endOfTurn(session.turnUna);
-      const hasBegun = turns.isContinuation(session.turnUna) && replay.sndMaxOffset > replay.baseOffset;
+      const turn = session.turnUna;
+      const start = session.startOf(turn);
+      const end = captured.endOfTurn(turn);
+      const goesOn = turns.isContinuation(turn) && replay.sndMaxOffset > replay.baseOffset;
+      const hasBegun = goesOn || (script?.hasBegun(turn) ?? false);
       this.#ledger.lose(session, session.turnUna + 1, 'captureGap');
       if (replay.state === CLOSED) continue;
       if (replay.sndMaxOffset > start || hasBegun) this.#abandon(session, nowMs);
+      else if (script !== undefined) script.skip(turn, end);
       else if (end > start) replay.skipTo(end);
     }
   }
@@ -619,9 +689,9 @@ export class Replayer {
 
   /** Sends what turns and windows allow (RFC 9293 3.8.6.2.1: no silly segments while data is in flight). */
   #send(session: Session, nowMs: number): void {
-    const { replay, captured } = session;
+    const { replay, captured, script } = session;
     if (!this.#isReachable(session) || replay.hasSentFin) return;
-    const limit = session.captured.endOfTurn(session.turnNxt - 1);
+    const limit = session.sendLimit();
     if (replay.mustRetransmit && replay.sndUnaOffset < replay.sndMaxOffset) {
       const bytes = Math.min(replay.mss, replay.sndMaxOffset - replay.sndUnaOffset);
       if (this.#sendData(session, replay.sndUnaOffset, bytes, limit, nowMs)) this.#counters.segmentsRetransmitted += 1;
@@ -631,7 +701,7 @@ export class Replayer {
     if (replay.sndNxtOffset === replay.sndUnaOffset && nowMs - session.progressMs > replay.rtoMs) {
       if (replay.retransmits === 0) replay.restartAfterIdle();
     }
-    assert(captured.stream.startOffset <= replay.sndNxtOffset, 'unsent bytes are held');
+    assert((script?.out ?? captured.stream).startOffset <= replay.sndNxtOffset, 'unsent bytes are held');
     while (replay.sndNxtOffset < limit) {
       const usable = replay.usableWindow();
       const left = limit - replay.sndNxtOffset;
@@ -724,10 +794,10 @@ export class Replayer {
    * Returns whether the session left.
    */
   #leaveUnreadTurn(session: Session, nowMs: number): boolean {
-    const { replay, captured } = session;
+    const { replay } = session;
     this.#ledger.settle(session);
     if (session.turnUna >= session.turnNxt) return false;
-    const start = captured.turns.offsetOf(session.turnUna);
+    const start = session.startOf(session.turnUna);
     if (replay.sndUnaOffset > start || replay.baseOffset === start) return false;
     this.#reset(session);
     this.#disconnect(session, nowMs);
@@ -782,7 +852,7 @@ export class Replayer {
       this.#noteFailure(session, 'targetReset', nowMs);
     }
     if (session.turnUna < turns.endIndex && session.turnUna < session.turnNxt) {
-      const start = turns.offsetOf(session.turnUna);
+      const start = session.startOf(session.turnUna);
       const isUntouched = replay.sndUnaOffset <= start && replay.sndMaxOffset <= start;
       // After the target's FIN nothing that it has not acknowledged was read (see leaveClosedTarget).
       const isUnread = wasNeverOpen || (replay.hasPeerFin && replay.sndUnaOffset <= start);
@@ -799,7 +869,7 @@ export class Replayer {
 
   #noteFailure(session: Session, reason: LossReason, nowMs: number): void {
     session.failure = reason;
-    session.failedAtMs = nowMs - RETRY_AFTER_FAILURE_MS;
+    session.retryAtMs = nowMs;
   }
 
   /** Gives up what is pending; a later turn may try again. */
@@ -809,7 +879,7 @@ export class Replayer {
     this.#ledger.lose(session, captured.turns.endIndex, reason);
     session.turnNxt = session.turnUna;
     session.failure = reason;
-    session.failedAtMs = nowMs;
+    session.retryAtMs = nowMs + (reason === 'loginRefused' ? RETRY_AFTER_REFUSAL_MS : RETRY_AFTER_FAILURE_MS);
     session.resumes = 1;
     if (captured.state === CAPTURED_ENDED) this.#finish(session, reason);
     else this.#wheel.cancel(session.slot);
@@ -820,8 +890,8 @@ export class Replayer {
     const { replay, captured } = session;
     const wasBegun = session.turnUna < turn && session.turnNxt > session.turnUna;
     this.#ledger.lose(session, turn, reason);
-    if (replay.state !== CLOSED && (wasBegun || replay.sndNxtOffset < captured.streamEnd))
-      this.#abandon(session, nowMs);
+    const position = session.script?.consumed ?? replay.sndNxtOffset;
+    if (replay.state !== CLOSED && (wasBegun || position < captured.streamEnd)) this.#abandon(session, nowMs);
     this.touch(session);
   }
 
@@ -830,7 +900,7 @@ export class Replayer {
     this.#closeTarget(session);
     session.turnNxt = session.turnUna;
     session.resumes = Math.max(session.resumes, 1);
-    session.failedAtMs = nowMs - RETRY_AFTER_FAILURE_MS;
+    session.retryAtMs = nowMs;
   }
 
   /** Resets the target connection, if there is one, and forgets what was timed for it. */
@@ -867,6 +937,7 @@ export class Replayer {
     this.clock.settle(session);
     this.#comparison?.endSession(session);
     replay.close();
+    session.script?.trim(session, true);
     this.#counters.terminal[terminal] += 1;
     this.#releasePort(session);
     this.#wheel.cancel(session.slot);
@@ -940,7 +1011,7 @@ export class Replayer {
       this.#writer.segment(session, FIN | ACK, replay.sndMaxOffset, 0);
     } else if (replay.sndWnd > 0 && replay.retransmits >= TIMEOUTS_BEFORE_SMALLER) {
       this.#trySmaller(session);
-    } else if (replay.sndWnd === 0 && replay.sndUnaOffset < session.captured.endOfTurn(session.turnNxt - 1)) {
+    } else if (replay.sndWnd === 0 && replay.sndUnaOffset < session.sendLimit()) {
       // One octet beyond the closed window, which the target answers with its window (RFC 9293 3.8.6.1).
       if (this.#writer.segment(session, ACK, replay.sndUnaOffset, 1)) {
         replay.noteSent(replay.sndUnaOffset, 1, nowMs);
@@ -1009,4 +1080,16 @@ export class Replayer {
       if (session !== undefined) this.end(session, reason, nowMs);
     }
   }
+}
+
+/** target --octets of the record at `at`--> player. What lies before them, from `rcvNxt` on, was never heard. */
+function hear({ player }: Script, batch: ResponseBatch, at: number, rcvNxt: Seq): void {
+  const { bytes } = batch;
+  const ahead = sizeBetween(rcvNxt, seq(readU32(bytes, at + RESPONSE_SEQ)));
+  if (ahead > 0) player.hear(bytes, at, 0, ahead);
+  const known = Math.max(0, -ahead);
+  const kept = keptBytesOf(batch, at);
+  const length = readU32(bytes, at + RESPONSE_PAYLOAD_BYTES) - known;
+  const present = Math.min(Math.max(0, kept - known), length);
+  player.hear(bytes, at + RESPONSE_KEPT + known, present, length);
 }

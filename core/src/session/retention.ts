@@ -29,6 +29,8 @@ export class Retention {
     let offset = captured.streamEnd;
     let turn = captured.turns.endIndex;
     for (const session of captured.sessions) {
+      session.script?.forget(session.turnUna);
+      session.script?.trim(session, session.replay.state === CLOSED);
       const needed = neededOffset(session);
       if (needed < offset) offset = needed;
       if (session.turnUna < turn) turn = session.turnUna;
@@ -56,7 +58,10 @@ export class Retention {
 
 /** Stream offset of the first octet that the session may still have to send. */
 function neededOffset(session: Session): number {
-  const { replay, captured, turnUna } = session;
-  if (replay.state !== CLOSED) return replay.sndUnaOffset;
-  return turnUna < captured.turns.endIndex ? captured.turns.offsetOf(turnUna) : captured.streamEnd;
+  const { replay, captured, turnUna, script } = session;
+  const isConnected = replay.state !== CLOSED;
+  if (isConnected && script === undefined) return replay.sndUnaOffset;
+  if (turnUna >= captured.turns.endIndex) return script === undefined ? captured.streamEnd : script.endNeeded(session);
+  const start = captured.turns.offsetOf(turnUna);
+  return isConnected && script !== undefined ? script.neededOffset(session, turnUna, start) : start;
 }

@@ -77,7 +77,8 @@ export class SegmentWriter {
     if (timestampBytes > 0) writeTimestamps(bytes, at, this.tsNow, replay.tsRecent);
     if (this.markBytes > 0) writeExperiment(bytes, at + timestampBytes);
     if (payloadBytes > 0) {
-      session.captured.stream.read(this.#store, offset, payloadBytes, bytes, at + optionBytes);
+      const stream = session.script?.out ?? session.captured.stream;
+      stream.read(this.#store, offset, payloadBytes, bytes, at + optionBytes);
       this.#counters.bytesSent += payloadBytes;
     }
     return true;

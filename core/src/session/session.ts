@@ -9,6 +9,7 @@ import type { LossReason } from '../counters.js';
 import type { Captured } from './captured.js';
 import type { EndpointState } from './endpoint-state.js';
 import { Replay } from './replay.js';
+import type { Script } from './script.js';
 import type { TargetState } from './target-state.js';
 
 export class Session {
@@ -57,7 +58,8 @@ export class Session {
   resumes = 0;
   /** Why turns were lost last; undefined: none were. */
   failure: LossReason | undefined = undefined;
-  failedAtMs = 0;
+  /** Turns until then are lost for the same reason. */
+  retryAtMs = 0;
   /** Why the last target connection is gone: what goes on with a turn of it is lost for that reason. */
   partingReason: LossReason = 'targetReset';
   /** Whether the turn before turnUna was lost: the rest of it, which the client may still send, is of no use. */
@@ -89,5 +91,25 @@ export class Session {
     this.turnUna = turn;
     this.turnNxt = turn;
     this.progressMs = nowMs;
+  }
+
+  /** What is sent in the place of the client's stream; undefined: that stream itself. */
+  get script(): Script | undefined {
+    return undefined;
+  }
+
+  /** Where turn `index` begins in what is sent. */
+  startOf(index: number): number {
+    return this.script === undefined ? this.captured.turns.offsetOf(index) : this.script.startOf(index);
+  }
+
+  /** Where it ends so far; with a script Infinity as long as not all of it that there is can be sent. */
+  endOf(index: number): number {
+    return this.script === undefined ? this.captured.endOfTurn(index) : this.script.endOf(this, index);
+  }
+
+  /** Where that ends which may be sent now. */
+  sendLimit(): number {
+    return this.script === undefined ? this.captured.endOfTurn(this.turnNxt - 1) : this.script.out.endOffset;
   }
 }

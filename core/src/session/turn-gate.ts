@@ -59,13 +59,17 @@ export class TurnGate {
       }
       if (this.#trace.isOn) this.#note(session);
       session.turnNxt += 1;
+      session.script?.pull(session);
     }
   }
 
   /** Octets of online that the client had before it sent turn `index`. On a fresh connection that is the greeting. */
   #expectedBefore(session: Session, index: number): number {
     const { captured, replay } = session;
-    const isFirst = captured.turns.offsetOf(index) === replay.baseOffset;
+    const { script } = session;
+    const isFirst =
+      script === undefined ? captured.turns.offsetOf(index) === replay.baseOffset : script.isFirstTurn(index);
+    if (script?.isSilent(session, index - 1)) return 0;
     return isFirst ? captured.greetingBytes : captured.turns.answerBefore(index);
   }
 
@@ -74,7 +78,7 @@ export class TurnGate {
     if (expected <= 0 || !this.#wait) return this.#open(expected <= 0 ? 'nothingAwaited' : 'noWait');
     const { replay, target } = session;
     // All turns that were let go must be out before their answer can be.
-    if (replay.sndNxtOffset < session.captured.endOfTurn(session.turnNxt - 1)) return false;
+    if (replay.sndNxtOffset < session.endOf(session.turnNxt - 1)) return false;
     // Nothing more will come, whenever it closed.
     if (replay.hasPeerFin) return this.#open('targetClosed');
     const answered = replay.receivedBytes - session.answeredAtGate;
@@ -91,7 +95,7 @@ export class TurnGate {
       return false;
     }
     if (replay.answerPushed && target.isPushTrusted && !target.mayCloseAfterAnswer) {
-      session.trustedAtOffset = session.captured.endOfTurn(session.turnNxt - 1);
+      session.trustedAtOffset = session.endOf(session.turnNxt - 1);
       return this.#open('pushTrusted');
     }
     const quietAtMs = replay.lastAnswerMs + (replay.answerPushed ? QUIET_AFTER_PUSH_MS : QUIET_MS);

@@ -8,7 +8,14 @@ import {
   REPLAY_RECORD_HEADER_BYTES,
   type ReplayBatch,
 } from '../../src/batch/replay-batch.js';
-import { RESPONSE_RECORD_BYTES, type ResponseBatch } from '../../src/batch/response-record.js';
+import {
+  KEPT_BYTES_MAX,
+  RESPONSE_KEPT,
+  RESPONSE_RECORD_BYTES,
+  type ResponseBatch,
+  STRIDE_VARIES,
+} from '../../src/batch/response-record.js';
+import { writeKept } from '../../src/batch/response-record-writer.js';
 import { readU16, readU32, writeU16, writeU32 } from '../../src/wire/bytes.js';
 import { PacketHeader, parsePacket } from '../../src/wire/packet-header.js';
 import { ACK, FIN, PSH, RST, SYN } from '../../src/wire/tcp.js';
@@ -36,6 +43,11 @@ export interface TargetBehaviour {
   /** Octets to answer with for newly received text; 0: none yet. */
   answer?: (connection: TargetConnection, text: Uint8Array) => number;
   greetingBytes?: number;
+  /** A server that says something: what, when a connection begins, and in answer to newly received text. In the place of the two above. */
+  server?: {
+    greet(connection: TargetConnection): Uint8Array;
+    reply(connection: TargetConnection, text: Uint8Array): Uint8Array;
+  };
   refuse?: boolean;
   silent?: boolean;
   /** Answers a FIN with a FIN at once (default). */
@@ -57,7 +69,7 @@ export class BenchTarget {
   readonly log: string[] = [];
   released: number[] = [];
   #open = new Map<number, TargetConnection>();
-  #out: Uint8Array[] = [];
+  #out: { readonly record: Uint8Array; readonly text: Uint8Array }[] = [];
   behaviour: TargetBehaviour;
 
   constructor(behaviour: TargetBehaviour = {}) {
@@ -84,11 +96,31 @@ export class BenchTarget {
 
   /** The answers since the last call. */
   drain(): ResponseBatch {
+    if (this.behaviour.server !== undefined) return this.#drainWithPayload();
     const bytes = new Uint8Array(this.#out.length * RESPONSE_RECORD_BYTES);
-    for (const [index, record] of this.#out.entries()) bytes.set(record, index * RESPONSE_RECORD_BYTES);
+    for (const [index, { record }] of this.#out.entries()) bytes.set(record, index * RESPONSE_RECORD_BYTES);
     const count = this.#out.length;
     this.#out = [];
     return { bytes, offset: 0, strideBytes: RESPONSE_RECORD_BYTES, count };
+  }
+
+  #drainWithPayload(): ResponseBatch {
+    const bytes = new Uint8Array(this.#out.reduce((sum, { text }) => sum + RESPONSE_KEPT + text.length + 3, 0));
+    let at = 0;
+    for (const { record, text } of this.#out) {
+      bytes.set(record, at);
+      at = writeKept(bytes, at, text, 0, text.length, KEPT_BYTES_MAX);
+    }
+    const count = this.#out.length;
+    this.#out = [];
+    return { bytes, offset: 0, strideBytes: STRIDE_VARIES, count };
+  }
+
+  /** Says so much, as one segment. */
+  say(connection: TargetConnection, text: Uint8Array, flags = ACK | PSH): void {
+    this.#record(connection, connection.sndNxt, flags, text.length, text);
+    connection.sndNxt += text.length + (flags & FIN ? 1 : 0);
+    if (flags & FIN) connection.sentFin = true;
   }
 
   /** The text of each connection, in the order in which they were opened. */
@@ -148,9 +180,11 @@ export class BenchTarget {
       const part = text.slice(-ahead);
       connection.received.push(...part);
       connection.rcvNxt = (connection.rcvNxt + fresh) | 0;
+      const reply = this.behaviour.server?.reply(connection, part);
       const answer = this.behaviour.answer?.(connection, part) ?? 0;
       if (connection.state !== 'open') return;
-      if (answer > 0) {
+      if (reply !== undefined && reply.length > 0) this.say(connection, reply);
+      else if (answer > 0) {
         this.send(connection, answer);
         const end = this.behaviour.after?.(connection) ?? 'stay';
         if (end === 'close' && !connection.sentFin) this.send(connection, 0, FIN | ACK);
@@ -200,10 +234,18 @@ export class BenchTarget {
     this.#open.set(id, connection);
     this.#record(connection, connection.sndNxt, SYN | ACK, 0);
     connection.sndNxt += 1;
+    const greeting = this.behaviour.server?.greet(connection);
+    if (greeting !== undefined && greeting.length > 0) this.say(connection, greeting);
     if (this.behaviour.greetingBytes !== undefined) this.send(connection, this.behaviour.greetingBytes);
   }
 
-  #record(connection: TargetConnection, seq: number, flags: number, payloadBytes: number): void {
+  #record(
+    connection: TargetConnection,
+    seq: number,
+    flags: number,
+    payloadBytes: number,
+    text: Uint8Array = new Uint8Array(0),
+  ): void {
     if (this.behaviour.loseAnswer?.() === true) return;
     const record = new Uint8Array(RESPONSE_RECORD_BYTES);
     writeU32(record, 0, connection.sessionId);
@@ -220,7 +262,7 @@ export class BenchTarget {
     }
     if (flags & SYN) writeU16(record, 28, this.behaviour.mss ?? 1460);
     else writeU32(record, 28, (this.behaviour.elapsed?.() ?? 0) << 8);
-    this.#out.push(record);
+    this.#out.push({ record, text });
   }
 }
 

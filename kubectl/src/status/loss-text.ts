@@ -10,6 +10,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   channelLost: 'the channel to the intercept of the target was lost',
   interrupted: 'the copy ended while the request was on its way',
   encrypted: 'the connection turned out to be TLS, which cannot be copied',
+  loginRefused: 'the target did not let the user in, or there is no credential for it',
+  stateUnknown: 'the request needs what only the online server knows, like a statement prepared before the copy began',
   suspended: 'the TrafficCopy was suspended while the request was on its way',
   withdrawn: 'the target was removed from the TrafficCopy',
 };

@@ -70,6 +70,12 @@ export class Mariadb {
     ).trim();
   }
 
+  /** Structure and rows of all tables of `shop`, as mariadb-dump writes them. */
+  dump(): Promise<string> {
+    const login = ['--no-defaults', '-uroot', `--socket=${this.#socket}`];
+    return this.#host.expect('mariadb-dump', [...login, '--skip-comments', '--order-by-primary', 'shop']);
+  }
+
   async status(variable: string): Promise<number> {
     return Number((await this.query(`SHOW GLOBAL STATUS LIKE '${variable}'`)).split('\t')[1]);
   }

@@ -157,6 +157,14 @@ export const COPY_FLAGS = {
     defaultNote: 'all at once',
     value: durationValue(1000, 7 * 86_400_000),
   },
+  credentialsFile: {
+    kind: 'value',
+    long: 'credentials',
+    argument: 'FILE',
+    group: REPLAY,
+    help: 'Log in at the targets with the users and passwords of this YAML file (mode 0600), where online has MySQL or MariaDB; connections that ran before are logged in, too',
+    value: pathValue,
+  },
   fullSessionsOnly: {
     kind: 'switch',
     short: 'O',
@@ -529,5 +537,5 @@ export const COPY_REFUSED: readonly RefusedFlag[] = [
     hasArgument: true,
     advice: "not needed: packets leave by the route to the target; use the system's routes",
   },
-  { short: 'u', hasArgument: true, advice: 'changing MySQL logins is not supported yet' },
+  { short: 'u', hasArgument: true, advice: 'users and passwords come from a file: --credentials FILE' },
 ];

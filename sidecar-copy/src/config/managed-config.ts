@@ -53,6 +53,7 @@ const REFUSED = [
   'insecure',
   'wire',
   'responsePayload',
+  'credentialsFile',
   'sessionsMax',
   'heldBytesMax',
   'threads',
@@ -106,6 +107,7 @@ function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): Manag
     wire: undefined,
     responsePayloadBytes: 0,
     connect: false,
+    logins: [],
     limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: values.connectionsMax },
     budget: budgetLimits(values),
   };

@@ -201,10 +201,10 @@ export class CopyWorkers {
   }
 }
 
-/** What of the configuration a worker needs: no token, no file. */
+/** What of the configuration a worker needs: no token, no file; it logs in by itself. */
 function basisOf(config: CopyConfig): CopyBasis {
   const { delivery, wait, fullSessionsOnly, rampMs, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
-  const { captureBufferBytes, name, limits, wire, responsePayloadBytes, connect, budget } = config;
+  const { captureBufferBytes, name, limits, wire, responsePayloadBytes, logins, connect, budget } = config;
   return {
     delivery,
     wait,
@@ -219,6 +219,7 @@ function basisOf(config: CopyConfig): CopyBasis {
     wire,
     responsePayloadBytes,
     connect,
+    logins,
     budget,
   };
 }

@@ -296,6 +296,8 @@ describe('the configuration of a copy', () => {
       stateDirectory: '/tmp/x',
       insecure: true,
       wire: undefined,
+      credentialsFile: undefined,
+      logins: [],
       responsePayloadBytes: 0,
       connect: false,
       name: 'web-1',

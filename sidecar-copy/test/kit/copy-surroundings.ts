@@ -178,6 +178,8 @@ export const COPY_CONFIG: CopyConfig = {
   stateDirectory: '/nonexistent',
   insecure: true,
   wire: undefined,
+  credentialsFile: undefined,
+  logins: [],
   responsePayloadBytes: 0,
   connect: false,
   name: 'source-host',

@@ -100,6 +100,8 @@ describe('the share of a worker', () => {
       captureBufferBytes: 64,
       name: 'x',
       wire: undefined,
+      credentialsFile: undefined,
+      logins: [],
       responsePayloadBytes: 0,
       connect: false,
       limits,

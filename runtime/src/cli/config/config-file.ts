@@ -50,6 +50,28 @@ export function readConfigText(
   file: string,
   specification: CommandSpecification,
 ): { readonly texts: ConfigTexts; readonly secretPlace: string | undefined } {
+  const reader = new ConfigReader(specification);
+  const root = parseYaml(file, text);
+  if (!root.isEmpty) reader.readMap(root);
+  return { texts: reader.texts, secretPlace: reader.secretPlace };
+}
+
+/**
+ * The whole of a YAML file that holds secrets: nobody but its owner may read or change it. `flag` names it in messages.
+ *
+ * @throws UsageError
+ */
+export function readSecretFile(file: string, flag: string): ConfigNode {
+  const { text, mode } = readWhole(file, flag);
+  if ((mode & 0o077) !== 0) {
+    throw new UsageError(
+      `${flag}: ${file} holds secrets, and others than its owner can read or change it: chmod 600 ${file}`,
+    );
+  }
+  return parseYaml(file, text);
+}
+
+function parseYaml(file: string, text: string): ConfigNode {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
   const fault = document.errors[0] ?? document.warnings[0];
@@ -57,13 +79,10 @@ export function readConfigText(
     const what = fault.code === 'MULTIPLE_DOCS' ? 'expected one document, without "---" in its midst' : fault.message;
     throw new UsageError(`${file}:${lines.linePos(fault.pos[0]).line}: no YAML that is read here: ${what}`);
   }
-  const reader = new ConfigReader(specification);
-  const root = new ConfigNode({ file, lines }, '', document.contents as Node | null, 0);
-  if (!root.isEmpty) reader.readMap(root);
-  return { texts: reader.texts, secretPlace: reader.secretPlace };
+  return new ConfigNode({ file, lines }, '', document.contents as Node | null, 0);
 }
 
-function readWhole(file: string): { readonly text: string; readonly mode: number } {
+function readWhole(file: string, flag = '--config'): { readonly text: string; readonly mode: number } {
   try {
     const descriptor = openSync(file, 'r');
     try {
@@ -75,9 +94,9 @@ function readWhole(file: string): { readonly text: string; readonly mode: number
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`--config: cannot read ${file} (${code}): expected a YAML file`, { cause: error });
+    throw new UsageError(`${flag}: cannot read ${file} (${code}): expected a YAML file`, { cause: error });
   }
-  throw new UsageError(`--config: ${file} is larger than ${CONFIG_BYTES_MAX} octets: no configuration of ours is`);
+  throw new UsageError(`${flag}: ${file} is larger than ${CONFIG_BYTES_MAX} octets: no configuration of ours is`);
 }
 
 class ConfigReader {

@@ -1,0 +1,16 @@
+import type { CopyConfig } from '../config.js';
+import { LOGIN_PAYLOAD_BYTES } from './engine-protocols.js';
+import { readLoginFile } from './login-file.js';
+
+/**
+ * The configuration with what the file of --credentials says.
+ *
+ * @throws UsageError
+ */
+export function loginConfig(config: CopyConfig): CopyConfig {
+  const { credentialsFile, mappings } = config;
+  if (credentialsFile === undefined) return config;
+  const logins = readLoginFile(credentialsFile, new Set(mappings.map(({ onlinePort }) => onlinePort)));
+  const responsePayloadBytes = Math.max(config.responsePayloadBytes, LOGIN_PAYLOAD_BYTES);
+  return { ...config, logins, responsePayloadBytes };
+}

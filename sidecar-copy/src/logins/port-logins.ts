@@ -1,0 +1,13 @@
+import { type Credentials, MYSQL, type Protocol } from '@trafficcopy/core';
+
+/** Protocols whose logins can be rewritten, by the name that the file of --credentials has for them. */
+export const PROTOCOLS = { mysql: MYSQL } as const satisfies Readonly<Record<string, Protocol>>;
+export type ProtocolName = keyof typeof PROTOCOLS;
+export const PROTOCOL_NAMES = Object.keys(PROTOCOLS) as readonly ProtocolName[];
+
+/** Who logs in at the targets in the place of the clients of one online port. Secret. */
+export interface PortLogins {
+  readonly protocol: ProtocolName;
+  readonly port: number;
+  readonly credentials: Credentials;
+}
