@@ -132,6 +132,10 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
       '--credentials and --wire exclude each other: a C intercept returns too little of what the target answers',
     );
   }
+  if (values.credentialsFile !== undefined && (values.connect || compare !== undefined)) {
+    const other = values.connect ? '--connect' : '--compare';
+    throw new UsageError(`--credentials and ${other} exclude each other: together they are not supported yet`);
+  }
   if (values.insecure && values.joinToken !== undefined) {
     throw new UsageError('--insecure and --join exclude each other: a plain channel knows no tokens');
   }

@@ -17,4 +17,6 @@
 export * from './credential.js';
 export * from './digests.js';
 export { MYSQL } from './mysql/mysql.js';
+export { POSTGRESQL } from './postgresql/postgresql.js';
 export * from './protocol.js';
+export { REDIS } from './redis/redis.js';

@@ -55,10 +55,10 @@ export class AnswerClock {
     const { meter } = session.target;
     if (meter === undefined) return;
     meter.octets(octets, this.nowMs);
-    const { slot, replay, captured } = session;
+    const { slot, replay } = session;
     const answer = this.#times[slot];
     if (answer === undefined || answer.askedAtUs === NONE) return;
-    if (replay.sndUnaOffset < captured.endOfTurn(session.turnNxt - 1)) return;
+    if (replay.sndUnaOffset < session.endOf(session.turnNxt - 1)) return;
     const hereUs = this.nowUs - answer.askedAtUs;
     const thereUs = elapsedUsOf(bytes, at);
     const elapsedUs = thereUs === NONE ? hereUs : Math.min(thereUs, hereUs);

@@ -725,7 +725,7 @@ export class Replayer {
       return false;
     }
     if (this.#trace.isOn) this.#noteText(session, offset, bytes);
-    if (isEnd && offset + bytes > replay.sndMaxOffset) this.clock.sent(session);
+    if (isEnd && offset + bytes > replay.sndMaxOffset && session.script?.isPrologue !== true) this.clock.sent(session);
     this.#comparison?.noteSent(session, offset, bytes, nowMs);
     replay.noteSent(offset, bytes, nowMs);
     session.ackAtMs = 0;

@@ -104,6 +104,11 @@ export class Script {
     return this.consumed > this.#turnFrom || this.out.endOffset > this.startOf(turn);
   }
 
+  /** Whether nothing but words of the player's own was said on this turn. */
+  get isPrologue(): boolean {
+    return this.consumed === this.#turnFrom;
+  }
+
   /** Leaves out turn `turn`, which ends at the client's `offset`, and of which nothing was translated. */
   skip(turn: number, offset: number): void {
     this.#enter(turn);

@@ -117,7 +117,7 @@ export class BenchTarget {
   }
 
   /** Says so much, as one segment. */
-  say(connection: TargetConnection, text: Uint8Array, flags = ACK | PSH): void {
+  talk(connection: TargetConnection, text: Uint8Array, flags = ACK | PSH): void {
     this.#record(connection, connection.sndNxt, flags, text.length, text);
     connection.sndNxt += text.length + (flags & FIN ? 1 : 0);
     if (flags & FIN) connection.sentFin = true;
@@ -183,7 +183,7 @@ export class BenchTarget {
       const reply = this.behaviour.server?.reply(connection, part);
       const answer = this.behaviour.answer?.(connection, part) ?? 0;
       if (connection.state !== 'open') return;
-      if (reply !== undefined && reply.length > 0) this.say(connection, reply);
+      if (reply !== undefined && reply.length > 0) this.talk(connection, reply);
       else if (answer > 0) {
         this.send(connection, answer);
         const end = this.behaviour.after?.(connection) ?? 'stay';
@@ -235,7 +235,7 @@ export class BenchTarget {
     this.#record(connection, connection.sndNxt, SYN | ACK, 0);
     connection.sndNxt += 1;
     const greeting = this.behaviour.server?.greet(connection);
-    if (greeting !== undefined && greeting.length > 0) this.say(connection, greeting);
+    if (greeting !== undefined && greeting.length > 0) this.talk(connection, greeting);
     if (this.behaviour.greetingBytes !== undefined) this.send(connection, this.behaviour.greetingBytes);
   }
 

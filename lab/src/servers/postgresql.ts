@@ -65,6 +65,14 @@ export class Postgresql {
     return (await this.#host.expect(program('psql'), words)).trim();
   }
 
+  /** How each of these roles logs in over TCP from now on, by the method's name in pg_hba.conf; others are trusted. */
+  async requireLogins(methods: Readonly<Record<string, string>>): Promise<void> {
+    const lines = Object.entries(methods).map(([role, method]) => `host all ${role} all ${method}`);
+    const rules = ['local all all trust', ...lines, 'host all all all trust', ''];
+    writeFileSync(join(this.#directory, 'pg_hba.conf'), rules.join('\n'));
+    await this.query('SELECT pg_reload_conf()');
+  }
+
   /** A client program of the same version ("psql", "pgbench"). */
   static program(name: string): string {
     return program(name);

@@ -8,6 +8,7 @@ export class Redis {
   readonly process: LabProcess;
   readonly #host: LabHost;
   readonly #port: number;
+  #password: string | undefined;
 
   private constructor(process: LabProcess, host: LabHost, port: number) {
     this.process = process;
@@ -28,7 +29,14 @@ export class Redis {
 
   /** One command over the Unix way of asking: from the host itself. */
   async command(...words: string[]): Promise<string> {
-    return (await this.#host.expect('redis-cli', ['-p', String(this.#port), ...words])).trim();
+    const login = this.#password === undefined ? [] : ['-a', this.#password, '--no-auth-warning'];
+    return (await this.#host.expect('redis-cli', ['-p', String(this.#port), ...login, ...words])).trim();
+  }
+
+  /** From now on the default user needs this password. */
+  async requirePassword(password: string): Promise<void> {
+    await this.command('CONFIG', 'SET', 'requirepass', password);
+    this.#password = password;
   }
 
   /** Calls by command, without those that only this class makes. */

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Mariadb } from '../../src/index.js';
+import { Mariadb, Postgresql, Redis } from '../../src/index.js';
 import { CopyLab } from './kit/copy-lab.js';
+import { TypingClient } from './kit/typing-client.js';
 
 /** Writes a file for --credentials beside the copy. */
 function credentialsFile(copyLab: CopyLab, text: string): string {
@@ -58,3 +59,113 @@ for (const [delivery, statements, each] of [
     });
   });
 }
+
+test('PostgreSQL: users of three methods, and one that was logged in before, arrive at a target with other passwords', async () => {
+  const port = 5432;
+  await CopyLab.with({ onlinePort: port, targetPort: port }, async (copyLab) => {
+    const [online, target] = await Postgresql.startTwins([copyLab.online, copyLab.target], port);
+    for (const [server, password] of [
+      [online!, 'of online'],
+      [target!, 'of the target'],
+    ] as const) {
+      await server.query('CREATE TABLE orders (id int, item text); GRANT ALL ON orders TO public');
+      for (const [role, stored] of Object.entries({ scram: 'scram-sha-256', md5: 'md5', plain: 'scram-sha-256' })) {
+        await server.query(
+          `SET password_encryption = '${stored}'; CREATE ROLE ${role}_user LOGIN PASSWORD '${password}'`,
+        );
+      }
+    }
+    // Each is asked in another way at online than at the target.
+    await online!.requireLogins({ scram_user: 'md5', md5_user: 'password', plain_user: 'scram-sha-256' });
+    await target!.requireLogins({ scram_user: 'scram-sha-256', md5_user: 'md5', plain_user: 'password' });
+    const psql = Postgresql.program('psql');
+    const env = { PGPASSWORD: 'of online' };
+    const login = (user: string): string[] => ['-h', copyLab.online.ipv4, '-p', String(port), '-U', user];
+    const earlier = await TypingClient.start(
+      copyLab.client,
+      psql,
+      [...login('scram_user'), '-d', 'postgres', '-XAtq', '-v', 'ON_ERROR_STOP=1'],
+      env,
+    );
+    await earlier.type("SELECT 'before the copy';", /^before the copy$/);
+    const user = (name: string): string => `{name: ${name}_user, password: of the target, database: postgres}`;
+    const file = credentialsFile(
+      copyLab,
+      `- {protocol: postgresql, port: ${port}, users: [${['scram', 'md5', 'plain'].map(user).join(', ')}]}\n`,
+    );
+    await copyLab.listenForLeaks();
+    await copyLab.startIntercept();
+    await copyLab.startCopy({ flags: ['--credentials', file] });
+    await earlier.type("SELECT 'after its start';", /^after its start$/);
+    for (let row = 0; row < 5; row += 1) {
+      const insert = `INSERT INTO orders VALUES (${row}, 'of a client that was there before') RETURNING 'row ' || ${row};`;
+      await earlier.type(insert, new RegExp(`^row ${row}$`));
+    }
+    await earlier.end();
+    const script = join(copyLab.client.directory, 'insert.sql');
+    writeFileSync(
+      script,
+      "\\set id random(1, 1000000)\nINSERT INTO orders VALUES (:id, 'from a client');\nSELECT item FROM orders WHERE id = :id;\n",
+    );
+    for (const [name, protocol] of [
+      ['scram', 'simple'],
+      ['md5', 'extended'],
+      ['plain', 'prepared'],
+    ] as const) {
+      const load = ['-n', '-f', script, '-M', protocol, '-c', '4', '-t', '25', 'postgres'];
+      await copyLab.client.expect(Postgresql.program('pgbench'), [...login(`${name}_user`), ...load], { env });
+    }
+    const summary = await copyLab.finish();
+    assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
+    assert.equal(summary.turns.beforeJoin, 1);
+    const content = "SELECT count(*), md5(string_agg(id || item, ',' ORDER BY id, item)) FROM orders";
+    const expected = await online!.query(content);
+    assert.match(expected, /^305\|/);
+    assert.equal(await target!.query(content), expected);
+    await Promise.all([online!.stop(), target!.stop()]);
+  });
+});
+
+test('Redis: AUTH and HELLO, and a client that was there before, arrive at a target with other passwords', async () => {
+  const port = 6379;
+  await CopyLab.with({ onlinePort: port, targetPort: port }, async (copyLab) => {
+    const [online, target] = [await Redis.start(copyLab.online, port), await Redis.start(copyLab.target, port)];
+    for (const [server, password] of [
+      [online, 'of-online'],
+      [target, 'of-the-target'],
+    ] as const) {
+      await server.command('ACL', 'SETUSER', 'shop', 'on', `>shop-${password}`, '~*', '&*', '+@all');
+      await server.requirePassword(password);
+    }
+    const login = ['-h', copyLab.online.ipv4, '-p', String(port), '--no-auth-warning'];
+    const earlier = await TypingClient.start(copyLab.client, 'redis-cli', [...login, '-a', 'of-online', '-n', '3']);
+    await earlier.type('ECHO before', /^before$/);
+    const file = credentialsFile(
+      copyLab,
+      `- protocol: redis
+  port: ${port}
+  users:
+    - {name: default, password: of-the-target, database: 3}
+    - {name: shop, password: shop-of-the-target}
+`,
+    );
+    await copyLab.listenForLeaks();
+    await copyLab.startIntercept();
+    await copyLab.startCopy({ flags: ['--credentials', file] });
+    await earlier.type('ECHO after', /^after$/);
+    await earlier.type('SET there before', /^OK$/);
+    await earlier.type('APPEND there -and-now', /^14$/);
+    await earlier.end();
+    const benchmark = ['-h', copyLab.online.ipv4, '-p', String(port), '-q', '-r', '500', '-n', '2000', '-c', '10'];
+    await copyLab.client.expect('redis-benchmark', [...benchmark, '-a', 'of-online', '-t', 'set,incr', '-P', '8']);
+    const user = [...login, '--user', 'shop', '--pass', 'shop-of-online'];
+    assert.equal((await copyLab.client.expect('redis-cli', [...user, 'SET', 'by', 'AUTH'])).trim(), 'OK');
+    assert.equal((await copyLab.client.expect('redis-cli', [...user, '-3', 'SET', 'by-hello', 'HELLO'])).trim(), 'OK');
+    const summary = await copyLab.finish();
+    assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
+    assert.equal(await target.command('-n', '3', 'GET', 'there'), 'before-and-now');
+    assert.equal(await target.command('GET', 'by-hello'), 'HELLO');
+    assert.equal((await target.calls())['set'], 2003);
+    assert.equal(await target.digest(), await online.digest());
+  });
+});

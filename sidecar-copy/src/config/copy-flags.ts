@@ -162,7 +162,7 @@ export const COPY_FLAGS = {
     long: 'credentials',
     argument: 'FILE',
     group: REPLAY,
-    help: 'Log in at the targets with the users and passwords of this YAML file (mode 0600), where online has MySQL or MariaDB; connections that ran before are logged in, too',
+    help: 'Log in at the targets with the users and passwords of this YAML file (mode 0600), where online has MySQL, MariaDB, PostgreSQL or Redis; connections that ran before are logged in, too',
     value: pathValue,
   },
   fullSessionsOnly: {

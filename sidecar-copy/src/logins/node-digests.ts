@@ -7,7 +7,7 @@ export const NODE_DIGESTS: Digests = {
   sha256: (bytes) => hash('sha256', bytes),
   md5: (bytes) => hash('md5', bytes),
   hmacSha256: (key, bytes) => octets(createHmac('sha256', key).update(bytes).digest()),
-  pbkdf2Sha256: (password, salt, iterations) => octets(pbkdf2Sync(password, salt, iterations, 32, 'sha256')),
+  pbkdf2Sha256: derived,
   encryptOaepSha1: (publicKeyPem, bytes) => {
     try {
       const padding = constants.RSA_PKCS1_OAEP_PADDING;
@@ -25,4 +25,18 @@ function hash(name: string, bytes: Uint8Array): Uint8Array {
 
 function octets(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer);
+}
+
+/** A server has one salt for each user, and a derivation takes milliseconds: the last ones are kept. */
+const DERIVED_MAX = 256;
+const kept = new Map<string, Uint8Array>();
+
+function derived(password: Uint8Array, salt: Uint8Array, iterations: number): Uint8Array {
+  const key = `${iterations} ${Buffer.from(salt).toString('base64')} ${Buffer.from(password).toString('base64')}`;
+  const known = kept.get(key);
+  if (known !== undefined) return known;
+  if (kept.size >= DERIVED_MAX) kept.delete(kept.keys().next().value!);
+  const key32 = octets(pbkdf2Sync(password, salt, iterations, 32, 'sha256'));
+  kept.set(key, key32);
+  return key32;
 }

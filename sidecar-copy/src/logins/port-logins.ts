@@ -1,7 +1,9 @@
-import { type Credentials, MYSQL, type Protocol } from '@trafficcopy/core';
+import { type Credentials, MYSQL, POSTGRESQL, type Protocol, REDIS } from '@trafficcopy/core';
 
 /** Protocols whose logins can be rewritten, by the name that the file of --credentials has for them. */
-export const PROTOCOLS = { mysql: MYSQL } as const satisfies Readonly<Record<string, Protocol>>;
+export const PROTOCOLS = { mysql: MYSQL, postgresql: POSTGRESQL, redis: REDIS } as const satisfies Readonly<
+  Record<string, Protocol>
+>;
 export type ProtocolName = keyof typeof PROTOCOLS;
 export const PROTOCOL_NAMES = Object.keys(PROTOCOLS) as readonly ProtocolName[];
 

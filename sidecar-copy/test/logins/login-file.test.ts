@@ -66,7 +66,10 @@ test('a file that others can read is refused with what to do', () => {
 test('what is wrong is said with its place', () => {
   refuses('', /is empty: expected a list of ports/);
   refuses('- {protocol: mysql, port: 3306}', /:1: \[0\]: its users are missing/);
-  refuses('- {protocol: oracle, port: 3306, users: [{name: a}]}', /"oracle" does not fit: expected .*mysql/);
+  refuses(
+    '- {protocol: oracle, port: 3306, users: [{name: a}]}',
+    /"oracle" does not fit: expected .*mysql.*postgresql.*redis/,
+  );
   refuses('- {port: 3306, users: [{name: a}]}', /protocol is missing/);
   refuses('- {protocol: mysql, port: 70000, users: [{name: a}]}', /"70000" does not fit/);
   refuses(
