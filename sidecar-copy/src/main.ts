@@ -310,10 +310,11 @@ class CopyProgram {
 
   private async writeReport(load: LoadFigures, { elapsedMs }: CopyFigures, endReason: string): Promise<void> {
     if (this.reportFile === undefined) return;
-    const { delivery, wait } = this.config;
+    const { delivery, connect, wait } = this.config;
+    const isTakenAtTarget = delivery === 'tunnel' && !connect;
     try {
       const { reportPage } = await import('./report/report-page.js');
-      this.reportFile.writeText(reportPage(load, { version: VERSION, delivery, wait, elapsedMs, endReason }));
+      this.reportFile.writeText(reportPage(load, { version: VERSION, isTakenAtTarget, wait, elapsedMs, endReason }));
     } catch (error) {
       this.log.logger.error({ err: error }, `--report: ${this.reportFile.path} could not be written`);
     }

@@ -47,7 +47,7 @@ async function expectPage(file: string): Promise<void> {
       plots.map(({ id }) => id),
       ['latency-0', 'curve-0', 'rate-0', 'octets-0'],
     );
-    for (const { id, colouredPercent } of plots) assert.ok(colouredPercent > 0.1, `${id}: ${colouredPercent} %`);
+    for (const { id, colouredPercent } of plots) assert.ok(colouredPercent > 0.01, `${id}: ${colouredPercent} %`);
   } finally {
     await browser.close();
   }

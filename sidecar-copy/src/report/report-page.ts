@@ -15,7 +15,8 @@ const PLOTS_SCRIPT = new URL('../../page/plots.js', import.meta.url);
 
 export interface ReportFacts {
   readonly version: string;
-  readonly delivery: 'tunnel' | 'direct';
+  /** Times are intercept's, beside the target; otherwise the copy's own. */
+  readonly isTakenAtTarget: boolean;
   /** False: -W. */
   readonly wait: boolean;
   readonly elapsedMs: number;
@@ -74,12 +75,12 @@ function aboutText(
   return `TrafficCopy ${version}${began}, ran for ${seconds} s (end: ${endReason}), one point for ${spanMs / 1000} s`;
 }
 
-function notes({ targetsNotMeasured }: LoadFigures, { delivery, wait }: ReportFacts): string[] {
+function notes({ targetsNotMeasured }: LoadFigures, { isTakenAtTarget, wait }: ReportFacts): string[] {
   return [
     'Times count from the last octet of a request to the first and the last octet of its answer.',
-    delivery === 'tunnel'
+    isTakenAtTarget
       ? 'They were taken beside the target, when intercept injected the request and when it took the answer out of the target’s kernel: the network between the hosts is not in them.'
-      : 'They were taken at the copy: the way to the target, and back through intercept, is in them.',
+      : 'They were taken at the copy: the way to the target and back is in them.',
     ...(wait
       ? []
       : ['With -W requests do not wait for answers: times of requests that overtook an answer are missing.']),

@@ -10,7 +10,7 @@ import { type ReportFacts, reportPage } from '../../src/report/report-page.js';
 
 const FACTS: ReportFacts = {
   version: '0.1.0',
-  delivery: 'tunnel',
+  isTakenAtTarget: true,
   wait: true,
   elapsedMs: 61_000,
   endReason: 'duration',
