@@ -84,6 +84,26 @@ describe('the package for hosts', () => {
     }
   });
 
+  it('has a doctor for what its files say', async () => {
+    for (const [program, checked] of [
+      ['copy', 'capture'],
+      ['intercept', 'iptables'],
+    ] as const) {
+      const example = `/etc/trafficcopy/${program}-example.yaml`;
+      const { status, stdout, stderr } = await host.run('trafficcopy', [
+        'doctor',
+        program,
+        '--config',
+        example,
+        '--json',
+      ]);
+      // Whether this host is fit is the host's affair; nothing of the program is missing.
+      assert.ok(status === 0 || status === 1, stderr);
+      assert.equal(stderr, '');
+      assert.ok(JSON.stringify(JSON.parse(stdout)).includes(checked), stdout);
+    }
+  });
+
   it('brings manual pages and completions', async () => {
     const page = await host.expect('man', ['--warnings', 'trafficcopy-intercept']);
     assert.match(page, /--queue-length/);
@@ -123,10 +143,11 @@ describe('the package for hosts', () => {
     }
     await writeConfig('intercept-a', 'target: 8080\nmetrics: 9101\n');
     await host.expect('systemctl', ['start', 'trafficcopy-intercept@a']);
-    const token = await eventually('intercept has printed a token', 30_000, async () => {
+    await eventually('intercept has printed a token', 30_000, async () => {
       const journal = await host.expect('journalctl', ['--unit=trafficcopy-intercept@a', '--output=cat']);
-      return /--join (\S+)/.exec(journal)?.[1];
+      return /--join tc1\.\S+/.test(journal);
     });
+    const token = /--join (tc1\.\S+)/.exec(await host.expect('trafficcopy', ['intercept', '--new-token']))?.[1];
     await writeConfig(
       'copy-a',
       `targets: [{address: ${TARGET_IP}, ports: [{source: 80, target: 8080}]}]\ndelivery: Tunnel\nclientAddress: 10.9.9.9\nmetrics: 9100\njoin: ${token}\n`,
