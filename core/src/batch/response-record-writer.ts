@@ -57,12 +57,17 @@ export function writeSegmentRecord(
     writeU16(bytes, offset + RESPONSE_MSS, options.mss);
     bytes[offset + RESPONSE_WINDOW_SCALE] = Math.max(options.windowScale, 0);
   } else {
-    const elapsed = elapsedUs < 0 ? 0 : Math.max(1, Math.round(elapsedUs / RESPONSE_ELAPSED_UNIT_US));
-    const told = elapsed < ELAPSED_MAX ? elapsed : 0;
-    writeU16(bytes, offset + RESPONSE_ELAPSED, told >> 8);
-    bytes[offset + RESPONSE_ELAPSED + 2] = told & 0xff;
+    writeElapsed(bytes, offset, elapsedUs);
   }
   bytes[offset + RESPONSE_EVENT] = RESPONSE_EVENT_SEGMENT;
+}
+
+/** Notes the time that an answer took in the record of a segment without SYN; below 0: not known. */
+export function writeElapsed(bytes: Uint8Array, offset: number, elapsedUs: number): void {
+  const elapsed = elapsedUs < 0 ? 0 : Math.max(1, Math.round(elapsedUs / RESPONSE_ELAPSED_UNIT_US));
+  const told = elapsed < ELAPSED_MAX ? elapsed : 0;
+  writeU16(bytes, offset + RESPONSE_ELAPSED, told >> 8);
+  bytes[offset + RESPONSE_ELAPSED + 2] = told & 0xff;
 }
 
 /** The time that writeSegmentRecord noted in a segment without SYN, microseconds; -1: not known. */

@@ -101,6 +101,32 @@ test('-g: when the time is over, connections that run have got all their copies 
   });
 });
 
+for (const { family, list, isOne } of [
+  { family: 4, list: '10.99.7.1,10.99.8.0/29', isOne: /^10\.99\.(7\.1|8\.[1-6])$/ },
+  { family: 6, list: 'fd99::7,fd99::8:0/125', isOne: /^\[fd99::(7|8:[0-7])\]$/ },
+] as const) {
+  test(`IPv${family}, -c ${list} -n 3: each copy of a client comes from one of these addresses, no two connections from one address and port`, async () => {
+    await CopyLab.with({ family, copyFlags: ['-c', list, '-n', '3'] }, async (copyLab) => {
+      const online = await copyLab.online.program('recording-server', { port: ONLINE_PORT });
+      const target = await copyLab.target.program('recording-server', { port: TARGET_PORT });
+      await copyLab.start();
+      await copyLab.load({ connections: 30, requests: 3, 'connections-total': 30 });
+      const summary = await copyLab.finish();
+      const [atOnline, atTarget] = [await streamsOf(online), await streamsOf(target)];
+      expectStreamsTimes(atOnline, atTarget, 3);
+      assert.equal(new Set(atTarget.map(({ client }) => client)).size, 90);
+      const addresses = new Set(atTarget.map(({ client }) => client.slice(0, client.lastIndexOf(':'))));
+      assert.ok(
+        [...addresses].every((address) => isOne.test(address)),
+        [...addresses].join(' '),
+      );
+      // One client has one address for each copy.
+      assert.ok(addresses.size > 1 && addresses.size <= 3, [...addresses].join(' '));
+      assert.equal(summary.turns.lost, 0);
+    });
+  });
+}
+
 for (const delivery of ['tunnel', 'direct'] as const) {
   test(`${delivery}: two copies of the same connections to one intercept, without -f: both deliver all, the second to ask from other ports`, async () => {
     await CopyLab.with({ delivery }, async (copyLab) => {

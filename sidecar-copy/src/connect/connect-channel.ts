@@ -230,7 +230,7 @@ export class ConnectChannel implements FlowSurroundings {
     this.plan.onProblem(problem);
   }
 
-  say(sessionId: number, flags: number, seq: number, ack: number, windowField: number, payloadBytes: number): void {
-    if (!this.isClosed) this.headers.segment(sessionId, flags, seq, ack, windowField, payloadBytes);
+  say(...header: Parameters<FlowSurroundings['say']>): void {
+    if (!this.isClosed) this.headers.segment(...header);
   }
 }

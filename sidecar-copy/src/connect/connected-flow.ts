@@ -28,8 +28,16 @@ export interface FlowSurroundings {
   note(problem: string): void;
   /** There is no local port for the flow just now: it is to try again. */
   noteNoPort(sessionId: number): void;
-  /** target --header--> engine */
-  say(sessionId: number, flags: number, seq: number, ack: number, windowField: number, payloadBytes: number): void;
+  /** target --header--> engine. `elapsedUs`: since the last octets of the client were written; below 0: not known. */
+  say(
+    sessionId: number,
+    flags: number,
+    seq: number,
+    ack: number,
+    windowField: number,
+    payloadBytes: number,
+    elapsedUs: number,
+  ): void;
   /** Octets that the kernel has of a socket and the target's host has not acknowledged, a FIN counted as one; undefined when it is closed. */
   unacknowledged(socket: Socket): number | undefined;
   /** So many octets more, or less, wait in a socket. */
@@ -48,6 +56,7 @@ export interface SocketHandlers {
   readonly onClose: () => void;
 }
 
+const NOT_KNOWN = -1;
 /** As large as the field can say (RFC 9293 3.1); 256 KiB where the engine scales it. */
 const WINDOW_FIELD = 65_535;
 /** With more outstanding than this the kernel is asked at once: an upload goes on. */
@@ -83,6 +92,8 @@ export class ConnectedFlow implements SocketHandlers {
   /** Octets in the socket that the kernel has not taken. */
   private queuedBytes = 0;
   private startedMs = 0;
+  /** When the last octets were written; 0: none were. */
+  private askedMs = 0;
   private roundTripMs = LOOK_MS_MIN;
   private lookMs = LOOK_MS_MIN;
   private timer: NodeJS.Timeout | undefined;
@@ -125,7 +136,7 @@ export class ConnectedFlow implements SocketHandlers {
   };
 
   private sayConnected(): void {
-    this.around.say(this.sessionId, SYN | ACK, 0, Seq.add(this.iss, 1), WINDOW_FIELD, 0);
+    this.around.say(this.sessionId, SYN | ACK, 0, Seq.add(this.iss, 1), WINDOW_FIELD, 0, NOT_KNOWN);
   }
 
   /** engine --segment behind the SYN--> target. Its octets are copied. */
@@ -153,6 +164,7 @@ export class ConnectedFlow implements SocketHandlers {
     // Sent again by its session.
     if (!this.around.hasRoom || !socket.writable) return;
     this.rcvNxt = Seq.add(this.rcvNxt, length);
+    this.askedMs = performance.now();
     socket.write(Buffer.from(bytes.subarray(offset, offset + length)), this.onWritten);
     this.measureQueue();
     const isMuch = Seq.sizeBetween(this.acked, this.rcvNxt) > OUTSTANDING_BYTES;
@@ -208,7 +220,9 @@ export class ConnectedFlow implements SocketHandlers {
 
   private tell(flags: number, payloadBytes: number): void {
     const isClosed = this.queuedBytes > 0 || this.isStalled;
-    this.around.say(this.sessionId, flags, this.sndNxt, this.acked, isClosed ? 0 : WINDOW_FIELD, payloadBytes);
+    const elapsedUs = this.askedMs === 0 ? NOT_KNOWN : (performance.now() - this.askedMs) * 1000;
+    const window = isClosed ? 0 : WINDOW_FIELD;
+    this.around.say(this.sessionId, flags, this.sndNxt, this.acked, window, payloadBytes, elapsedUs);
     this.sndNxt = Seq.add(this.sndNxt, payloadBytes + (flags & FIN ? 1 : 0));
   }
 
@@ -236,7 +250,7 @@ export class ConnectedFlow implements SocketHandlers {
     }
     const { code = '' } = error;
     if (code === 'ECONNREFUSED' || code === 'ECONNRESET') {
-      this.around.say(this.sessionId, RST | ACK, 0, Seq.add(this.iss, 1), 0, 0);
+      this.around.say(this.sessionId, RST | ACK, 0, Seq.add(this.iss, 1), 0, 0, NOT_KNOWN);
     } else if (OWN_LIMITS.has(code)) {
       this.around.refuse(this.sessionId, `no connection to ${this.host} port ${this.port}: ${code}`);
     } else {

@@ -12,6 +12,7 @@ import {
   RESPONSE_WINDOW,
   RESPONSE_WINDOW_SCALE,
   SYN,
+  writeElapsed,
   writeEventRecord,
   writeHeadersPrefix,
   writeU16,
@@ -43,7 +44,16 @@ export class HeaderQueue {
     this.onHeaders = onHeaders;
   }
 
-  segment(sessionId: number, flags: number, seq: number, ack: number, windowField: number, payloadBytes: number): void {
+  /** `elapsedUs`: since the last octets of the client went to the target; below 0: not known. */
+  segment(
+    sessionId: number,
+    flags: number,
+    seq: number,
+    ack: number,
+    windowField: number,
+    payloadBytes: number,
+    elapsedUs: number,
+  ): void {
     const at = this.next();
     const { bytes } = this;
     const isSyn = (flags & SYN) !== 0;
@@ -54,7 +64,10 @@ export class HeaderQueue {
     bytes[at + RESPONSE_FLAGS] = flags;
     writeU16(bytes, at + RESPONSE_WINDOW, windowField);
     writeU32(bytes, at + RESPONSE_PAYLOAD_BYTES, payloadBytes);
-    if (!isSyn) return;
+    if (!isSyn) {
+      writeElapsed(bytes, at, elapsedUs);
+      return;
+    }
     bytes[at + RESPONSE_OPTIONS] = RESPONSE_HAS_WINDOW_SCALE;
     bytes[at + RESPONSE_WINDOW_SCALE] = WINDOW_SCALE;
     writeU16(bytes, at + RESPONSE_MSS, MSS);

@@ -162,20 +162,22 @@ describe('a recording over ordinary connections', () => {
     for (const turn of turns) one.says(turn).hears(100);
     one.closes();
     const target = await StandTarget.listen((stream) => {
-      if (stream.end === 'open') stream.socket.end('a'.repeat(100));
+      const { socket } = stream;
+      // Both directions, as a server does.
+      if (stream.end === 'open') socket.end('a'.repeat(100), () => socket.destroy());
     });
     const outcome = await replayConnected(`-x 80-127.0.0.1:${target.port} -i ${write(recorded)} --connect`);
     await target.close();
     assert.deepEqual(
-      target.streams.map(({ text }) => text),
+      target.streams.map(({ text }) => text).filter((text) => text !== ''),
       turns,
     );
     assert.deepEqual(lost(outcome), {});
-    assert.equal(outcome.figures.engine.sessionsResumed, 4);
+    assert.ok(outcome.figures.engine.sessionsResumed >= 4);
   });
 
   it('a target that reads nothing for a while gets all of an upload, and little waits meanwhile', async () => {
-    const upload = Buffer.alloc(12_000_000, 'u');
+    const upload = Buffer.alloc(6_000_000, 'u');
     const recorded = new RecordedConversations();
     recorded.open({ clientPort: 30_000 }).says(upload).hears(100).closes();
     const target = await StandTarget.listen(
@@ -185,7 +187,7 @@ describe('a recording over ordinary connections', () => {
       {
         onOpen: ({ socket }) => {
           socket.pause();
-          setTimeout(() => socket.resume(), 700);
+          setTimeout(() => socket.resume(), 400);
         },
       },
     );
@@ -206,7 +208,7 @@ describe('a recording over ordinary connections', () => {
     const recorded = new RecordedConversations();
     const all = Array.from({ length: 6 }, (_, index) => recorded.open({ clientPort: 30_000 + index }));
     for (const one of all) one.says('one\n').hears(100);
-    recorded.pause(1000);
+    recorded.pause(300);
     for (const one of all) one.closes();
     const target = await StandTarget.listen(answerLines);
     const words = `-x 80-127.0.0.1:${target.port} -i ${write(recorded)} --connect`;
@@ -220,7 +222,7 @@ describe('a recording over ordinary connections', () => {
 
   it('with sessions for no more connections than sockets, a file waits and nothing is shed', async () => {
     const recorded = new RecordedConversations();
-    for (let index = 0; index < 16; index += 1) {
+    for (let index = 0; index < 8; index += 1) {
       recorded
         .open({ clientPort: 30_000 + index })
         .says('one\n')
@@ -231,8 +233,8 @@ describe('a recording over ordinary connections', () => {
     const words = `-x 80-127.0.0.1:${target.port} -i ${write(recorded)} --connect -a max`;
     const outcome = await replayConnected(words, { socketsMax: 10, limits: { sessionsMax: 4 } });
     await target.close();
-    assert.deepEqual(terminals(outcome), { copied: 16 });
-    assert.equal(target.streams.length, 16);
+    assert.deepEqual(terminals(outcome), { copied: 8 });
+    assert.equal(target.streams.length, 8);
   });
 
   it('a target that does not answer is given up after -t', async () => {

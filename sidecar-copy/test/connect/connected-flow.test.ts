@@ -69,6 +69,8 @@ class Rig implements FlowSurroundings {
   outstanding = 0;
   hasRoom = true;
   portless = 0;
+  /** Of the last header. */
+  elapsedUs = -1;
   handlers!: SocketHandlers;
   private sent = 1;
   readonly flow = new ConnectedFlow(this, 5, '10.0.0.3', 80, ISS);
@@ -105,7 +107,8 @@ class Rig implements FlowSurroundings {
     this.queued += bytes;
   }
 
-  say(_session: number, flags: number, _seq: number, ack: number, windowField: number, payloadBytes: number): void {
+  say(...[, flags, , ack, windowField, payloadBytes, elapsedUs]: Parameters<FlowSurroundings['say']>): void {
+    this.elapsedUs = elapsedUs;
     const names = FLAGS.filter(([bit]) => flags & bit).map(([, name]) => name);
     const octets = payloadBytes > 0 ? ` ${payloadBytes}` : '';
     // Of the octets that the engine sent.
@@ -198,6 +201,15 @@ describe('a connected flow', () => {
     rig.engine(ACK | PSH, 'more');
     rig.handlers.onRead(65_536, true);
     assert.deepEqual(rig.heard(), ['ACK 65536 acked 7']);
+  });
+
+  it('an answer says how long it took since the last text was written; a greeting answers nothing', () => {
+    const rig = new Rig().open();
+    rig.handlers.onRead(20, false);
+    assert.equal(rig.elapsedUs, -1);
+    rig.engine(ACK | PSH, 'request');
+    rig.handlers.onRead(100, false);
+    assert.ok(rig.elapsedUs >= 0 && rig.elapsedUs < 60_000_000, `${rig.elapsedUs}`);
   });
 
   it('text that is not answered is acknowledged when the target’s host has it; while it takes nothing the window is closed', () => {
