@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { CopySummary } from '../../src/index.js';
+import { type CopySummary, TRAFFIC_COPY } from '../../src/index.js';
 import { CopyLab, ONLINE_PORT, TARGET_PORT } from './kit/copy-lab.js';
 import { FirewallRule } from './kit/firewall-rule.js';
 
@@ -119,6 +119,29 @@ test('IPv6, one target, a capture file that tcpdump made of both directions: exa
       { turns: REQUESTS, equal: REQUESTS - ODD.length, different: ODD.length, incomparable: {} },
     );
     expectOdd(readDifferences(copyLab), copyLab.targetEndpoint(TARGET_PORT));
+  }));
+
+test('the same over ordinary connections, without intercept: exactly the 1 % are named', () =>
+  CopyLab.with({}, async (copyLab) => {
+    await serve(copyLab, {}, [{ 'odd-every': ODD_EVERY }]);
+    const sniffer = await copyLab.online.sniff(`tcp port ${ONLINE_PORT}`, { isWhole: true });
+    await copyLab.load(LOAD);
+    await sniffer.stop();
+    const summaryFile = join(copyLab.online.directory, 'summary.json');
+    const target = copyLab.targetEndpoint(TARGET_PORT);
+    const copy = await copyLab.online.start('copy', TRAFFIC_COPY, [
+      ...['copy', '-x', `${ONLINE_PORT}-${target}`, '-i', sniffer.file, '-a', 'max', '--connect'],
+      ...[compareFlag(copyLab), '--summary', summaryFile, '--state', join(copyLab.online.directory, 'state')],
+    ]);
+    await copy.expectEnd(60_000, [0]);
+    const { equal, different, incomparable } = comparisonOf(
+      JSON.parse(readFileSync(summaryFile, 'utf8')) as CopySummary,
+    );
+    assert.deepEqual(
+      { equal, different, incomparable },
+      { equal: REQUESTS - ODD.length, different: ODD.length, incomparable: {} },
+    );
+    expectOdd(readDifferences(copyLab), target);
   }));
 
 test('a target whose answers all have another length: each is named, and none is taken for the answer to another request', () =>

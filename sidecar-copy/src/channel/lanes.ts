@@ -221,9 +221,9 @@ export class Lanes {
   }
 
   private connectPlan(): ConnectPlan | undefined {
-    const { connectSocketsMax: socketsMax, logger } = this.options;
+    const { connectSocketsMax: socketsMax, responsePayloadBytes: keptBytesMax, logger } = this.options;
     if (socketsMax === undefined) return undefined;
-    return { socketsMax, onProblem: (problem) => logger.warn(problem) };
+    return { socketsMax, keptBytesMax, onProblem: (problem) => logger.warn(problem) };
   }
 
   private up(way: Way, connection: InterceptConnection): void {

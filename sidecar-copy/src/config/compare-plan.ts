@@ -44,12 +44,11 @@ export function comparePlan(values: FlagValues<typeof COPY_FLAGS>): ComparePlan 
   };
 }
 
-function refuseOthers({ threads, noWait, wire, connect, capture, runs, rate }: FlagValues<typeof COPY_FLAGS>): void {
+function refuseOthers({ threads, noWait, wire, capture, runs, rate }: FlagValues<typeof COPY_FLAGS>): void {
   const reasons: readonly [boolean, string][] = [
     [threads > 1, `--threads ${threads}: answers are compared with one thread`],
     [noWait, '-W/--no-wait: only with waiting it is known which request an answer belongs to'],
     [wire !== undefined, '--wire: C intercepts send too little of the answers'],
-    [connect, '--connect: only an intercept returns what the targets answer'],
     [capture !== 'native', `--capture=${capture}: only the native capture sees what online answers`],
     [runs > 1, '-T/--repeat: the answers of a recording are compared once'],
     [rate !== undefined, '--rate: it counts packets of clients, and the answers of online are in the file as well'],

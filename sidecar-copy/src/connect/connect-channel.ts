@@ -16,6 +16,7 @@ import {
   FRAME,
   type FrameType,
   formatIpAddress,
+  PAYLOAD_CAPABILITY,
   PacketHeader,
   parsePacket,
   RECORD_OPEN,
@@ -35,11 +36,13 @@ import { unacknowledged } from './unacknowledged.js';
 export interface ConnectPlan {
   /** Sockets at one time. */
   readonly socketsMax: number;
+  /** First octets of what a socket reads at once that the engine gets; 0: none. */
+  readonly keptBytesMax: number;
   /** A kind of failure that does not come from the target, once for each. */
   readonly onProblem: (message: string) => void;
 }
 
-/** Where all sockets read to: what a target says is counted, not kept. */
+/** Where all sockets read to: what a target says is counted, and kept only as far as the engine wants it. */
 const READ_BYTES = 64 * 1024;
 /** Ports come back one by one, as connections end and TIME-WAIT does (60 s): so often, so many flows try whether one has. */
 const PORT_MS = 200;
@@ -52,7 +55,7 @@ type Options = Pick<InterceptChannelOptions, 'queueBytesMax' | 'onUp' | 'onFrame
 export class ConnectChannel implements FlowSurroundings {
   readonly remote = 'ordinary connections';
   readonly identity = undefined;
-  readonly peer = { name: 'this host', capabilities: [] };
+  readonly peer = { name: 'this host', capabilities: [PAYLOAD_CAPABILITY] };
   /** Segments that were not taken are sent again by their sessions; nothing else is dropped. */
   readonly framesDropped = 0;
   /** Octets that wait in all sockets. */
@@ -73,7 +76,9 @@ export class ConnectChannel implements FlowSurroundings {
   constructor(options: Options, plan: ConnectPlan) {
     this.options = options;
     this.plan = plan;
-    this.headers = new HeaderQueue((bytes, length) => options.onFrame(FRAME.HEADERS, bytes, 0, length));
+    this.headers = new HeaderQueue(plan.keptBytesMax, (bytes, length) =>
+      options.onFrame(FRAME.HEADERS, bytes, 0, length),
+    );
   }
 
   /** There is nobody to ask: it is up from the next turn of the loop on. */
@@ -231,6 +236,7 @@ export class ConnectChannel implements FlowSurroundings {
   }
 
   say(...header: Parameters<FlowSurroundings['say']>): void {
-    if (!this.isClosed) this.headers.segment(...header);
+    // What has payload is said while it is read.
+    if (!this.isClosed) this.headers.segment(this.readBuffer, ...header);
   }
 }

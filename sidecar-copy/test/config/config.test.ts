@@ -192,7 +192,6 @@ describe('what a copy refuses before anything is touched', () => {
     ['-x 80-10.16.12.11:80 --compare -W', /--compare does not go together with -W/],
     ['-x 80-10.16.12.11:80 --compare --wire 0.9 --insecure', /--compare does not go together with --wire/],
     ['-x 80-10.16.12.11:80 --compare --capture cap', /--compare does not go together with --capture=cap/],
-    ['-x 80-10.16.12.11:80 -i a.pcap --compare --connect', /--compare does not go together with --connect/],
     ['-x 80-10.16.12.11:80 -i a.pcap --compare -T 2', /--compare does not go together with -T/],
     ['-x 80-10.16.12.11:80 -i a.pcap --compare --rate 5conn/s', /--compare does not go together with --rate/],
     ['-x 80-10.16.12.11:80 --compare-bytes 100', /--compare-bytes has no effect without --compare/],
