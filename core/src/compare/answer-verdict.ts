@@ -30,8 +30,8 @@ interface Party {
   readonly answer: Answer;
   readonly head: HttpHead | undefined;
   readonly bodyOffset: number;
-  /** Where each word begins, and at last where the body ends. */
-  readonly words: number[];
+  /** Where each word begins, and at last where the body ends; empty until it is needed. */
+  words: readonly number[];
 }
 
 /** Where something stands that only targets have. */
@@ -68,7 +68,7 @@ function isSame(a: Answer, b: Answer): boolean {
 function partyOf(answer: Answer): Party {
   const head = readHttpHead(answer.bytes, answer.haveBytes);
   const bodyOffset = head === undefined ? 0 : head.bodyOffset < 0 ? answer.haveBytes : head.bodyOffset;
-  return { answer, head, bodyOffset, words: wordsOf(answer, bodyOffset) };
+  return { answer, head, bodyOffset, words: [] };
 }
 
 function compareHeads(parties: readonly Party[], ignored: ReadonlySet<string>, verdict: AnswerVerdict): void {
@@ -119,7 +119,9 @@ function addField(target: TargetVerdict, name: string, offset: number): void {
 
 /** Returns whether words of the bodies are noise. */
 function compareBodies(parties: readonly Party[], verdict: AnswerVerdict): boolean {
+  if (parties.every((party) => isSameBody(parties[0]!, party))) return false;
   let isNoisy = false;
+  for (const party of parties) party.words = wordsOf(party.answer, party.bodyOffset);
   const most = Math.max(...parties.map(({ words }) => words.length - 1));
   for (let index = 0; index < most; index += 1) {
     // What was not kept is not known.
@@ -136,6 +138,15 @@ function compareBodies(parties: readonly Party[], verdict: AnswerVerdict): boole
   }
   if (isNoisy) verdict.noise.push('body');
   return isNoisy;
+}
+
+function isSameBody(a: Party, b: Party): boolean {
+  const length = a.answer.haveBytes - a.bodyOffset;
+  if (b.answer.haveBytes - b.bodyOffset !== length || a.answer.isCut !== b.answer.isCut) return false;
+  for (let at = 0; at < length; at += 1) {
+    if (a.answer.bytes[a.bodyOffset + at] !== b.answer.bytes[b.bodyOffset + at]) return false;
+  }
+  return true;
 }
 
 function isEachAnother(parties: readonly Party[], index: number): boolean {
