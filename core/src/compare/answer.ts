@@ -3,7 +3,7 @@
  * there were in all, and when.
  */
 
-import { LENGTH_OPEN } from './http-length.js';
+import { httpLength, LENGTH_OPEN } from './http-length.js';
 
 /** Stretches behind a hole that are remembered; what comes beyond it stays a hole. */
 const ISLANDS_MAX = 8;
@@ -20,7 +20,7 @@ export class Answer {
   firstAtUs = NEVER_US;
   lastAtUs = NEVER_US;
   /** What http-length.ts has found, once it has. */
-  saidBytes = LENGTH_OPEN;
+  #saidBytes = LENGTH_OPEN;
   /** Pairs of start and end, none of them touching another or `haveBytes`; in no order. */
   readonly #islands = new Uint32Array(ISLANDS_MAX * 2);
   #islandCount = 0;
@@ -34,8 +34,14 @@ export class Answer {
     this.totalBytes = 0;
     this.firstAtUs = NEVER_US;
     this.lastAtUs = NEVER_US;
-    this.saidBytes = LENGTH_OPEN;
+    this.#saidBytes = LENGTH_OPEN;
     this.#islandCount = 0;
+  }
+
+  /** Octets that it says to have; LENGTH_… where it does not. `isHead`: the request was HEAD. */
+  saidBytes(isHead: boolean): number {
+    if (this.#saidBytes === LENGTH_OPEN) this.#saidBytes = httpLength(this, isHead);
+    return this.#saidBytes;
   }
 
   /** Whether all of it that is to be kept was seen. */

@@ -25,7 +25,7 @@ import type { Session } from '../session/session.js';
 import { readI32, readU32 } from '../wire/bytes.js';
 import type { PacketHeader } from '../wire/packet-header.js';
 import { FIN, RST, SYN } from '../wire/tcp.js';
-import { type Answer, NEVER_US } from './answer.js';
+import { NEVER_US } from './answer.js';
 import { AnswerPool } from './answer-pool.js';
 import type { CompareConfig } from './compare-config.js';
 import { ComparedConnection, ComparedSide } from './compared-connection.js';
@@ -39,7 +39,6 @@ import {
   TARGET_OPEN,
   type TargetPart,
 } from './exchange.js';
-import { httpLength, LENGTH_OPEN } from './http-length.js';
 
 /** An answer that has not grown for so long has ended, if nothing else says so. */
 const QUIET_MS = 5000;
@@ -229,8 +228,8 @@ export class Comparison {
     const online = exchange?.online;
     if (target === undefined || target.state !== TARGET_OPEN || online === undefined) return undefined;
     const { isHead } = exchange!;
-    if (saidBytes(online, isHead) !== online.totalBytes) return undefined;
-    const said = saidBytes(target.answer, isHead);
+    if (online.saidBytes(isHead) !== online.totalBytes) return undefined;
+    const said = target.answer.saidBytes(isHead);
     return said < 0 ? undefined : target.answer.totalBytes >= said;
   }
 
@@ -295,7 +294,7 @@ export class Comparison {
       for (const exchange of connection.exchanges) {
         const isOpen = !exchange.isOnlineClosed || !exchange.areTargetsSettled;
         const isSilent = exchange.targets.some((one) => one?.state === TARGET_OPEN && one.answer.totalBytes === 0);
-        if (isOpen && (isLate || isSilent)) exchange.incomparable ??= 'interrupted';
+        if (isOpen && (isSilent || (isLate && !exchange.isSaidWhole))) exchange.incomparable ??= 'interrupted';
       }
       this.endConnection(captured);
     }
@@ -415,11 +414,6 @@ export class Comparison {
       this.#exchangesOpen -= 1;
     }
   }
-}
-
-function saidBytes(answer: Answer, isHead: boolean): number {
-  if (answer.saidBytes === LENGTH_OPEN) answer.saidBytes = httpLength(answer, isHead);
-  return answer.saidBytes;
 }
 
 /**

@@ -97,6 +97,13 @@ export class Exchange {
     return this.targets.every((target) => target === undefined || target.state !== TARGET_OPEN);
   }
 
+  /** Whether the answers of all parties that may go on are as long as they say. */
+  get isSaidWhole(): boolean {
+    const { online, isOnlineClosed, isHead, targets } = this;
+    if (online === undefined || (!isOnlineClosed && online.saidBytes(isHead) !== online.totalBytes)) return false;
+    return targets.every((one) => one?.state !== TARGET_OPEN || one.answer.saidBytes(isHead) === one.answer.totalBytes);
+  }
+
   /** Whether the request is one that is answered without a body. */
   get isHead(): boolean {
     return this.requestBytes >= HEAD.length && HEAD.every((octet, at) => this.request[at] === octet);

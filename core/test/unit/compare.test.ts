@@ -198,6 +198,15 @@ describe('the comparison', () => {
     assert.deepEqual(sums(rig), { turns: 2, equal: 2, different: 0, noise: 0 });
   });
 
+  it('the end of the copy, right behind the last answers: those count that say that they are whole', () => {
+    const rig = new CompareRig([{ reply: (request) => (request.startsWith('GET') ? same(request) : 'plain') }]);
+    const clients = [0, 1].map((index) => new ComparedClient(rig, 40_000 + index));
+    clients[0]!.ask(get('/0'), same(get('/0')));
+    clients[1]!.ask('ask', 'plain');
+    rig.close();
+    assert.deepEqual(sums(rig), { turns: 2, equal: 1, different: 0, noise: 0, interrupted: 1 });
+  });
+
   it('names requests for which a target took much longer', () => {
     const rig = new CompareRig([{ reply: (request) => (pathOf(request) === '/slow' ? '' : same(request)) }]);
     const client = new ComparedClient(rig, 40_000);
