@@ -199,6 +199,20 @@ describe('the package for hosts', () => {
     }
   });
 
+  it('ends a copy in order also while its workers start', async () => {
+    await writeConfig('copy-early', `map: 80-${TARGET_IP}:8080\nclientAddress: 10.9.9.9\ninsecure: true\nthreads: 2\n`);
+    const unit = 'trafficcopy-copy@early';
+    await host.expect('systemctl', ['start', unit]);
+    const group = (await host.expect('systemctl', ['show', '--property=ControlGroup', '--value', unit])).trim();
+    await eventually('the workers are there', 30_000, async () => {
+      return (await host.expect('cat', [`/sys/fs/cgroup${group}/cgroup.procs`])).trim().split('\n').length === 3;
+    });
+    await host.expect('systemctl', ['stop', unit]);
+    const journal = await host.expect('journalctl', [`--unit=${unit}`, '--output=cat']);
+    assert.equal(await host.expect('systemctl', ['show', '--property=Result', '--value', unit]), 'success\n', journal);
+    assert.doesNotMatch(journal, /fault of the program/);
+  });
+
   it('does not start a copy again and again whose file is wrong', async () => {
     await writeConfig('copy-wrong', 'mapp: 80-10.16.12.11:8080\n');
     await host.expect('systemctl', ['start', 'trafficcopy-copy@wrong']);
