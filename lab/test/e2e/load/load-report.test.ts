@@ -96,7 +96,8 @@ async function replayWrk(copyLab: CopyLab): Promise<Run> {
   await goFirst(copyLab, target.pid, 30);
   const map = `${ONLINE_PORT}-${copyLab.targetEndpoint(TARGET_PORT)}`;
   const copy = await copyLab.online.start('copy', TRAFFIC_COPY, [
-    ...['copy', '-x', map, '-i', sniffer.file, '--connect', '--report', report!, '--summary', summary!],
+    ...['copy', '-x', map, '-i', sniffer.file, '--connect', '--state', join(copyLab.online.directory, 'state')],
+    ...['--report', report!, '--summary', summary!],
   ]);
   await goFirst(copyLab, copy.pid, 10);
   await copy.expectEnd(60_000, [0]);
