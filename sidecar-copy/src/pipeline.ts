@@ -38,6 +38,8 @@ const FLUSH_ROUNDS_MAX = 4;
 const TICK_MS = 5;
 /** A deadline that is further away gets a timer of its own, ms. */
 const NEAR_MS = 100;
+/** A timer that is so late stood still with all the rest: what has arrived meanwhile goes first. */
+const LATE_MS = 50;
 /** setTimeout takes 31 bits. */
 const TIMER_DELAY_MS_MAX = 60_000;
 
@@ -51,7 +53,11 @@ export class Pipeline {
     this.flushIsDue = false;
     this.flush();
   };
-  private readonly onDeadline = (): void => this.advance();
+  private readonly onDeadline = (): void => {
+    if (this.nowMs() - this.dueMs <= LATE_MS) this.advance();
+    else setImmediate(this.onArrivals);
+  };
+  private readonly onArrivals = (): void => this.advance();
   private flushIsDue = false;
   private isClosed = false;
   /** Fires every TICK_MS, by refresh(), while a deadline is near: a timer made for each would cost more. At first once in vain. */
@@ -59,6 +65,8 @@ export class Pipeline {
   private timer: NodeJS.Timeout | undefined;
   /** When one of the two fires; infinite when none will. */
   private timerAtMs = Number.POSITIVE_INFINITY;
+  /** The same, for the tick as well. */
+  private dueMs = Number.POSITIVE_INFINITY;
 
   constructor(options: PipelineOptions) {
     this.engine = options.engine;
@@ -156,11 +164,13 @@ export class Pipeline {
     if (deadlineMs - nowMs <= NEAR_MS) {
       // Infinitely early: nothing comes before the next tick.
       this.timerAtMs = 0;
+      this.dueMs = nowMs + TICK_MS;
       this.tick.refresh();
       return;
     }
     const delayMs = Math.min(deadlineMs - nowMs, TIMER_DELAY_MS_MAX);
     this.timerAtMs = nowMs + delayMs;
+    this.dueMs = this.timerAtMs;
     this.timer = setTimeout(this.onDeadline, delayMs);
   }
 

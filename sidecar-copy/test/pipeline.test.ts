@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ReplayBatch, type ResponseBatch } from '@trafficcopy/core';
@@ -168,6 +170,28 @@ test('the timer follows the engine to an earlier deadline and runs what is due',
   while (!calls.includes('advance')) await new Promise((resolve) => setTimeout(resolve, 1));
   assert.equal(sinks[0]!.packets.length, 1);
   pipeline.close();
+});
+
+test('a timer that is late lets what has arrived meanwhile go first', async (context) => {
+  const { engine, pipeline, calls } = walk();
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const near = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [far] = (await once(server, 'connection')) as [Socket];
+  context.after(() => {
+    pipeline.close();
+    for (const socket of [near, far]) socket.destroy();
+    server.close();
+  });
+  near.on('data', () => pipeline.ingestResponses(0, NO_RESPONSES));
+  // In a turn of its own, so that nothing of it is read before the thread stands still.
+  await turn();
+  engine.deadlineMs = performance.now() + 1;
+  pipeline.flush();
+  far.write('a response');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  while (!calls.includes('advance')) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.deepEqual(calls.slice(0, 2), ['responses 0', 'advance']);
 });
 
 test('closing stops the capture first, then ends the sessions and sends what that takes', () => {

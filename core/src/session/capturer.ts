@@ -307,7 +307,7 @@ export class Capturer {
     captured.offersWindowScale = this.#options.windowScale >= 0;
     captured.offersTimestamps = this.#options.hasTimestamps;
     if (!this.#createSessions(captured, nowMs)) return;
-    for (const session of captured.sessions) this.#replayer.begin(session, nowMs);
+    for (const session of captured.sessions) this.#replayer.begin(session);
     // RFC 7413: what a SYN carries is the stream's beginning. If online does not take it, the client sends it again.
     if (header.payloadBytesPresent > 0) {
       this.#append(

@@ -1,6 +1,7 @@
 import type { EndpointConfig } from '../engine-config.js';
 import { flowHash } from '../flow/flow-hash.js';
 import type { IpAddress } from '../wire/ip-address.js';
+import { OpeningWindow } from './opening-window.js';
 import { PATH_MTU_MS } from './path-mtu.js';
 
 /** RFC 6298 2.2: timeout after the first sample, in round trips. */
@@ -19,6 +20,7 @@ export class EndpointState {
   readonly portKey: number;
   /** Of address and port: weighs endpoints against each other. */
   readonly hash: number;
+  readonly openings = new OpeningWindow();
   /** Whether it was taken out of the settings. */
   isGone = false;
   /** Largest packet that the path carries, as far as is known; Infinity: nothing is. */

@@ -46,6 +46,7 @@ import type { EndpointState } from './endpoint-state.js';
 import { FlowNotices } from './flow-notices.js';
 import type { Lanes } from './lanes.js';
 import { Ledger } from './ledger.js';
+import { IS_TO_OPEN, NOT_OPENING, OPENS, WAITS_TO_OPEN } from './opening-window.js';
 import { BLACK_HOLE_MTUS_V4, BLACK_HOLE_MTUS_V6, pathMtuAfter } from './path-mtu.js';
 import {
   CLOSE_WAIT,
@@ -71,7 +72,7 @@ import { Retention } from './retention.js';
 import { Script } from './script.js';
 import { ScriptedSession } from './scripted-session.js';
 import type { SegmentWriter } from './segment-writer.js';
-import { Session } from './session.js';
+import { Session, WORK_DUE, WORK_NONE, WORK_OVER } from './session.js';
 import type { SessionTable } from './session-table.js';
 import type { TargetState } from './target-state.js';
 import { TurnGate } from './turn-gate.js';
@@ -193,11 +194,10 @@ export class Replayer {
   ): Session | undefined {
     const endpoint = this.#endpointFor(captured, target, copy);
     if (this.#table.isFull || (endpoint !== undefined && this.#lanes.isCongested(endpoint.lane))) return undefined;
-    const slot = this.#table.nextSlot;
-    const id = this.#table.nextId(slot);
+    const id = this.#table.nextId(this.#table.nextSlot);
     const script = this.#scriptFor(captured);
     const { clientPort } = captured;
-    const parts = [slot, id, captured, target, endpoint, copy, clientAddress, clientPort, turn, nowMs] as const;
+    const parts = [id, captured, target, endpoint, copy, clientAddress, clientPort, turn, nowMs] as const;
     const session = script === undefined ? new Session(...parts) : new ScriptedSession(script, ...parts);
     session.replay.offersTimestamps = captured.offersTimestamps;
     session.replay.markBytes = this.#writer.markBytes;
@@ -226,8 +226,8 @@ export class Replayer {
   }
 
   touch(session: Session): void {
-    if (session.isDirty || session.isFinished) return;
-    session.isDirty = true;
+    if (session.work !== WORK_NONE) return;
+    session.work = WORK_DUE;
     this.#dirty.push(session);
   }
 
@@ -277,6 +277,7 @@ export class Replayer {
     if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
     if (events & EVENT_ESTABLISHED && session.replay.srttMs >= 0)
       session.endpoint?.noteHandshake(session.replay.srttMs);
+    if (session.opening === OPENS) this.#onOpening(session, events, nowMs);
     if (events & EVENT_ESTABLISHED) this.clock.connected(session);
     if (events & EVENT_ANSWERED) {
       this.clock.answered(session, bytes, at, readU32(bytes, at + RESPONSE_PAYLOAD_BYTES));
@@ -320,6 +321,26 @@ export class Replayer {
     if (events & EVENT_PEER_FIN) trace.note(TRACE_KIND.targetClosed, session);
     if (events & EVENT_RESET) trace.note(TRACE_KIND.targetReset, session);
     if (events & EVENT_REFUSED) trace.note(TRACE_KIND.targetRefused, session);
+  }
+
+  /** A connection of the window was heard of. One that has nothing to say waits for no answer. */
+  #onOpening(session: Session, events: number, nowMs: number): void {
+    if (events & EVENT_ADVANCED) session.endpoint!.openings.noteAccepted(nowMs);
+    const isSilent = session.turnUna >= session.captured.turns.endIndex;
+    if (events & (EVENT_ANSWERED | EVENT_PEER_FIN) || (events & EVENT_ESTABLISHED && isSilent)) {
+      this.#leaveWindow(session);
+    }
+  }
+
+  /** Gives the place of the session in its endpoint's window to those that wait. */
+  #leaveWindow(session: Session): void {
+    if (session.opening === NOT_OPENING) return;
+    const { opening } = session;
+    session.opening = NOT_OPENING;
+    if (opening !== OPENS) return;
+    const { openings } = session.endpoint!;
+    openings.leave();
+    for (let next = openings.next(); next !== undefined; next = openings.next()) this.touch(next);
   }
 
   #onAnswer(session: Session, nowMs: number): void {
@@ -410,14 +431,16 @@ export class Replayer {
     this.#fail(session, event === RESPONSE_EVENT_FLOW_TABLE_FULL ? 'shed' : 'channelLost', nowMs);
   }
 
-  /** Opens the target connection of a session that was just made, if there is a way. */
-  begin(session: Session, nowMs: number): void {
-    if (this.#isReachable(session)) this.#open(session, nowMs);
+  /** Opens the target connection of a session that was just made with the next `flush`, if there is a way. */
+  begin(session: Session): void {
+    session.opening = IS_TO_OPEN;
+    this.touch(session);
   }
 
   /** Opens a target connection at the first turn that is not settled. Sends the SYN. */
   #open(session: Session, nowMs: number): void {
     assert(session.replay.state === CLOSED, 'a session opens one target connection at a time');
+    if (session.opening === IS_TO_OPEN) session.opening = NOT_OPENING;
     if (!session.holdsPort && !this.#takePort(session, nowMs, session.copy > 0)) {
       this.#fail(session, 'shed', nowMs);
       return;
@@ -496,8 +519,9 @@ export class Replayer {
       this.#dirty = this.#spare;
       this.#spare = work;
       for (const session of work) {
-        session.isDirty = false;
-        if (!session.isFinished) this.#run(session, nowMs);
+        if (session.isFinished) continue;
+        session.work = WORK_NONE;
+        this.#run(session, nowMs);
       }
       work.length = 0;
     }
@@ -566,7 +590,9 @@ export class Replayer {
     const { captured } = session;
     this.#loseContinuations(session);
     const hasTurn = session.turnUna < captured.turns.endIndex;
-    if (!hasTurn) {
+    // A client that has said nothing yet needs no other endpoint, and no connection that it can have later.
+    if (!hasTurn && !this.#isReachable(session)) this.#leaveWindow(session);
+    if (!hasTurn && session.opening === NOT_OPENING) {
       if (captured.state === CAPTURED_ENDED) this.#finish(session, session.failure ?? 'copied');
       return;
     }
@@ -578,11 +604,15 @@ export class Replayer {
       return;
     }
     if (session.failure !== undefined && nowMs < session.retryAtMs) {
+      this.#leaveWindow(session);
       this.#ledger.lose(session, captured.turns.endIndex, session.failure);
       this.#runParked(session, nowMs);
       return;
     }
-    if (this.#isReachable(session)) {
+    const isReachable = this.#isReachable(session);
+    // A client that is there sets the pace; see opening-window.ts for those that have gone.
+    const mayOpen = isReachable && (captured.end === END_NONE || session.endpoint.openings.enter(session));
+    if (mayOpen) {
       if (session.resumes > 0) {
         this.#counters.sessionsResumed += 1;
         if (this.#trace.isOn) this.#trace.note(TRACE_KIND.freshConnection, session, session.resumes);
@@ -598,6 +628,7 @@ export class Replayer {
     const endpoint = this.#endpointFor(session.captured, session.target, session.copy);
     if (endpoint === session.endpoint) return;
     assert(session.replay.state === CLOSED, 'a session changes its endpoint between two target connections');
+    this.#leaveWindow(session);
     this.#releasePort(session);
     session.endpoint = endpoint;
     // A late answer of the old endpoint, maybe on the same lane, must not be taken for one of the new.
@@ -822,6 +853,7 @@ export class Replayer {
   /** The target connection is gone or given up; turns that are left go to a fresh one. */
   #disconnect(session: Session, nowMs: number): void {
     const { replay, captured } = session;
+    this.#leaveWindow(session);
     replay.close();
     session.ackAtMs = 0;
     session.gateAtMs = 0;
@@ -907,6 +939,7 @@ export class Replayer {
   #closeTarget(session: Session): void {
     const { replay } = session;
     this.#reset(session);
+    this.#leaveWindow(session);
     replay.close();
     session.ackAtMs = 0;
     session.gateAtMs = 0;
@@ -933,7 +966,8 @@ export class Replayer {
     const { captured, replay } = session;
     assert(session.turnUna >= captured.turns.endIndex, 'a session finishes when its turns are settled');
     if (this.#trace.isOn) this.#trace.note(TRACE_KIND.ended, session, TERMINAL_STATES.indexOf(terminal));
-    session.isFinished = true;
+    session.work = WORK_OVER;
+    this.#leaveWindow(session);
     this.clock.settle(session);
     this.#comparison?.endSession(session);
     replay.close();
@@ -1001,6 +1035,7 @@ export class Replayer {
   #onRetransmissionTimeout(session: Session, nowMs: number): void {
     const { replay } = session;
     if (this.#trace.isOn) this.#trace.note(TRACE_KIND.timedOut, session, replay.rtoMs);
+    if (session.opening === OPENS) session.endpoint!.openings.noteLost(nowMs);
     replay.timeOut(nowMs);
     if (!this.#isReachable(session)) return;
     if (replay.state === SYN_SENT) {
@@ -1041,7 +1076,8 @@ export class Replayer {
         return;
       }
     }
-    this.#fail(session, isLaneDown ? 'channelLost' : 'noResponse', nowMs);
+    const isWaiting = session.opening === WAITS_TO_OPEN;
+    this.#fail(session, isLaneDown ? 'channelLost' : isWaiting ? 'shed' : 'noResponse', nowMs);
   }
 
   #armTimer(session: Session, nowMs: number): void {

@@ -1,14 +1,11 @@
 /** The sessions that are open: slots of a fixed number, and ids that tell the sessions of one slot from each other. */
 import { type Captured, END_NONE } from './captured.js';
 import { CLOSED } from './replay.js';
-import type { Session } from './session.js';
+import { type Session, SLOT_MASK } from './session.js';
 
-/** Session ids: 20 bits of slot, 12 of generation. */
-const SLOT_BITS = 20;
-const SLOT_MASK = (1 << SLOT_BITS) - 1;
+/** Session ids: 20 bits of slot, 12 of generation. As many sessions have an id as there are slots. */
+export const SESSIONS_MAX = SLOT_MASK + 1;
 const GENERATION_MASK = 0xfff;
-/** As many sessions have an id. */
-export const SESSIONS_MAX = 1 << SLOT_BITS;
 
 export class SessionTable {
   readonly #sessions: (Session | undefined)[];
@@ -49,7 +46,7 @@ export class SessionTable {
   nextId(slot: number): number {
     const generation = (this.#generations[slot]! + 1) & GENERATION_MASK;
     this.#generations[slot] = generation;
-    return ((generation << SLOT_BITS) | slot) >>> 0;
+    return generation * SESSIONS_MAX + slot;
   }
 
   /** The session with the id; undefined when there is none any more. */

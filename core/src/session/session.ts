@@ -8,13 +8,22 @@
 import type { LossReason } from '../counters.js';
 import type { Captured } from './captured.js';
 import type { EndpointState } from './endpoint-state.js';
+import { NOT_OPENING } from './opening-window.js';
 import { Replay } from './replay.js';
 import type { Script } from './script.js';
 import type { TargetState } from './target-state.js';
 
+/** Nothing is to be sent or settled. */
+export const WORK_NONE = 0;
+/** In the list of sessions that have something to send or to settle. */
+export const WORK_DUE = 1;
+/** It has ended: there will be none. */
+export const WORK_OVER = 2;
+
+/** The slot's bits of an id; above them is a generation. */
+export const SLOT_MASK = 0xf_ffff;
+
 export class Session {
-  /** Index in the table of sessions. */
-  readonly slot: number;
   /**
    * What intercept calls it: slot and generation, so that an answer to a dead session is not taken for a live one's. Another
    * one at another endpoint.
@@ -33,6 +42,8 @@ export class Session {
   clientPort: number;
   /** Whether (clientAddress, clientPort, endpoint) is taken in the port table, and intercept told. */
   holdsPort = false;
+  /** Where it stands with its endpoint's window: NOT_OPENING and the like. */
+  opening: number = NOT_OPENING;
   turnUna: number;
   turnNxt: number;
   /** replay.receivedBytes when the last gate opened: what came since answers the turns after it. */
@@ -64,12 +75,10 @@ export class Session {
   partingReason: LossReason = 'targetReset';
   /** Whether the turn before turnUna was lost: the rest of it, which the client may still send, is of no use. */
   isLastLost = false;
-  /** In the list of sessions that have something to send or to settle. */
-  isDirty = false;
-  isFinished = false;
+  /** WORK_*. */
+  work: number = WORK_NONE;
 
   constructor(
-    slot: number,
     id: number,
     captured: Captured,
     target: TargetState,
@@ -80,7 +89,6 @@ export class Session {
     turn: number,
     nowMs: number,
   ) {
-    this.slot = slot;
     this.id = id;
     this.captured = captured;
     this.target = target;
@@ -111,5 +119,14 @@ export class Session {
   /** Where that ends which may be sent now. */
   sendLimit(): number {
     return this.script === undefined ? this.captured.endOfTurn(this.turnNxt - 1) : this.script.out.endOffset;
+  }
+
+  get isFinished(): boolean {
+    return this.work === WORK_OVER;
+  }
+
+  /** Index in the table of sessions. */
+  get slot(): number {
+    return this.id & SLOT_MASK;
   }
 }
