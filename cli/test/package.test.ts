@@ -14,6 +14,8 @@ const BUILD = join(ROOT, 'scripts/package.sh');
 const NODE = '/usr/lib/trafficcopy/bin/node';
 const TARGET_IP = '10.16.12.11';
 const REQUESTS = 20;
+/** A page with a script of ours and a library in it: both have to be in the package. */
+const REPORT = '/var/log/trafficcopy/a.html';
 
 const directory = mkdtempSync(join(tmpdir(), 'trafficcopy-package-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -150,7 +152,7 @@ describe('the package for hosts', () => {
     const token = /--join (tc1\.\S+)/.exec(await host.expect('trafficcopy', ['intercept', '--new-token']))?.[1];
     await writeConfig(
       'copy-a',
-      `targets: [{address: ${TARGET_IP}, ports: [{source: 80, target: 8080}]}]\ndelivery: Tunnel\nclientAddress: 10.9.9.9\nmetrics: 9100\njoin: ${token}\n`,
+      `targets: [{address: ${TARGET_IP}, ports: [{source: 80, target: 8080}]}]\ndelivery: Tunnel\nclientAddress: 10.9.9.9\nmetrics: 9100\njoin: ${token}\nreport: ${REPORT}\n`,
     );
     await host.expect('systemctl', ['start', 'trafficcopy-copy@a']);
     await eventually(
@@ -197,6 +199,11 @@ describe('the package for hosts', () => {
     for (const unit of ['trafficcopy-copy@a', 'trafficcopy-intercept@a']) {
       assert.equal(await host.expect('systemctl', ['show', '--property=Result', '--value', unit]), 'success\n');
     }
+  });
+
+  it('has all that a report is made of', async () => {
+    const page = await host.expect('cat', [REPORT]);
+    assert.match(page, /uPlot[\s\S]*<\/html>\s*$/);
   });
 
   it('ends a copy in order also while its workers start', async () => {
