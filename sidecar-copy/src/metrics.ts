@@ -72,9 +72,22 @@ export function copyMetrics(read: () => CopyFigures): ProgramMetrics {
     'Workers that were started again after they died',
     () => read().workerRestarts,
   );
+  metrics.counters(
+    `${PREFIX}compared_turns_total`,
+    'Turns that --compare is through with, by what it found',
+    'outcome',
+    () => comparedTurns(read()),
+  );
   addSources(metrics, () => read().sources);
   addLanes(metrics, () => read().lanes);
   return metrics;
+}
+
+/** None without --compare. */
+function comparedTurns({ comparison }: CopyFigures): Record<string, number> {
+  if (comparison === undefined) return {};
+  const { turns, equal, different, noise } = comparison;
+  return { equal, different, noise, incomparable: turns - equal - different - noise };
 }
 
 function addSources(metrics: ProgramMetrics, read: () => readonly SourceFigures[]): void {

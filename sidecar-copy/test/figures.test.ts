@@ -113,6 +113,18 @@ test('ready means every channel and every interface is up; the reason names what
   assert.equal(unreadyReason(lanes, sources), 'no channel to intercept a:1; interface eth0 is down');
 });
 
+test('metrics have what --compare found, and nothing of it without', async () => {
+  const comparison = {
+    ...{ turns: 10, equal: 4, different: 3, noise: 2, incomparable: { noRoom: 1 }, differencesDropped: 0 },
+    ...{ targets: {}, noiseFields: {}, requests: [], slow: [] },
+  };
+  const text = await copyMetrics(() => figures({ comparison })).registry.metrics();
+  assert.match(text, /^trafficcopy_copy_compared_turns_total\{outcome="different"\} 3$/m);
+  assert.match(text, /^trafficcopy_copy_compared_turns_total\{outcome="incomparable"\} 1$/m);
+  const plain = await copyMetrics(() => figures()).registry.metrics();
+  assert.doesNotMatch(plain, /compared_turns_total\{/);
+});
+
 test('metrics have every loss reason and every lane as a label', async () => {
   const engine = createEngineCounters();
   engine.turnsLost.noResponse = 4;

@@ -40,7 +40,8 @@ const target: FuzzTarget = {
       1,
     ),
   ],
-  make: (random) => engineScript(random, 1 + random.below(30), ['capture', 'capture', 'captureChanged', 'wait']),
+  make: (random) =>
+    engineScript(random, 1 + random.below(30), ['capture', 'capture', 'captureChanged', 'captureAnswer', 'wait']),
   bytesMax: 600,
   run: (input) => new EngineScript(input).run(),
 };

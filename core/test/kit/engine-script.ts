@@ -7,6 +7,7 @@ import { ACK, FIN, PSH, RST, SYN } from '../../src/wire/tcp.js';
 import { Client } from './client.js';
 import { recordOf, responseBatchOf } from './record.js';
 import { CONFIG, mappingTo, Rig, TARGET, targetAt } from './rig.js';
+import { textOf } from './segment.js';
 
 const IPV6 = {
   client: Uint8Array.of(0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1),
@@ -27,6 +28,10 @@ const LIMITS = {
   batchPacketsMax: 256,
 };
 
+/** Small enough that scripts come to the limits. */
+const HTTP_HEAD = textOf('HTTP/1.1 200 OK\r\nDate: a\r\nContent-Length: 9\r\n\r\nbody body HTTP/1.1 101 \r\n\r\n');
+const COMPARE = { answerBytesMax: 64, answersMax: 12, ignoredHeaders: new Set(['date']), differencesMax: 4 };
+
 /** What a script does next; the order is the number in the input. */
 const STEPS = [
   'capture',
@@ -38,6 +43,7 @@ const STEPS = [
   'respondFrame',
   'wait',
   'lane',
+  'captureAnswer',
 ] as const;
 type Step = (typeof STEPS)[number];
 const FLAGS = [ACK | PSH, ACK, SYN, FIN | ACK, RST, RST | ACK, SYN | ACK, 0, 0xff];
@@ -52,7 +58,13 @@ export class EngineScript {
     const options = input.u8();
     this.#input = input;
     this.#rig = new Rig(
-      { mappings: MAPPINGS, wait: (options & 1) === 0, fullSessionsOnly: (options & 2) !== 0, limits: LIMITS },
+      {
+        mappings: MAPPINGS,
+        wait: (options & 1) === 0,
+        fullSessionsOnly: (options & 2) !== 0,
+        limits: LIMITS,
+        compare: options & 0x10 ? COMPARE : undefined,
+      },
       { answer: () => options & 0xf0, mss: options & 4 ? 100 : 1460, greetingBytes: options & 8 ? 20 : 0 },
     );
     this.#clients = Array.from({ length: 4 }, (_, index) => {
@@ -66,7 +78,19 @@ export class EngineScript {
     while (!this.#input.isOver) this.#step(STEPS[this.#input.u8() % STEPS.length]!);
     this.#rig.engine.close(this.#rig.nowMs);
     this.#rig.checkEnd();
+    this.#checkComparison();
     return happened(this.#rig.engine.counters);
+  }
+
+  /** Every turn that was seen was counted once, and all memory is free. */
+  #checkComparison(): void {
+    const { comparison } = this.#rig.engine;
+    if (comparison === undefined) return;
+    const { turns, equal, different, noise, incomparable } = comparison.report;
+    const others = Object.values(incomparable).reduce((sum, count) => sum + count, 0);
+    assert.equal(turns, equal + different + noise + others);
+    assert.equal(comparison.answersInUse, 0);
+    assert.ok(comparison.report.takeDifferences().length <= COMPARE.differencesMax);
   }
 
   #step(step: Step): void {
@@ -77,6 +101,9 @@ export class EngineScript {
         return;
       case 'captureLiteral':
         this.#rig.capture(this.#input.bytes(this.#input.u8()));
+        return;
+      case 'captureAnswer':
+        this.#rig.capture(this.#answer());
         return;
       case 'captureChanged':
         this.#rig.capture(this.#changed(this.#packet()));
@@ -128,6 +155,26 @@ export class EngineScript {
     const phantoms = (flags & SYN ? 1 : 0) + (flags & FIN ? 1 : 0);
     if (ahead === 0) client.seq = (client.seq + text.length + phantoms) >>> 0;
     return packet;
+  }
+
+  /** A packet of online that nearly fits into what its client has heard. */
+  #answer(): Uint8Array {
+    const input = this.#input;
+    const client = this.#clients[input.u8() & 3]!;
+    const { clientAddress, clientPort, onlineAddress, onlinePort } = client.base;
+    const ahead = ((input.u8() << 24) >> 24) * (input.u8() === 255 ? 0x0100_0000 : 1);
+    const text = new Uint8Array(input.u8());
+    text.set(input.u8() & 1 ? HTTP_HEAD.subarray(0, text.length) : []);
+    return client.packet({
+      clientAddress: onlineAddress,
+      clientPort: onlinePort,
+      onlineAddress: clientAddress,
+      onlinePort: clientPort,
+      seq: (client.ack + ahead) >>> 0,
+      ack: client.seq >>> 0,
+      flags: FLAGS[input.u8() % FLAGS.length]!,
+      text,
+    });
   }
 
   /** Cut, and with some octets changed. */
