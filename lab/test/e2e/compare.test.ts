@@ -144,6 +144,33 @@ test('the same over ordinary connections, without intercept: exactly the 1 % are
     expectOdd(readDifferences(copyLab), target);
   }));
 
+test('clients on 127.0.0.1, whose packets are seen twice, and -n 2: each turn is compared once', () =>
+  CopyLab.with({ copyFlags: ['-c', '10.77.0.200', '-n', '2'] }, async (copyLab) => {
+    await serve(copyLab, {}, [{ 'odd-every': ODD_EVERY }]);
+    await copyLab.listenForLeaks();
+    await copyLab.startIntercept();
+    await copyLab.startCopy({ flags: [compareFlag(copyLab)] });
+    const load = {
+      host: '127.0.0.1',
+      port: ONLINE_PORT,
+      connections: 5,
+      total: 400,
+      requests: 20,
+      path: '/products/#',
+    };
+    const generator = await copyLab.online.program('load-generator', load);
+    await generator.ask('run');
+    const summary = await copyLab.finish();
+    assert.equal(summary.turns.delivered, 800, JSON.stringify(summary.turns));
+    const { turns, equal, different, incomparable } = comparisonOf(summary);
+    assert.deepEqual(
+      { turns, equal, different, incomparable },
+      { turns: 400, equal: 396, different: 4, incomparable: {} },
+    );
+    const requests = readDifferences(copyLab).map(({ request }) => request);
+    assert.deepEqual(requests.sort(), ODD.slice(0, 4).sort());
+  }));
+
 test('a target whose answers all have another length: each is named, and none is taken for the answer to another request', () =>
   CopyLab.with({}, async (copyLab) => {
     await serve(copyLab, { version: 1 }, [{ version: 2 }]);
