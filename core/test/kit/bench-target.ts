@@ -37,6 +37,9 @@ export interface TargetConnection {
   tsVal: number;
   tsRecent: number;
   hasTimestamps: boolean;
+  /** What a server said, and at which number that began. */
+  said: number[];
+  saidFrom: number;
 }
 
 export interface TargetBehaviour {
@@ -118,6 +121,7 @@ export class BenchTarget {
 
   /** Says so much, as one segment. */
   talk(connection: TargetConnection, text: Uint8Array, flags = ACK | PSH): void {
+    connection.said.push(...text);
     this.#record(connection, connection.sndNxt, flags, text.length, text);
     connection.sndNxt += text.length + (flags & FIN ? 1 : 0);
     if (flags & FIN) connection.sentFin = true;
@@ -131,10 +135,17 @@ export class BenchTarget {
   /** The target's retransmission timers fire: what was sent and not acknowledged goes out again, as one segment. */
   retransmit(): void {
     for (const connection of this.#open.values()) {
+      // A server that speaks first has to hear that the client is there.
+      if (this.behaviour.server !== undefined && !connection.isAcknowledging && connection.state === 'open') {
+        this.#record(connection, connection.sndNxt - 1, SYN | ACK, 0);
+      }
       const left = (connection.sndNxt - connection.acked) | 0;
       if (left <= 0 || connection.state !== 'open' || !connection.isAcknowledging) continue;
       const fin = connection.sentFin ? FIN : 0;
-      this.#record(connection, connection.acked, ACK | PSH | fin, left - (fin === 0 ? 0 : 1));
+      const at = (connection.acked - connection.saidFrom) | 0;
+      const bytes = left - (fin === 0 ? 0 : 1);
+      const text = Uint8Array.from(connection.said.slice(Math.max(at, 0), Math.max(at, 0) + bytes));
+      this.#record(connection, connection.acked, ACK | PSH | fin, bytes, text);
     }
   }
 
@@ -171,8 +182,11 @@ export class BenchTarget {
       return;
     }
     connection.acked = header.ack;
+    const isOpened = !connection.isAcknowledging;
     connection.isAcknowledging = true;
     connection.tsRecent = options.tsVal;
+    const greeting = isOpened ? this.behaviour.server?.greet(connection) : undefined;
+    if (greeting !== undefined && greeting.length > 0) this.talk(connection, greeting);
     const ahead = (header.seq - connection.rcvNxt) | 0;
     const fresh = text.length + ahead;
     const hadFin = connection.peerFin;
@@ -225,6 +239,8 @@ export class BenchTarget {
       tsVal: 100,
       tsRecent: options.tsVal,
       hasTimestamps: options.hasTimestamps,
+      said: [],
+      saidFrom: (0x7ffffff0 + 1) | 0,
     };
     if (this.behaviour.refuse === true) {
       this.#record(connection, 0, RST | ACK, 0);
@@ -234,8 +250,6 @@ export class BenchTarget {
     this.#open.set(id, connection);
     this.#record(connection, connection.sndNxt, SYN | ACK, 0);
     connection.sndNxt += 1;
-    const greeting = this.behaviour.server?.greet(connection);
-    if (greeting !== undefined && greeting.length > 0) this.talk(connection, greeting);
     if (this.behaviour.greetingBytes !== undefined) this.send(connection, this.behaviour.greetingBytes);
   }
 

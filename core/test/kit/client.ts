@@ -35,6 +35,13 @@ export class Client {
     return packet;
   }
 
+  /** Sends text that is not the end of what there is to say. */
+  sendPart(bytes: Uint8Array): Uint8Array {
+    const packet = this.packet({ flags: ACK, text: bytes });
+    this.seq += bytes.length;
+    return packet;
+  }
+
   /** Online has sent so many octets, which the next packet acknowledges. */
   hear(bytes: number): void {
     this.ack += bytes;

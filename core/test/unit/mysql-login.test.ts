@@ -312,3 +312,17 @@ it('octets that were never captured cost the turn that they belong to', () => {
   );
   assert.deepEqual(rig.lost(), { captureGap: 1 });
 });
+
+it('a word of the target that never came to us, in the midst of a login, costs a fresh connection', () => {
+  const bench = new Bench();
+  const { rig, client } = bench;
+  rig.capture(client.syn(), client.acknowledge());
+  client.hear(GREETING_BYTES);
+  // Its kernel has sent and dropped octets of which no record came.
+  rig.target.connections[0]!.sndNxt += 5;
+  bench.say(login()).next(query('SELECT 1'));
+  assert.deepEqual(bench.log, ['login shop', 'login shop', 'query SELECT 1']);
+  bench.end();
+  assert.deepEqual(rig.lost(), {});
+  assert.equal(rig.engine.counters.sessionsResumed, 1);
+});

@@ -1,6 +1,7 @@
 /**
  * MySQL clients that stay connected: --host --port --user --password --database. Each has a table of its own, `client_N`. Questions: open {count} -> connections;
- * ask -> a question of each that changes nothing; run {each} -> statements, so many of each client, prepared ones and others; close.
+ * ask -> a question of each that changes nothing; run {each} -> statements, so many of each client, prepared ones and others; each -> a
+ * statement that nobody has to understand, of each client and once more prepared; close.
  */
 import { type Connection, createConnection } from 'mysql2/promise';
 import { ProgramControl } from './program-control.js';
@@ -79,6 +80,11 @@ control.on('run', async (each) => {
     }),
   );
   return statements;
+});
+control.on('each', async (statement) => {
+  await Promise.all(clients.map((client, number) => client.query(`${statement} ${number}`)));
+  await Promise.all(clients.map((client, number) => client.execute(`${statement} prepared by ${number}`)));
+  return clients.length;
 });
 control.on('close', async () => {
   await Promise.all(clients.map((client) => client.end()));

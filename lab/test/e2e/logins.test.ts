@@ -14,9 +14,9 @@ function credentialsFile(copyLab: CopyLab, text: string): string {
   return file;
 }
 
-for (const [delivery, statements, each] of [
-  ['tunnel', '10,000', 200],
-  ['direct', '1,000', 20],
+for (const [delivery, statements, each, threads] of [
+  ['tunnel', '10,000', 200, 1],
+  ['direct', '1,000', 20, 2],
 ] as const) {
   test(`MariaDB, ${delivery}: ${statements} statements of 50 clients, half of them joined while they ran, arrive at a target with another password`, async () => {
     const port = 3306;
@@ -43,7 +43,7 @@ for (const [delivery, statements, each] of [
       );
       await copyLab.listenForLeaks();
       await copyLab.startIntercept();
-      await copyLab.startCopy({ flags: ['--credentials', file] });
+      await copyLab.startCopy({ flags: ['--credentials', file, '--threads', String(threads)] });
       // What a running connection says first may be the middle of something: it is joined with what comes next.
       assert.equal(await clients.ask('say'), 25);
       assert.equal(await clients.ask('open', 25), 50);
@@ -167,5 +167,35 @@ test('Redis: AUTH and HELLO, and a client that was there before, arrive at a tar
     assert.equal(await target.command('GET', 'by-hello'), 'HELLO');
     assert.equal((await target.calls())['set'], 2003);
     assert.equal(await target.digest(), await online.digest());
+  });
+});
+
+test('caching_sha2_password: a target that wants the password under its RSA key, and later only a proof, lets clients in', async () => {
+  const port = 3306;
+  await CopyLab.with({ onlinePort: port, targetPort: port }, async (copyLab) => {
+    const online = await copyLab.online.program('sha2-server', { port, user: 'shop', password: 'of online' });
+    const target = await copyLab.target.program('sha2-server', { port, user: 'tester', password: 'of the target' });
+    const file = credentialsFile(
+      copyLab,
+      `- {protocol: mysql, port: ${port}, users: [{name: shop, targetName: tester, password: of the target}]}\n`,
+    );
+    await copyLab.listenForLeaks();
+    await copyLab.startIntercept();
+    await copyLab.startCopy({ flags: ['--credentials', file] });
+    const host = copyLab.online.ipv4;
+    const clients = await copyLab.client.program('mysql-clients', { host, port, user: 'shop', password: 'of online' });
+    for (const round of [1, 2, 3]) {
+      await clients.ask('open', 1);
+      await clients.ask('each', `ROUND ${round} OF CLIENT`);
+      // The target remembers who has logged in: the next one comes after that.
+      await copyLab.copy.quiet();
+    }
+    await clients.ask('close');
+    const summary = await copyLab.finish();
+    assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
+    assert.deepEqual(await target.ask('logins'), { short: 2, whole: 1, refused: 0 });
+    const expected = (await online.ask<string[]>('statements')).sort();
+    assert.equal(expected.length, 12);
+    assert.deepEqual((await target.ask<string[]>('statements')).sort(), expected);
   });
 });
