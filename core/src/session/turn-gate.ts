@@ -46,6 +46,8 @@ export class TurnGate {
     const { replay } = session;
     if (replay.hasPeerFin && replay.sndMaxOffset > replay.baseOffset) return;
     while (session.turnNxt < turns.endIndex && !turns.isBroken(session.turnNxt)) {
+      // Part of a turn went out before octets of it turned out to be missing: on this connection another one would be its rest.
+      if (session.turnNxt > session.turnUna && turns.isBroken(session.turnNxt - 1)) return;
       const expected = this.#expectedBefore(session, session.turnNxt);
       if (!this.isAnswered(session, expected, nowMs)) return;
       if (expected > 0) {

@@ -423,6 +423,32 @@ describe('a gap', () => {
     assert.equal(rig.engine.counters.turnsDelivered, 9);
     assert.equal(rig.engine.heldBytes, 0);
   });
+
+  it('in a turn of which a part went out: what follows goes to a fresh connection, also where the turn before is not acknowledged yet', () => {
+    let isLosing = false;
+    const rig = new Rig({ wait: false, responseTimeoutMs: 60_000 }, { ...answerAll, lose: () => isLosing });
+    const client = open(rig);
+    isLosing = true;
+    rig.capture(client.send('first,'));
+    client.hear(100);
+    rig.capture(client.send('half of the second'));
+    client.send(' and its other half');
+    client.hear(100);
+    rig.capture(client.send('third,'));
+    client.hear(100);
+    rig.capture(client.acknowledge());
+    rig.wait(1100);
+    assert.equal(rig.engine.counters.captureGaps, 1);
+    rig.capture(client.send('fourth'));
+    isLosing = false;
+    rig.wait(20_000);
+    assert.deepEqual(rig.target.streams(), ['first,half of the second', 'fourth']);
+    rig.capture(client.fin());
+    rig.wait(5000);
+    assert.equal(rig.lost()['captureGap'], rig.engine.counters.turnsCaptured - 2);
+    assert.equal(rig.engine.counters.turnsDelivered, 2);
+    rig.checkEnd();
+  });
 });
 
 describe('joining', () => {
