@@ -21,7 +21,6 @@ import {
   RESPONSE_EVENT_SEGMENT,
   RESPONSE_KEPT,
   RESPONSE_PAYLOAD_BYTES,
-  RESPONSE_SEQ,
   RESPONSE_SESSION_ID,
   type ResponseBatch,
   responseRecordBytes,
@@ -29,29 +28,24 @@ import {
 import type { Comparison } from '../compare/comparison.js';
 import { type EngineCounters, type LossReason, TERMINAL_STATES, type TerminalState } from '../counters.js';
 import type { EngineConfig } from '../engine-config.js';
-import { flowHash } from '../flow/flow-hash.js';
 import { PortAllocator } from '../flow/port-allocator.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
-import { add, type Seq, seq, sizeBetween } from '../seq.js';
+import { seq } from '../seq.js';
 import type { SessionTrace } from '../trace/session-trace.js';
 import { TRACE_KIND } from '../trace/trace-event.js';
 import { readU32 } from '../wire/bytes.js';
-import { IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/packet-header.js';
-import { ACK, FIN, PSH, RST, TCP_HEADER_BYTES } from '../wire/tcp.js';
 import type { TooBig } from '../wire/too-big.js';
 import { AnswerClock } from './answer-clock.js';
 import type { ByteStore } from './byte-store.js';
 import { CAPTURED_ENDED, type Captured, END_NONE, END_RESET, NO_SESSIONS } from './captured.js';
-import type { EndpointState } from './endpoint-state.js';
 import { FlowNotices } from './flow-notices.js';
 import type { Lanes } from './lanes.js';
 import { Ledger } from './ledger.js';
 import { IS_TO_OPEN, NOT_OPENING, OPENS, WAITS_TO_OPEN } from './opening-window.js';
-import { BLACK_HOLE_MTUS_V4, BLACK_HOLE_MTUS_V6, pathMtuAfter } from './path-mtu.js';
+import { PathMtuKeeper, TIMEOUTS_BEFORE_SMALLER } from './path-mtu-keeper.js';
 import {
   CLOSE_WAIT,
   CLOSED,
-  ESTABLISHED,
   EVENT_ADVANCED,
   EVENT_ANSWERED,
   EVENT_BLACK_HOLE,
@@ -62,41 +56,32 @@ import {
   EVENT_REFUSED,
   EVENT_RESET,
   EVENT_STRAY,
-  FIN_WAIT_1,
   FIN_WAIT_2,
-  LAST_ACK,
   SYN_SENT,
   TIME_WAIT,
 } from './replay.js';
 import { Retention } from './retention.js';
-import { Script } from './script.js';
+import type { Script } from './script.js';
 import { ScriptedSession } from './scripted-session.js';
+import { Scripts } from './scripts.js';
 import type { SegmentWriter } from './segment-writer.js';
 import { Session, WORK_DUE, WORK_NONE, WORK_OVER } from './session.js';
 import type { SessionTable } from './session-table.js';
+import { TargetOpener } from './target-opener.js';
+import { TargetSender } from './target-sender.js';
 import type { TargetState } from './target-state.js';
 import { TurnGate } from './turn-gate.js';
 
-/** RFC 9293 3.8.6.3 allows 500 ms; Linux uses 40. A turn that follows carries the acknowledgement for free. */
-const DELAYED_ACK_MS = 40;
 /** The target has this long to close its side once we have closed ours and it has nothing more to say; then it is reset. */
 const FIN_WAIT_2_MS = 10_000;
 /** Long enough to answer a repeated FIN; not 2 MSL (RFC 9293 3.6.1), as our sequence numbers never go back. */
 const TIME_WAIT_MS = 500;
-/** Timeouts of one segment before smaller ones are tried (Linux: tcp_retries1). */
-const TIMEOUTS_BEFORE_SMALLER = 3;
 /** Fresh connections in a row without one turn delivered: then the target does not want us. */
 const RESUMES_MAX = 3;
 /** A session whose target failed tries again no sooner than this. */
 const RETRY_AFTER_FAILURE_MS = 1000;
 /** A user that the target does not let in is not tried again sooner: servers lock users out, and clients' addresses. */
 const RETRY_AFTER_REFUSAL_MS = 60_000;
-/** Different problems of logins that are told. */
-const LOGIN_PROBLEMS_MAX = 64;
-/** Linux counts initial sequence numbers in 64 ns (RFC 6528 3 with a faster clock): 15,625 in a millisecond. */
-const ISS_PER_MS = 15_625;
-/** A fresh connection with the same ports starts so far beyond the one before that no old segment fits its window. */
-const ISS_STEP = 16 * 1024 * 1024;
 
 export interface ReplayerParts {
   readonly config: EngineConfig;
@@ -125,20 +110,17 @@ export class Replayer {
   readonly clock = new AnswerClock();
   readonly #comparison: Comparison | undefined;
   readonly #notices: FlowNotices;
-  readonly #ports: PortAllocator;
   /** Sessions that have something to send or settle, each once. */
   #dirty: Session[] = [];
   #spare: Session[] = [];
-  /** Sessions whose output had no room: they go on when the caller has drained the batches. */
-  #blocked: Session[] = [];
   /** Called when a connection's last session is gone. */
   readonly #onIdle: (captured: Captured) => void;
   /** Called when a protocol module finds that a connection goes on with TLS. */
   readonly #onEncrypted: (captured: Captured, nowMs: number) => void;
-  readonly #store: ByteStore;
-  #players = 0;
-  /** Why targets let nobody in, and how often: for people. */
-  readonly loginProblems = new Map<string, number>();
+  readonly #sender: TargetSender;
+  readonly #opener: TargetOpener;
+  readonly #pathMtu: PathMtuKeeper;
+  readonly #scripts: Scripts;
 
   constructor(
     parts: ReplayerParts,
@@ -154,19 +136,33 @@ export class Replayer {
     this.#wheel = wheel;
     this.#onIdle = onIdle;
     this.#onEncrypted = onEncrypted;
-    this.#store = store;
+    this.#scripts = new Scripts(config, store);
+    this.#sender = new TargetSender(parts, this.clock);
     this.#retention = new Retention(store);
     this.#trace = trace;
     this.#comparison = comparison;
     this.#ledger = new Ledger(counters, this.#retention, trace, this.clock, comparison);
     this.#gate = new TurnGate(config.wait, trace, comparison);
     this.#notices = new FlowNotices(sessions, lanes, writer);
-    this.#ports = new PortAllocator(config.limits.sessionsMax, config.seed, config.ports);
+    const ports = new PortAllocator(config.limits.sessionsMax, config.seed, config.ports);
+    this.#pathMtu = new PathMtuKeeper(sessions, ports, counters, writer, this.touch);
+    const { clock, touch } = this;
+    this.#opener = new TargetOpener({ ...parts, ports, notices: this.#notices, sender: this.#sender, clock, touch });
   }
 
   /** A turn of the connection has begun. */
   noteTurn(session: Session, nowMs: number): void {
     this.#ledger.noteTurn(session, nowMs);
+  }
+
+  /** Why targets let nobody in, and how often: for people. */
+  get loginProblems(): ReadonlyMap<string, number> {
+    return this.#scripts.loginProblems;
+  }
+
+  /** A packet towards the endpoint with this key was too big for its path: see {@link PathMtuKeeper.noteTooBig}. */
+  noteTooBig(bytes: Uint8Array, tooBig: TooBig, portKey: number, nowMs: number): void {
+    this.#pathMtu.noteTooBig(bytes, tooBig, portKey, nowMs);
   }
 
   /** Tells a fresh intercept of the lane which flows are open. */
@@ -175,12 +171,7 @@ export class Replayer {
   }
 
   get hasBacklog(): boolean {
-    return this.#blocked.length > 0 || this.#dirty.length > 0 || this.#notices.hasBacklog;
-  }
-
-  /** Whether there is a way to the session's endpoint just now. */
-  #isReachable({ endpoint }: Session): boolean {
-    return endpoint !== undefined && this.#lanes.isUp(endpoint.lane);
+    return this.#sender.hasBlocked || this.#dirty.length > 0 || this.#notices.hasBacklog;
   }
 
   /** Makes a session that starts with turn `turn`; undefined when there is no room for it, or its lane is congested. */
@@ -192,10 +183,10 @@ export class Replayer {
     turn: number,
     nowMs: number,
   ): Session | undefined {
-    const endpoint = this.#endpointFor(captured, target, copy);
+    const endpoint = this.#opener.endpointFor(captured, target, copy);
     if (this.#table.isFull || (endpoint !== undefined && this.#lanes.isCongested(endpoint.lane))) return undefined;
     const id = this.#table.nextId(this.#table.nextSlot);
-    const script = this.#scriptFor(captured);
+    const script = this.#scripts.make(captured);
     const { clientPort } = captured;
     const parts = [id, captured, target, endpoint, copy, clientAddress, clientPort, turn, nowMs] as const;
     const session = script === undefined ? new Session(...parts) : new ScriptedSession(script, ...parts);
@@ -208,33 +199,11 @@ export class Replayer {
     return session;
   }
 
-  #scriptFor({ mapping }: Captured): Script | undefined {
-    const { protocols } = this.#config;
-    const config = protocols?.byPort.get(mapping.onlinePort);
-    if (protocols === undefined || config === undefined) return undefined;
-    this.#players += 1;
-    const { digests, nonceKey } = protocols;
-    const parts = { credentials: config.credentials, digests, nonceKey, serial: this.#players };
-    return new Script(config.protocol.player(parts), this.#store);
-  }
-
-  #endpointFor({ clientAddress, clientPort }: Captured, target: TargetState, copy: number): EndpointState | undefined {
-    if (target.endpoints.length <= 1) return target.endpoints[0];
-    const word = (clientPort << 16) | copy;
-    const hash = flowHash(this.#config.seed, clientAddress, 0, clientAddress.length, word);
-    return target.endpointFor(hash, this.#lanes);
-  }
-
-  touch(session: Session): void {
+  readonly touch = (session: Session): void => {
     if (session.work !== WORK_NONE) return;
     session.work = WORK_DUE;
     this.#dirty.push(session);
-  }
-
-  /** The output batch is full: the session goes on when the caller has drained it. */
-  #block(session: Session): void {
-    this.#blocked.push(session);
-  }
+  };
 
   /** target --response headers--> sessions. */
   receive(lane: number, batch: ResponseBatch, nowMs: number): void {
@@ -262,7 +231,7 @@ export class Replayer {
       if (this.#comparison !== undefined) {
         this.#comparison.noteAnswer(session, bytes, at, at + RESPONSE_KEPT, keptBytesOf(batch, at), nowMs);
       }
-      if (session.script !== undefined && events & EVENT_ANSWERED) hear(session.script, batch, at, rcvNxt);
+      if (session.script !== undefined && events & EVENT_ANSWERED) session.script.hear(batch, at, rcvNxt);
       this.#onSegment(session, events, bytes, at, nowMs);
     }
   }
@@ -277,22 +246,20 @@ export class Replayer {
     if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
     if (events & EVENT_ESTABLISHED && session.replay.srttMs >= 0)
       session.endpoint?.noteHandshake(session.replay.srttMs);
-    if (session.opening === OPENS) this.#onOpening(session, events, nowMs);
+    if (session.opening === OPENS) this.#opener.onOpening(session, events, nowMs);
     if (events & EVENT_ESTABLISHED) this.clock.connected(session);
     if (events & EVENT_ANSWERED) {
       this.clock.answered(session, bytes, at, readU32(bytes, at + RESPONSE_PAYLOAD_BYTES));
       this.#onAnswer(session, nowMs);
     }
-    if (events & EVENT_BLACK_HOLE) this.#onBlackHole(session, nowMs);
+    if (events & EVENT_BLACK_HOLE) this.#pathMtu.onBlackHole(session, nowMs);
     if (events & EVENT_PEER_FIN && session.replay.state === TIME_WAIT) session.lingerAtMs = nowMs + TIME_WAIT_MS;
     const isEarly = session.captured.end === END_NONE || session.turnUna < session.captured.turns.endIndex;
     if (events & EVENT_PEER_FIN && isEarly) session.target.noteClose();
     if (events & EVENT_PEER_FIN && this.#leaveUnreadTurn(session, nowMs)) return;
     if (events & EVENT_STRAY) {
       // RFC 9293 3.10.7.1: the reset has the number that the other end expects.
-      if (this.#isReachable(session)) {
-        this.#writer.bare(session, RST, seq(readU32(bytes, at + RESPONSE_ACK)));
-      }
+      this.#sender.resetAt(session, seq(readU32(bytes, at + RESPONSE_ACK)));
       return;
     }
     if (events & EVENT_RESET) {
@@ -306,7 +273,7 @@ export class Replayer {
     }
     if (events & EVENT_HALF_OPEN && session.replay.retransmits > 0) {
       // RFC 9293 3.5.1: the other end remembers an old connection. A late segment of our own last one is no reason.
-      this.#writer.bare(session, RST, seq(readU32(bytes, at + RESPONSE_ACK)));
+      this.#sender.resetAt(session, seq(readU32(bytes, at + RESPONSE_ACK)));
       session.replay.rtoAtMs = nowMs;
     }
     this.touch(session);
@@ -321,26 +288,6 @@ export class Replayer {
     if (events & EVENT_PEER_FIN) trace.note(TRACE_KIND.targetClosed, session);
     if (events & EVENT_RESET) trace.note(TRACE_KIND.targetReset, session);
     if (events & EVENT_REFUSED) trace.note(TRACE_KIND.targetRefused, session);
-  }
-
-  /** A connection of the window was heard of. One that has nothing to say waits for no answer. */
-  #onOpening(session: Session, events: number, nowMs: number): void {
-    if (events & EVENT_ADVANCED) session.endpoint!.openings.noteAccepted(nowMs);
-    const isSilent = session.turnUna >= session.captured.turns.endIndex;
-    if (events & (EVENT_ANSWERED | EVENT_PEER_FIN) || (events & EVENT_ESTABLISHED && isSilent)) {
-      this.#leaveWindow(session);
-    }
-  }
-
-  /** Gives the place of the session in its endpoint's window to those that wait. */
-  #leaveWindow(session: Session): void {
-    if (session.opening === NOT_OPENING) return;
-    const { opening } = session;
-    session.opening = NOT_OPENING;
-    if (opening !== OPENS) return;
-    const { openings } = session.endpoint!;
-    openings.leave();
-    for (let next = openings.next(); next !== undefined; next = openings.next()) this.touch(next);
   }
 
   #onAnswer(session: Session, nowMs: number): void {
@@ -359,72 +306,18 @@ export class Replayer {
     }
   }
 
-  /**
-   * A packet towards the endpoint with this key was too big for its path. Counts when it is one that is in flight: nobody else
-   * can know its number (RFC 5927 4).
-   */
-  noteTooBig(bytes: Uint8Array, tooBig: TooBig, portKey: number, nowMs: number): void {
-    const { addressOffset, addressBytes, sourcePort, mtuBytes, packetBytes } = tooBig;
-    const session = this.#table.at(this.#ports.holderOf(bytes, addressOffset, addressBytes, sourcePort, portKey));
-    if (session?.endpoint === undefined || !session.replay.isSynchronized) return;
-    const { replay } = session;
-    const ahead = sizeBetween(replay.seqAt(replay.sndUnaOffset), tooBig.seq);
-    if (ahead < 0 || ahead >= replay.sndMaxOffset - replay.sndUnaOffset) return;
-    const isV6 = addressBytes === 16;
-    const pathMtuBytes = pathMtuAfter(mtuBytes, packetBytes, isV6);
-    if (session.endpoint.narrowPath(pathMtuBytes, nowMs)) this.#narrowAll(portKey, pathMtuBytes);
-    else this.#narrow(session, session.endpoint.pathMtuBytes);
-  }
-
-  #narrowAll(portKey: number, pathMtuBytes: number): void {
-    for (const session of this.#table.all) {
-      if (session?.endpoint?.portKey !== portKey) continue;
-      session.endpoint.pathMtuBytes = Math.min(session.endpoint.pathMtuBytes, pathMtuBytes);
-      this.#narrow(session, pathMtuBytes);
-    }
-  }
-
-  #narrow(session: Session, pathMtuBytes: number): void {
-    if (!session.replay.narrow(this.#textMax(session, pathMtuBytes))) return;
-    this.#counters.pathsNarrowed += 1;
-    this.touch(session);
-  }
-
-  /** Text of a segment on such a path, options taken off. */
-  #textMax({ replay, clientAddress }: Session, pathMtuBytes: number): number {
-    return this.#writer.mssMax(clientAddress.length === 16, pathMtuBytes) - replay.optionBytes;
-  }
-
-  /** Full segments get no answer: perhaps the path is narrow, and who says so is not heard. */
-  #trySmaller(session: Session): void {
-    const { replay, clientAddress } = session;
-    const sizes = clientAddress.length === 16 ? BLACK_HOLE_MTUS_V6 : BLACK_HOLE_MTUS_V4;
-    const size = sizes[replay.retransmits - TIMEOUTS_BEFORE_SMALLER];
-    if (size === undefined) return;
-    if (replay.trySmaller(this.#textMax(session, size))) this.#counters.pathsNarrowed += 1;
-  }
-
-  #onBlackHole(session: Session, nowMs: number): void {
-    const { replay, clientAddress } = session;
-    const endpoint = session.endpoint!;
-    const ipBytes = clientAddress.length === 16 ? IPV6_HEADER_BYTES : IPV4_HEADER_BYTES;
-    const pathMtuBytes = ipBytes + TCP_HEADER_BYTES + replay.optionBytes + replay.mss;
-    if (endpoint.noteBlackHole(pathMtuBytes, !replay.hasFullThrough, nowMs))
-      this.#narrowAll(endpoint.portKey, pathMtuBytes);
-  }
-
   #onInterceptEvent(session: Session, event: number, nowMs: number): void {
     const { replay } = session;
     if (event === RESPONSE_EVENT_FLOW_TAKEN && replay.state === CLOSED) {
       // Between two target connections: the next one gets another port.
-      this.#releasePort(session);
+      this.#opener.releasePort(session);
       return;
     }
     if (event === RESPONSE_EVENT_FLOW_TAKEN && replay.state === SYN_SENT) {
       // Another copy plays this client already: the same connection from another port is as good.
-      this.#releasePort(session);
+      this.#opener.releasePort(session);
       replay.close();
-      if (this.#takePort(session, nowMs, true)) this.#connect(session, nowMs);
+      if (this.#opener.takePort(session, nowMs, true)) this.#opener.connect(session, nowMs);
       else this.#fail(session, 'shed', nowMs);
       return;
     }
@@ -441,78 +334,16 @@ export class Replayer {
   #open(session: Session, nowMs: number): void {
     assert(session.replay.state === CLOSED, 'a session opens one target connection at a time');
     if (session.opening === IS_TO_OPEN) session.opening = NOT_OPENING;
-    if (!session.holdsPort && !this.#takePort(session, nowMs, session.copy > 0)) {
+    if (!session.holdsPort && !this.#opener.takePort(session, nowMs, session.copy > 0)) {
       this.#fail(session, 'shed', nowMs);
       return;
     }
-    this.#connect(session, nowMs);
-  }
-
-  #takePort(session: Session, nowMs: number, another: boolean): boolean {
-    const { clientAddress } = session;
-    const { portKey } = session.endpoint!;
-    const port = session.captured.clientPort;
-    if (!another && this.#ports.take(clientAddress, port, portKey, session.slot)) {
-      session.clientPort = port;
-      session.holdsPort = true;
-      return true;
-    }
-    const salt = (port * 65599 + session.copy * 31 + Math.floor(nowMs)) | 0;
-    const free = this.#ports.takeAny(clientAddress, portKey, salt, session.slot);
-    if (free === 0) return false;
-    session.clientPort = free;
-    session.holdsPort = true;
-    return true;
-  }
-
-  #connect(session: Session, nowMs: number): void {
-    const { replay, captured } = session;
-    const { turns } = captured;
-    const hasTurn = session.turnUna < turns.endIndex;
-    const streamOffset = hasTurn ? turns.offsetOf(session.turnUna) : captured.streamEnd;
-    const { script } = session;
-    // Behind octets that were never captured the stream goes on at the same offset, with a later turn.
-    script?.connect(session.turnUna, streamOffset, captured.hasSyn && streamOffset === 0 && session.turnUna === 0);
-    const baseOffset = script === undefined ? streamOffset : 0;
-    const salt = (session.clientPort << 16) | session.endpoint!.portKey;
-    session.endpoint!.forgetOldPath(nowMs);
-    const hash = flowHash(this.#config.seed, session.clientAddress, 0, session.clientAddress.length, salt);
-    let iss = seq(hash + Math.floor(nowMs * ISS_PER_MS));
-    if (session.resumes > 0) iss = add(replay.seqAt(replay.sndMaxOffset), ISS_STEP);
-    this.clock.settle(session);
-    replay.open(baseOffset, iss);
-    this.#comparison?.noteConnect(session);
-    session.turnNxt = session.turnUna;
-    session.answeredAtGate = 0;
-    session.surplusBytes = 0;
-    session.answerCounted = true;
-    session.trustedAtOffset = -1;
-    session.partingReason = 'targetReset';
-    session.ackAtMs = 0;
-    session.gateAtMs = 0;
-    session.lingerAtMs = 0;
-    session.progressMs = nowMs;
-    replay.rttStartMs = nowMs;
-    replay.rtoMs = Math.max(replay.rtoMs, session.endpoint?.rtoSharedMs ?? 0);
-    replay.rtoAtMs = nowMs + replay.rtoMs;
-    this.#sendSyn(session);
-    this.touch(session);
-  }
-
-  #sendSyn(session: Session): void {
-    if (!this.#isReachable(session)) return;
-    this.#writer.syn(session);
-    if (this.#trace.isOn) this.#noteSyn(session);
-  }
-
-  #noteSyn(session: Session): void {
-    this.#trace.note(TRACE_KIND.synSent, session, session.clientPort, session.replay.retransmits);
+    this.#opener.connect(session, nowMs);
   }
 
   /** Works through the sessions that something happened to. Those whose output has no room stay for the next call. */
   flush(nowMs: number): void {
-    for (const session of this.#blocked) this.touch(session);
-    this.#blocked.length = 0;
+    this.#sender.unblock(this.touch);
     this.#notices.flush();
     while (this.#dirty.length > 0) {
       const work = this.#dirty;
@@ -540,13 +371,13 @@ export class Replayer {
     if (replay.state !== SYN_SENT) {
       this.#gate.open(session, nowMs);
       if (session.script !== undefined && !this.#play(session, session.script, nowMs)) return;
-      this.#send(session, nowMs);
+      this.#sender.text(session, nowMs);
       this.#ledger.settle(session);
       const hasPending = session.turnUna < captured.turns.endIndex;
       if (captured.end !== END_NONE && !hasPending) this.#sendEnd(session, nowMs);
       else if (replay.state === CLOSE_WAIT) this.#leaveClosedTarget(session, nowMs);
       if (session.isFinished) return;
-      if (replay.isSynchronized) this.#acknowledge(session, nowMs);
+      if (replay.isSynchronized) this.#sender.acknowledge(session, nowMs);
     }
     this.#armTimer(session, nowMs);
   }
@@ -560,12 +391,12 @@ export class Replayer {
       return false;
     }
     if (player.state === 'refused') {
-      this.#noteLoginProblem(player.problem);
+      this.#scripts.noteLoginProblem(player.problem);
       this.#fail(session, 'loginRefused', nowMs);
       return false;
     }
     if (player.state === 'lost') {
-      this.#reset(session);
+      this.#sender.reset(session);
       this.#disconnect(session, nowMs);
       return false;
     }
@@ -579,24 +410,17 @@ export class Replayer {
     return true;
   }
 
-  #noteLoginProblem(problem: string): void {
-    const problems = this.loginProblems;
-    if (problems.size < LOGIN_PROBLEMS_MAX || problems.has(problem)) {
-      problems.set(problem, (problems.get(problem) ?? 0) + 1);
-    }
-  }
-
   #runParked(session: Session, nowMs: number): void {
     const { captured } = session;
     this.#loseContinuations(session);
     const hasTurn = session.turnUna < captured.turns.endIndex;
     // A client that has said nothing yet needs no other endpoint, and no connection that it can have later.
-    if (!hasTurn && !this.#isReachable(session)) this.#leaveWindow(session);
+    if (!hasTurn && !this.#sender.isReachable(session)) this.#opener.leaveWindow(session);
     if (!hasTurn && session.opening === NOT_OPENING) {
       if (captured.state === CAPTURED_ENDED) this.#finish(session, session.failure ?? 'copied');
       return;
     }
-    if (!this.#isReachable(session)) this.#relocate(session);
+    if (!this.#sender.isReachable(session)) this.#opener.relocate(session);
     if (session.endpoint === undefined) {
       this.#ledger.lose(session, captured.turns.endIndex, 'targetUnavailable');
       this.#noteFailure(session, 'targetUnavailable', nowMs);
@@ -604,12 +428,12 @@ export class Replayer {
       return;
     }
     if (session.failure !== undefined && nowMs < session.retryAtMs) {
-      this.#leaveWindow(session);
+      this.#opener.leaveWindow(session);
       this.#ledger.lose(session, captured.turns.endIndex, session.failure);
       this.#runParked(session, nowMs);
       return;
     }
-    const isReachable = this.#isReachable(session);
+    const isReachable = this.#sender.isReachable(session);
     // A client that is there sets the pace; see opening-window.ts for those that have gone.
     const mayOpen = isReachable && (captured.end === END_NONE || session.endpoint.openings.enter(session));
     if (mayOpen) {
@@ -621,18 +445,6 @@ export class Replayer {
     } else {
       this.#armTimer(session, nowMs);
     }
-  }
-
-  /** A session without a target connection goes to the endpoint that is right for it now. */
-  #relocate(session: Session): void {
-    const endpoint = this.#endpointFor(session.captured, session.target, session.copy);
-    if (endpoint === session.endpoint) return;
-    assert(session.replay.state === CLOSED, 'a session changes its endpoint between two target connections');
-    this.#leaveWindow(session);
-    this.#releasePort(session);
-    session.endpoint = endpoint;
-    // A late answer of the old endpoint, maybe on the same lane, must not be taken for one of the new.
-    session.id = this.#table.nextId(session.slot);
   }
 
   /**
@@ -652,7 +464,7 @@ export class Replayer {
     }
     this.#abandon(session, nowMs);
     session.partingReason = 'targetUnavailable';
-    this.#relocate(session);
+    this.#opener.relocate(session);
     this.touch(session);
   }
 
@@ -718,56 +530,6 @@ export class Replayer {
     return true;
   }
 
-  /** Sends what turns and windows allow (RFC 9293 3.8.6.2.1: no silly segments while data is in flight). */
-  #send(session: Session, nowMs: number): void {
-    const { replay, captured, script } = session;
-    if (!this.#isReachable(session) || replay.hasSentFin) return;
-    const limit = session.sendLimit();
-    if (replay.mustRetransmit && replay.sndUnaOffset < replay.sndMaxOffset) {
-      const bytes = Math.min(replay.mss, replay.sndMaxOffset - replay.sndUnaOffset);
-      if (this.#sendData(session, replay.sndUnaOffset, bytes, limit, nowMs)) this.#counters.segmentsRetransmitted += 1;
-      replay.mustRetransmit = false;
-    }
-    if (replay.sndNxtOffset >= limit || session.turnNxt === session.turnUna) return;
-    if (replay.sndNxtOffset === replay.sndUnaOffset && nowMs - session.progressMs > replay.rtoMs) {
-      if (replay.retransmits === 0) replay.restartAfterIdle();
-    }
-    assert((script?.out ?? captured.stream).startOffset <= replay.sndNxtOffset, 'unsent bytes are held');
-    while (replay.sndNxtOffset < limit) {
-      const usable = replay.usableWindow();
-      const left = limit - replay.sndNxtOffset;
-      const bytes = Math.min(replay.mss, left, usable);
-      if (bytes <= 0) break;
-      if (bytes < left && bytes < replay.mss && replay.sndNxtOffset > replay.sndUnaOffset) break;
-      const offset = replay.sndNxtOffset;
-      const isRetransmission = offset < replay.sndMaxOffset;
-      if (!this.#sendData(session, offset, bytes, limit, nowMs)) return;
-      if (isRetransmission) this.#counters.segmentsRetransmitted += 1;
-    }
-    // RFC 9293 3.8.6.1: a closed window is probed with the retransmission timer's back-off.
-    if (replay.sndNxtOffset < limit && replay.rtoAtMs === 0) replay.rtoAtMs = nowMs + replay.rtoMs;
-  }
-
-  #sendData(session: Session, offset: number, bytes: number, limit: number, nowMs: number): boolean {
-    const { replay } = session;
-    const isEnd = offset + bytes === limit;
-    if (!this.#writer.segment(session, isEnd ? ACK | PSH : ACK, offset, bytes)) {
-      this.#block(session);
-      return false;
-    }
-    if (this.#trace.isOn) this.#noteText(session, offset, bytes);
-    if (isEnd && offset + bytes > replay.sndMaxOffset && session.script?.isPrologue !== true) this.clock.sent(session);
-    this.#comparison?.noteSent(session, offset, bytes, nowMs);
-    replay.noteSent(offset, bytes, nowMs);
-    session.ackAtMs = 0;
-    return true;
-  }
-
-  #noteText(session: Session, offset: number, bytes: number): void {
-    const isAgain = offset < session.replay.sndMaxOffset;
-    this.#trace.note(isAgain ? TRACE_KIND.retransmitted : TRACE_KIND.sent, session, offset, bytes);
-  }
-
   /** The client has ended its side: so do we once everything is delivered and the last answer is there. */
   #sendEnd(session: Session, nowMs: number): void {
     const { replay, captured } = session;
@@ -782,27 +544,13 @@ export class Replayer {
     // A turn that was lost before anything went out gets none.
     const wasAsked = !session.isLastLost || replay.sndMaxOffset > replay.baseOffset;
     if (expected > 1 && wasAsked && !isAnswered) return;
-    if (!this.#isReachable(session)) return;
+    if (!this.#sender.isReachable(session)) return;
     if (isReset) {
-      this.#reset(session);
+      this.#sender.reset(session);
       this.#finish(session, session.failure ?? 'copied');
       return;
     }
-    this.#sendFin(session, nowMs);
-  }
-
-  #sendFin(session: Session, nowMs: number): void {
-    const { replay } = session;
-    if (!this.#writer.segment(session, FIN | ACK, replay.sndMaxOffset, 0)) {
-      this.#block(session);
-      return;
-    }
-    if (this.#trace.isOn) this.#trace.note(TRACE_KIND.finSent, session);
-    replay.hasSentFin = true;
-    replay.noteSent(replay.sndMaxOffset, 0, nowMs);
-    session.ackAtMs = 0;
-    if (replay.state === ESTABLISHED) replay.state = FIN_WAIT_1;
-    else if (replay.state === CLOSE_WAIT) replay.state = LAST_ACK;
+    this.#sender.fin(session, nowMs);
   }
 
   /**
@@ -812,9 +560,7 @@ export class Replayer {
    */
   #leaveClosedTarget(session: Session, nowMs: number): void {
     if (session.turnUna < session.turnNxt) return;
-    if (this.#isReachable(session)) {
-      this.#writer.segment(session, FIN | ACK, session.replay.sndMaxOffset, 0);
-    }
+    this.#sender.bareFin(session);
     this.#disconnect(session, nowMs);
   }
 
@@ -830,30 +576,15 @@ export class Replayer {
     if (session.turnUna >= session.turnNxt) return false;
     const start = session.startOf(session.turnUna);
     if (replay.sndUnaOffset > start || replay.baseOffset === start) return false;
-    this.#reset(session);
+    this.#sender.reset(session);
     this.#disconnect(session, nowMs);
     return true;
-  }
-
-  /** Resets the target connection. Our place in it is behind all that was sent: RFC 5961 3.2 wants it exact. */
-  #reset(session: Session): void {
-    const { replay } = session;
-    if (replay.state === CLOSED || !this.#isReachable(session)) return;
-    if (this.#trace.isOn) this.#trace.note(TRACE_KIND.resetSent, session);
-    // The target may have answered our SYN already: its half-open connection goes too (RFC 9293 3.10.4, SYN-SENT).
-    if (replay.state === SYN_SENT) this.#writer.bare(session, RST, add(replay.iss, 1));
-    else this.#writer.segment(session, RST | ACK, this.#endOfSent(session), 0);
-  }
-
-  /** Stream offset behind everything sent, our FIN included: SND.NXT as the target knows it. */
-  #endOfSent(session: Session): number {
-    return session.replay.sndMaxOffset + (session.replay.hasSentFin ? 1 : 0);
   }
 
   /** The target connection is gone or given up; turns that are left go to a fresh one. */
   #disconnect(session: Session, nowMs: number): void {
     const { replay, captured } = session;
-    this.#leaveWindow(session);
+    this.#opener.leaveWindow(session);
     replay.close();
     session.ackAtMs = 0;
     session.gateAtMs = 0;
@@ -938,8 +669,8 @@ export class Replayer {
   /** Resets the target connection, if there is one, and forgets what was timed for it. */
   #closeTarget(session: Session): void {
     const { replay } = session;
-    this.#reset(session);
-    this.#leaveWindow(session);
+    this.#sender.reset(session);
+    this.#opener.leaveWindow(session);
     replay.close();
     session.ackAtMs = 0;
     session.gateAtMs = 0;
@@ -956,7 +687,7 @@ export class Replayer {
     const isRunning = session.captured.end === END_NONE || (state !== CLOSED && !hasSentFin);
     const terminal: TerminalState = hasPending || isRunning ? reason : (session.failure ?? 'copied');
     if (hasPending) this.#ledger.lose(session, session.captured.turns.endIndex, reason);
-    this.#reset(session);
+    this.#sender.reset(session);
     session.progressMs = nowMs;
     this.#finish(session, session.failure ?? terminal);
   }
@@ -967,13 +698,13 @@ export class Replayer {
     assert(session.turnUna >= captured.turns.endIndex, 'a session finishes when its turns are settled');
     if (this.#trace.isOn) this.#trace.note(TRACE_KIND.ended, session, TERMINAL_STATES.indexOf(terminal));
     session.work = WORK_OVER;
-    this.#leaveWindow(session);
+    this.#opener.leaveWindow(session);
     this.clock.settle(session);
     this.#comparison?.endSession(session);
     replay.close();
     session.script?.trim(session, true);
     this.#counters.terminal[terminal] += 1;
-    this.#releasePort(session);
+    this.#opener.releasePort(session);
     this.#wheel.cancel(session.slot);
     this.#table.remove(session);
     if (captured.sessions.length === 1) {
@@ -985,42 +716,13 @@ export class Replayer {
     }
   }
 
-  #releasePort(session: Session): void {
-    if (!session.holdsPort) return;
-    session.holdsPort = false;
-    const { id, clientAddress, clientPort } = session;
-    const { portKey, lane } = session.endpoint!;
-    this.#ports.release(clientAddress, clientPort, portKey);
-    this.#notices.release(id, lane);
-  }
-
-  /** Sends the acknowledgement that is due, or sees that it will be. */
-  #acknowledge(session: Session, nowMs: number): void {
-    const { replay } = session;
-    const isPending = replay.rcvNxt !== replay.rcvAcked;
-    if (!replay.mustAck && !isPending) return;
-    if (!this.#isReachable(session)) return;
-    const owed = (replay.rcvNxt - replay.rcvAcked) | 0;
-    // RFC 9293 3.8.6.3: at least every second full segment.
-    if (replay.mustAck || owed >= 2 * replay.mss || (session.ackAtMs !== 0 && nowMs >= session.ackAtMs)) {
-      if (!this.#writer.segment(session, ACK, this.#endOfSent(session), 0)) {
-        this.#block(session);
-        return;
-      }
-      replay.noteAcked();
-      session.ackAtMs = 0;
-    } else if (session.ackAtMs === 0) {
-      session.ackAtMs = nowMs + DELAYED_ACK_MS;
-    }
-  }
-
   /** The wheel's wake-up of a session. */
   onTimer(slot: number, nowMs: number): void {
     const session = this.#table.at(slot);
     if (session === undefined) return;
     const { replay } = session;
     if (session.lingerAtMs !== 0 && nowMs >= session.lingerAtMs) {
-      if (replay.state !== TIME_WAIT) this.#reset(session);
+      if (replay.state !== TIME_WAIT) this.#sender.reset(session);
       this.#finish(session, session.failure ?? 'copied');
       return;
     }
@@ -1037,22 +739,17 @@ export class Replayer {
     if (this.#trace.isOn) this.#trace.note(TRACE_KIND.timedOut, session, replay.rtoMs);
     if (session.opening === OPENS) session.endpoint!.openings.noteLost(nowMs);
     replay.timeOut(nowMs);
-    if (!this.#isReachable(session)) return;
+    if (!this.#sender.isReachable(session)) return;
     if (replay.state === SYN_SENT) {
       this.#counters.segmentsRetransmitted += 1;
-      this.#sendSyn(session);
+      this.#sender.syn(session);
     } else if (replay.hasSentFin && replay.sndUnaOffset === replay.sndMaxOffset) {
       this.#counters.segmentsRetransmitted += 1;
-      this.#writer.segment(session, FIN | ACK, replay.sndMaxOffset, 0);
+      this.#sender.bareFin(session);
     } else if (replay.sndWnd > 0 && replay.retransmits >= TIMEOUTS_BEFORE_SMALLER) {
-      this.#trySmaller(session);
+      this.#pathMtu.trySmaller(session);
     } else if (replay.sndWnd === 0 && replay.sndUnaOffset < session.sendLimit()) {
-      // One octet beyond the closed window, which the target answers with its window (RFC 9293 3.8.6.1).
-      if (this.#writer.segment(session, ACK, replay.sndUnaOffset, 1)) {
-        replay.noteSent(replay.sndUnaOffset, 1, nowMs);
-        // The target may have thrown it away: when the window opens it goes again with the rest.
-        replay.sndNxtOffset = replay.sndUnaOffset;
-      }
+      this.#sender.probe(session, nowMs);
     }
   }
 
@@ -1068,7 +765,7 @@ export class Replayer {
 
   #onNoProgress(session: Session, nowMs: number): void {
     const { captured, replay } = session;
-    const isLaneDown = !this.#isReachable(session);
+    const isLaneDown = !this.#sender.isReachable(session);
     // A last turn that the target has taken and never answered, on a connection that stays open: nothing waits for it.
     if (captured.end === END_NONE && replay.state !== SYN_SENT && this.#ledger.settleAcknowledged(session)) {
       if (session.turnUna >= captured.turns.endIndex) {
@@ -1116,16 +813,4 @@ export class Replayer {
       if (session !== undefined) this.end(session, reason, nowMs);
     }
   }
-}
-
-/** target --octets of the record at `at`--> player. What lies before them, from `rcvNxt` on, was never heard. */
-function hear({ player }: Script, batch: ResponseBatch, at: number, rcvNxt: Seq): void {
-  const { bytes } = batch;
-  const ahead = sizeBetween(rcvNxt, seq(readU32(bytes, at + RESPONSE_SEQ)));
-  if (ahead > 0) player.hear(bytes, at, 0, ahead);
-  const known = Math.max(0, -ahead);
-  const kept = keptBytesOf(batch, at);
-  const length = readU32(bytes, at + RESPONSE_PAYLOAD_BYTES) - known;
-  const present = Math.min(Math.max(0, kept - known), length);
-  player.hear(bytes, at + RESPONSE_KEPT + known, present, length);
 }

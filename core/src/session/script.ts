@@ -5,7 +5,16 @@
  *   client's stream  ... turn turnUna ... consumed | not translated yet
  *   out              ... sent             | translated, not sent
  */
+import {
+  keptBytesOf,
+  RESPONSE_KEPT,
+  RESPONSE_PAYLOAD_BYTES,
+  RESPONSE_SEQ,
+  type ResponseBatch,
+} from '../batch/response-record.js';
 import type { Player } from '../protocol/protocol.js';
+import { type Seq, seq, sizeBetween } from '../seq.js';
+import { readU32 } from '../wire/bytes.js';
 import type { ByteStore } from './byte-store.js';
 import type { Session } from './session.js';
 import { StreamBuffer } from './stream-buffer.js';
@@ -174,5 +183,18 @@ export class Script {
     // What the target has begun to take is never sent again.
     if (turn === this.#turn && session.replay.sndUnaOffset > this.startOf(turn)) return Math.max(this.consumed, offset);
     return offset;
+  }
+
+  /** target --octets of the record at `at`--> player. What lies before them, from `rcvNxt` on, was never heard. */
+  hear(batch: ResponseBatch, at: number, rcvNxt: Seq): void {
+    const { player } = this;
+    const { bytes } = batch;
+    const ahead = sizeBetween(rcvNxt, seq(readU32(bytes, at + RESPONSE_SEQ)));
+    if (ahead > 0) player.hear(bytes, at, 0, ahead);
+    const known = Math.max(0, -ahead);
+    const kept = keptBytesOf(batch, at);
+    const length = readU32(bytes, at + RESPONSE_PAYLOAD_BYTES) - known;
+    const present = Math.min(Math.max(0, kept - known), length);
+    player.hear(bytes, at + RESPONSE_KEPT + known, present, length);
   }
 }
