@@ -153,6 +153,25 @@ describe('RawSender', { skip: skipWithoutRoot }, () => {
   });
 
   for (const family of [4, 6] as const) {
+    it(`IPv${family}: what a full queue of the interface leaves no room for is counted, and sending goes on when there is room again`, async () => {
+      const qdisc = (...words: string[]): unknown => network.run(network.a.netns, 'tc', 'qdisc', ...words);
+      const sender = own(new RawSender({ family, netnsPath: network.a.netnsPath, sendBufferBytes: 32 * 1024 }));
+      const burst = batchOf(Array.from({ length: 200 }, () => packet({ ...route(family), payload: pattern(1000) })));
+      // One packet a second, and room for all that the socket may have under way.
+      qdisc('replace', 'dev', 'eth0', 'root', 'tbf', 'rate', '8kbit', 'burst', '1600', 'limit', '1000000');
+      try {
+        const taken = sender.send(burst);
+        assert.ok(taken > 0 && taken < 200, `${taken} of 200`);
+        const { failed, errors } = sender.statistics();
+        assert.deepEqual({ failed, errors }, { failed: 200 - taken, errors: { EAGAIN: 200 - taken } });
+      } finally {
+        qdisc('del', 'dev', 'eth0', 'root');
+      }
+      await until('there is room', () => sender.send(batchOf([packet(route(family))])) === 1);
+    });
+  }
+
+  for (const family of [4, 6] as const) {
     it(`IPv${family}: tells which packets were too big for their route, and what that carries`, () => {
       const sender = own(new RawSender({ family, netnsPath: network.a.netnsPath }));
       const small = packet(route(family));
