@@ -8,12 +8,16 @@ export interface EngineLimits {
   readonly heldBytesMax: number;
   /** Bytes held for one connection. */
   readonly heldBytesPerConnectionMax: number;
+  /** Turns that wait, over all sessions. A place takes 24 octets, so the default 100 MB at most. */
+  readonly turnsMax?: number;
   /** Lanes at one time; while settings take the place of others, twice as many. */
   readonly lanesMax: number;
   /** Octets and packets of the first lane's output batch (its output between two drains); further lanes have less. */
   readonly batchBytesMax: number;
   readonly batchPacketsMax: number;
 }
+
+export const TURNS_MAX_DEFAULT = 4_194_304;
 
 export const ENGINE_LIMITS_DEFAULT: EngineLimits = {
   connectionsMax: 65_536,

@@ -15,6 +15,7 @@ import type { EngineCounters, TerminalState } from '../counters.js';
 import { type EngineConfig, type MappingConfig, type SampleConfig, SHARE_PPM_MAX } from '../engine-config.js';
 import type { AddressRange } from '../flow/address-pool.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
+import { TURNS_MAX_DEFAULT } from '../limits.js';
 import { add, lessThan, type Seq, sizeBetween } from '../seq.js';
 import type { SessionTrace } from '../trace/session-trace.js';
 import { TRACE_KIND } from '../trace/trace-event.js';
@@ -85,6 +86,7 @@ export class Capturer {
   /** Octets of early segments of all connections, and how many there may be. */
   #earlyBytes = 0;
   readonly #earlyBytesMax: number;
+  readonly #turnsMax: number;
   /** The sessions of the connection that is being made. */
   readonly #made: Session[] = [];
   /** Connections that carry TLS, by the port of online. */
@@ -114,6 +116,7 @@ export class Capturer {
     this.#sample = new ConnectionSample(config.sample);
     this.#copies = config.copies;
     this.setMappings(config.mappings);
+    this.#turnsMax = config.limits.turnsMax ?? TURNS_MAX_DEFAULT;
     this.#earlyBytesMax = Math.max(OUT_OF_ORDER_BYTES_MAX, Math.floor(config.limits.heldBytesMax / 4));
   }
 
@@ -589,8 +592,8 @@ export class Capturer {
   /** Appends to the stream; false when a limit is reached. */
   #hold(captured: Captured, bytes: Uint8Array, offset: number, length: number): boolean {
     const { stream, turns } = captured;
-    if (stream.heldBytes + length > this.#config.limits.heldBytesPerConnectionMax || turns.count > TURNS_MAX)
-      return false;
+    if (stream.heldBytes + length > this.#config.limits.heldBytesPerConnectionMax) return false;
+    if (turns.count > TURNS_MAX || this.#counters.turnsPending > this.#turnsMax) return false;
     return stream.append(this.#store, bytes, offset, length);
   }
 

@@ -66,6 +66,28 @@ describe('octets beyond a gap', () => {
   }
 });
 
+describe('turns that wait', () => {
+  it('of all connections: the one that brings more loses what waits, and goes on', () => {
+    const rig = new Rig({ limits: { ...CONFIG.limits, turnsMax: 1000 } }, { answer: () => 0 });
+    const clients = Array.from({ length: 4 }, (_, index) => new Client({ clientPort: 41_000 + index }));
+    for (const client of clients) rig.capture(client.syn(), client.acknowledge());
+    for (let turn = 0; turn < 400; turn += 1) {
+      for (const client of clients) {
+        rig.engine.ingestCaptured(batchOf([client.send('x')]), rig.nowMs);
+        client.hear(10);
+        assert.ok(rig.engine.counters.turnsPending <= 1000 + 2, `${rig.engine.counters.turnsPending}`);
+      }
+    }
+    const { shed = 0 } = rig.lost();
+    assert.ok(shed > 0, 'some were shed');
+    rig.target.behaviour = answerAll;
+    for (const client of clients) rig.capture(client.fin());
+    rig.wait(60_000);
+    rig.checkEnd();
+    assert.ok(rig.engine.counters.turnsDelivered > 0);
+  });
+});
+
 describe('settings', () => {
   const refused = (work: () => unknown): void => assert.throws(work, /at most/);
 
