@@ -77,7 +77,7 @@ export class OpeningWindow {
     while (this.#taken < this.#size && this.#head < this.#queue.length) {
       const session = this.#queue[this.#head]!;
       this.#head += 1;
-      if (this.#head > QUEUE_SLACK && this.#head * 2 > this.#queue.length) {
+      if (this.#head === this.#queue.length || (this.#head > QUEUE_SLACK && this.#head * 2 > this.#queue.length)) {
         this.#queue = this.#queue.slice(this.#head);
         this.#head = 0;
       }

@@ -63,20 +63,14 @@ export class QuietMemory {
       giveBackUnused();
       return;
     }
-    if (this.#checks === CHECKS_OF_START) {
-      this.#collectUnused();
-      return;
-    }
     const bytes = this.#residentBytes();
     this.#leastBytes = Math.min(this.#leastBytes, bytes);
-    if (isBusy?.() === true || bytes - this.#leastBytes < BURST_BYTES_MIN) return;
-    freeSpare?.();
-    this.#collectUnused();
-  }
-
-  #collectUnused(): void {
-    // What is left then is the least.
-    this.#leastBytes = Number.POSITIVE_INFINITY;
+    if (this.#checks !== CHECKS_OF_START) {
+      if (isBusy?.() === true || bytes - this.#leastBytes < BURST_BYTES_MIN) return;
+      freeSpare?.();
+      // What is left then is the least.
+      this.#leastBytes = Number.POSITIVE_INFINITY;
+    }
     this.#collect?.();
     this.#isDue = true;
   }

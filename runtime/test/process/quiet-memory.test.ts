@@ -73,6 +73,18 @@ describe('a running program', () => {
     assert.deepEqual(sinceStart(), [1, 1, 1]);
   });
 
+  it('gives back what a burst took that began before what starting took was gone', () => {
+    const { state, check, sinceStart } = rig(400);
+    check();
+    state.residentMib = 400;
+    state.isBusy = true;
+    check(4);
+    assert.deepEqual(sinceStart(), [0, 0, 0]);
+    state.isBusy = false;
+    check(4);
+    assert.deepEqual(sinceStart(), [1, 1, 1]);
+  });
+
   it('is not looked through each time when its memory is in use', () => {
     const { state, check, sinceStart } = rig(380);
     check(START_CHECKS + 1);
