@@ -46,7 +46,9 @@ export class QuietMemory {
     this.#collect = 'collect' in options ? options.collect : collectLater;
   }
 
+  /** What is in RAM now is what a burst is measured by. */
   start(): void {
+    this.#leastBytes = Math.min(this.#leastBytes, this.#residentBytes());
     this.#timer ??= setInterval(() => this.check(), CHECK_MS).unref();
   }
 
