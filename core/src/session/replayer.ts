@@ -396,7 +396,12 @@ export class Replayer {
       return false;
     }
     if (player.state === 'lost') {
+      const { captured, turnUna } = session;
+      const isUnderWay = turnUna < captured.turns.endIndex;
+      // Octets of the turn that the target has taken are given up already: it cannot begin anew.
+      const isTaken = isUnderWay && captured.stream.startOffset > captured.turns.offsetOf(turnUna);
       this.#sender.reset(session);
+      if (isTaken) this.#ledger.lose(session, turnUna + 1, 'targetReset');
       this.#disconnect(session, nowMs);
       return false;
     }

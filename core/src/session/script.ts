@@ -16,6 +16,7 @@ import type { Player } from '../protocol/protocol.js';
 import { type Seq, seq, sizeBetween } from '../seq.js';
 import { readU32 } from '../wire/bytes.js';
 import type { ByteStore } from './byte-store.js';
+import { CLOSED } from './replay.js';
 import type { Session } from './session.js';
 import { StreamBuffer } from './stream-buffer.js';
 
@@ -175,13 +176,16 @@ export class Script {
 
   /** As {@link neededOffset}, when all turns are settled: what a player has not taken of the last one, it may still have to read. */
   endNeeded({ captured, replay }: Session): number {
-    return replay.isSynchronized ? Math.min(this.consumed, captured.streamEnd) : captured.streamEnd;
+    return replay.state === CLOSED ? captured.streamEnd : Math.min(this.consumed, captured.streamEnd);
   }
 
   /** Client's place of the first octet that the session may still need; its turn `turn` is not settled, and begins at `offset`. */
   neededOffset(session: Session, turn: number, offset: number): number {
-    // What the target has begun to take is never sent again.
-    if (turn === this.#turn && session.replay.sndUnaOffset > this.startOf(turn)) return Math.max(this.consumed, offset);
+    // Of a turn that is lost the rest is still to be read.
+    if (turn > this.#turn) return Math.min(this.consumed, offset);
+    // What the target has begun to take is never sent again, but for a login.
+    if (turn === this.#turn && this.player.state === 'open' && session.replay.sndUnaOffset > this.startOf(turn))
+      return Math.max(this.consumed, offset);
     return offset;
   }
 

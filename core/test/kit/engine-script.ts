@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { InputReader, type Random } from '@trafficcopy/fuzz';
 import { HeadersPayload } from '../../src/channel/headers-payload.js';
 import type { EngineCounters } from '../../src/counters.js';
+import type { ProtocolsConfig } from '../../src/engine-config.js';
 import { ACK, FIN, PSH, RST, SYN } from '../../src/wire/tcp.js';
 import { Client } from './client.js';
 import { recordOf, responseBatchOf } from './record.js';
@@ -53,7 +54,7 @@ export class EngineScript {
   readonly #rig: Rig;
   readonly #clients: readonly Client[];
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, protocols?: ProtocolsConfig) {
     const input = new InputReader(bytes);
     const options = input.u8();
     this.#input = input;
@@ -63,7 +64,8 @@ export class EngineScript {
         wait: (options & 1) === 0,
         fullSessionsOnly: (options & 2) !== 0,
         limits: LIMITS,
-        compare: options & 0x10 ? COMPARE : undefined,
+        compare: options & 0x10 && protocols === undefined ? COMPARE : undefined,
+        protocols,
       },
       { answer: () => options & 0xf0, mss: options & 4 ? 100 : 1460, greetingBytes: options & 8 ? 20 : 0 },
     );

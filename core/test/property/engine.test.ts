@@ -5,6 +5,7 @@ import type { MappingConfig } from '../../src/engine-config.js';
 import { ACK, FIN, PSH, RST, SYN } from '../../src/wire/tcp.js';
 import type { TargetBehaviour, TargetConnection } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
+import { CONTRARY_PROTOCOLS } from '../kit/contrary-protocol.js';
 import { Random } from '../kit/random.js';
 import { recordOf, responseBatchOf } from '../kit/record.js';
 import { CONFIG, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
@@ -178,6 +179,7 @@ describe('the ledger', () => {
           fullSessionsOnly: random.chance(0.2),
           sample: { fraction: random.pick([1, 1, 0.5]), by: 'connection', seed: random.below(1000) },
           idleTimeoutMs: random.pick([3000, 600_000]),
+          protocols: random.chance(0.3) ? CONTRARY_PROTOCOLS : undefined,
           limits: {
             ...CONFIG.limits,
             connectionsMax: random.pick([4, 100]),
@@ -235,6 +237,7 @@ describe('settings that change at any time', () => {
       };
       const rig = new Rig(
         {
+          protocols: random.chance(0.3) ? CONTRARY_PROTOCOLS : undefined,
           lanes: random.below(3),
           mappings: [],
           copies: 1 + random.below(2),
