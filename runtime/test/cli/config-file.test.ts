@@ -241,4 +241,15 @@ describe('a configuration file', () => {
       );
     }
   });
+
+  it('is refused when it is too large, before all of it is read', async () => {
+    const command = buildCommand(SPECIFICATION, {}, () => {});
+    writeFileSync(file, `#${'x'.repeat(1024 * 1024)}`);
+    for (const path of [file, '/dev/zero']) {
+      await assert.rejects(
+        command.parseAsync(['--config', path], { from: 'user' }),
+        (error: unknown) => error instanceof UsageError && error.message.startsWith(`--config: ${path} is larger than`),
+      );
+    }
+  });
 });

@@ -3,7 +3,7 @@
  * both places and is refused in the same words. A key is the flag's long name, as it is (`max-held`) or in camel case (`maxHeld`), or what
  * TrafficCopy.spec calls the thing (`limits.memory`), with the spec's way to write it.
  */
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { LineCounter, type Node, parseDocument } from 'yaml';
 import { UsageError } from '../../errors/usage-error.js';
 import type { CommandSpecification } from '../command-specification.js';
@@ -87,8 +87,8 @@ function readWhole(file: string, flag = '--config'): { readonly text: string; re
     const descriptor = openSync(file, 'r');
     try {
       const { mode } = fstatSync(descriptor);
-      const text = readFileSync(descriptor, 'utf8');
-      if (text.length <= CONFIG_BYTES_MAX) return { text, mode };
+      const text = readAtMost(descriptor, CONFIG_BYTES_MAX);
+      if (text !== undefined) return { text, mode };
     } finally {
       closeSync(descriptor);
     }
@@ -97,6 +97,18 @@ function readWhole(file: string, flag = '--config'): { readonly text: string; re
     throw new UsageError(`${flag}: cannot read ${file} (${code}): expected a YAML file`, { cause: error });
   }
   throw new UsageError(`${flag}: ${file} is larger than ${CONFIG_BYTES_MAX} octets: no configuration of ours is`);
+}
+
+/** All that is there, from a pipe as well; undefined when that is more. Something like /dev/zero never ends. */
+function readAtMost(descriptor: number, bytesMax: number): string | undefined {
+  const bytes = Buffer.alloc(bytesMax + 1);
+  let length = 0;
+  for (;;) {
+    const count = readSync(descriptor, bytes, length, bytes.length - length, null);
+    length += count;
+    if (length > bytesMax) return undefined;
+    if (count === 0) return bytes.toString('utf8', 0, length);
+  }
 }
 
 class ConfigReader {
