@@ -17,6 +17,11 @@ import type { Session } from './session.js';
 
 /** RFC 9293 3.8.6.3 allows 500 ms; Linux uses 40. A turn that follows carries the acknowledgement for free. */
 const DELAYED_ACK_MS = 40;
+/**
+ * So many full segments of a connection's first answer are acknowledged at once, as Linux does before it has seen both sides talk (quickack):
+ * a target that writes head and body apart, without TCP_NODELAY, waits for that.
+ */
+const QUICK_ACK_SEGMENTS = 16;
 
 export interface TargetSenderParts {
   readonly counters: EngineCounters;
@@ -176,8 +181,9 @@ export class TargetSender {
     if (!replay.mustAck && !isPending) return;
     if (!this.isReachable(session)) return;
     const owed = (replay.rcvNxt - replay.rcvAcked) | 0;
+    const isFirst = session.answeredAtGate === 0 && replay.receivedBytes <= QUICK_ACK_SEGMENTS * replay.mss;
     // RFC 9293 3.8.6.3: at least every second full segment.
-    if (replay.mustAck || owed >= 2 * replay.mss || (session.ackAtMs !== 0 && nowMs >= session.ackAtMs)) {
+    if (replay.mustAck || isFirst || owed >= 2 * replay.mss || (session.ackAtMs !== 0 && nowMs >= session.ackAtMs)) {
       if (!this.#writer.segment(session, ACK, this.#endOfSent(session), 0)) {
         this.#blocked.push(session);
         return;

@@ -287,9 +287,10 @@ export class ReferenceSocket {
   }
 
   /** What a peer by the book does not send. */
-  #lookAt({ flags, text, hasTimestamps }: WireSegment, first: number): void {
-    // Old segments of another connection are not of this one's doing.
+  #lookAt({ flags, ack, text, hasTimestamps }: WireSegment, first: number): void {
+    // Old segments of another connection are not of this one's doing, also where an old SYN of that one has made this socket.
     if (Math.abs(first) > 0x80_0000 || this.state === 'TIME-WAIT') return;
+    if (this.state === 'SYN-RECEIVED' && ack !== this.#seqAt(0)) return;
     const window = distance(this.rcvNxt, this.#rightEdge);
     const isProbe = text.length === 1 && first <= window;
     if (text.length > 0 && first + text.length > window && !isProbe) {
