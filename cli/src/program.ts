@@ -56,8 +56,11 @@ export async function runProgram(
 
   const copy = buildCommand(COPY_COMMAND, env, async (values) => {
     const config = values.operator === undefined ? copyConfig(values, hostAddresses()) : managedConfig(values, env);
-    if (values.check) return void stdout.write(RIGHT);
-    const { runCopy, runManagedCopy } = await import('@trafficcopy/sidecar-copy');
+    const { loginConfig, runCopy, runManagedCopy } = await import('@trafficcopy/sidecar-copy');
+    if (values.check) {
+      if (!('operator' in config)) loginConfig(config);
+      return void stdout.write(RIGHT);
+    }
     exitCode = 'operator' in config ? await runManagedCopy(config) : await runCopy(config);
   });
   const intercept = buildCommand(INTERCEPT_COMMAND, env, async (values) => {

@@ -114,6 +114,7 @@ describe('trafficcopy', () => {
     writeFileSync(file, 'map: 80-10.16.12.11:80\npercent: 10\nmetrics: 9100\n');
     expect(['copy', '--config', file, '--check'], 0, /^All of it is right\./, NOTHING);
     writeFileSync(file, 'target: 8080\nmetrics: 9101\n');
+    expect([...TO_A, '--credentials', '/dev/null', '--check'], 2, NOTHING, /^trafficcopy copy: --credentials: /);
     expect(['intercept', '--config', file, '--check'], 0, /^All of it is right\./, NOTHING);
     expect(['copy', '--config', file, '--check'], 2, NOTHING, /^trafficcopy copy: .*a\.yaml:1: target: unknown key/);
     writeFileSync(file, 'targer: 8080\n');

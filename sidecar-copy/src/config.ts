@@ -2,6 +2,7 @@
  * The typed configuration of the copy, made from a command line by a pure function: when it returns, the configuration is right
  * as far as it can be known without touching anything. Under an operator most of it comes later: operator/.
  */
+import { resolve } from 'node:path';
 import {
   ENGINE_LIMITS_DEFAULT,
   type EndpointConfig,
@@ -136,6 +137,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     const other = values.connect ? '--connect' : '--compare';
     throw new UsageError(`--credentials and ${other} exclude each other: together they are not supported yet`);
   }
+  checkOutputs(values);
   if (values.insecure && values.joinToken !== undefined) {
     throw new UsageError('--insecure and --join exclude each other: a plain channel knows no tokens');
   }
@@ -392,4 +394,20 @@ function addressBytesOf(mapping: MappingConfig): number {
 
 function isSame(a: IpAddress, b: IpAddress): boolean {
   return a.length === b.length && ipAddressesEqual(a, 0, b, 0, a.length);
+}
+
+const OUTPUTS = ['logFile', 'summaryFile', 'recordFile', 'reportFile', 'compareFile', 'pidFile'] as const;
+
+/** Two outputs in one file would be the last one of them. */
+function checkOutputs(values: FlagValues<typeof COPY_FLAGS>): void {
+  const flags = new Map<string, string>();
+  for (const name of OUTPUTS) {
+    const file = values[name];
+    if (file === undefined || file.startsWith('/dev/')) continue;
+    const path = resolve(file);
+    const long = `--${COPY_FLAGS[name].long}`;
+    const other = flags.get(path);
+    if (other !== undefined) throw new UsageError(`${other} and ${long} name the same file ${file}: expected two`);
+    flags.set(path, long);
+  }
 }

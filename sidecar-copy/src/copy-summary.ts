@@ -25,7 +25,7 @@ const LOSS_NOTES: Readonly<Record<string, string>> = {
 
 const TERMINAL_LABELS: Readonly<Record<string, string>> = {
   copied: 'copied to their end',
-  sampledOut: 'not chosen (-r)',
+  sampledOut: 'not chosen (-r), not due yet (-g)',
   overBudget: 'left out for the safety budget',
   midStreamSkipped: 'ended before they could be joined',
   captureGap: 'not captured completely',

@@ -12,5 +12,6 @@
  * every queue is bounded; traffic ends the program never, a refusal that only a person can mend ends it with exit code 1.
  */
 export * from './config.js';
+export { loginConfig } from './logins/login-config.js';
 export { runCopy } from './main.js';
 export { runManagedCopy } from './operator/managed-program.js';

@@ -1,6 +1,10 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { StartError } from '../errors/start-error.js';
+import { readAtMost } from './read-at-most.js';
+
+/** A number and the end of its line fit well. */
+const PID_FILE_BYTES_MAX = 64;
 
 /** The file of `-P`: the process id, from the start to the end of the program. */
 export class PidFile {
@@ -9,6 +13,9 @@ export class PidFile {
   /** Writes it. @throws StartError ERR_START_PID_FILE when it cannot be written, or names another process that lives. */
   constructor(path: string) {
     this.#path = resolve(path);
+    if (statSync(this.#path, { throwIfNoEntry: false })?.isFile() === false) {
+      throw new StartError('ERR_START_PID_FILE', `-P/--pid-file: ${path} is no regular file: name another one`);
+    }
     const other = this.#readPid();
     if (other !== undefined && other !== process.pid && isAlive(other)) {
       throw new StartError(
@@ -34,8 +41,13 @@ export class PidFile {
 
   #readPid(): number | undefined {
     try {
-      const pid = Number(readFileSync(this.#path, 'utf8').trim());
-      return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+      const descriptor = openSync(this.#path, 'r');
+      try {
+        const pid = Number(readAtMost(descriptor, PID_FILE_BYTES_MAX)?.trim());
+        return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+      } finally {
+        closeSync(descriptor);
+      }
     } catch {
       return undefined;
     }

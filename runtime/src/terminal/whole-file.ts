@@ -4,6 +4,7 @@ import {
   constants,
   fsyncSync,
   openSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -12,16 +13,21 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { StartError } from '../errors/start-error.js';
 
-/** A file that a flag names for the end of a run: checked at the start, written at the end, whole or not at all. */
+/**
+ * A file that a flag names for the end of a run: checked at the start, written at the end, whole or not at all. What is no regular file, such as
+ * /dev/null or a pipe, stays what it is and is written to.
+ */
 export class WholeFile {
   readonly path: string;
 
   /** `flag` as in "--report". @throws StartError with `code` when the file could not be written there. */
   constructor(path: string, flag: string, code: `ERR_START_${string}`) {
-    this.path = resolve(path);
+    this.path = behindLinks(resolve(path));
     try {
-      accessSync(dirname(this.path), constants.W_OK | constants.X_OK);
-      if (statSync(this.path, { throwIfNoEntry: false })?.isDirectory() === true) throw new Error('it is a directory');
+      const found = statSync(this.path, { throwIfNoEntry: false });
+      if (found?.isDirectory() === true) throw new Error('it is a directory');
+      if (found === undefined || found.isFile()) accessSync(dirname(this.path), constants.W_OK | constants.X_OK);
+      else accessSync(this.path, constants.W_OK);
     } catch (error) {
       throw new StartError(
         code,
@@ -36,6 +42,10 @@ export class WholeFile {
    * @throws the system's error; the earlier file, if any, is then as it was.
    */
   writeText(text: string): void {
+    if (statSync(this.path, { throwIfNoEntry: false })?.isFile() === false) {
+      writeFileSync(this.path, text);
+      return;
+    }
     const temporary = join(dirname(this.path), `.trafficcopy-${process.pid}.tmp`);
     try {
       const file = openSync(temporary, 'w', 0o644);
@@ -50,5 +60,14 @@ export class WholeFile {
       rmSync(temporary, { force: true });
       throw error;
     }
+  }
+}
+
+/** The file that a symbolic link leads to; a path that leads nowhere yet as it is. */
+function behindLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 }

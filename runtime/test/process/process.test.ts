@@ -9,6 +9,12 @@ const directory = mkdtempSync(join(tmpdir(), 'trafficcopy-pid-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('the PID file', () => {
+  it('refuses what is no regular file, such as a device that never ends', () => {
+    for (const path of ['/dev/zero', directory]) {
+      assert.throws(() => new PidFile(path), /-P\/--pid-file: .* is no regular file/);
+    }
+  });
+
   it('holds the process id until the end', () => {
     const path = join(directory, 'a.pid');
     const file = new PidFile(path);

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -31,6 +41,19 @@ describe('the summary table', () => {
 });
 
 describe('the summary file', () => {
+  it('follows a symbolic link, and leaves a device what it is', () => {
+    const [real, link] = [join(directory, 'real.json'), join(directory, 'link.json')];
+    writeFileSync(real, 'old');
+    symlinkSync(real, link);
+    new SummaryFile(link).write({ captured: 3 });
+    assert.deepEqual(JSON.parse(readFileSync(real, 'utf8')), { captured: 3 });
+    assert.ok(lstatSync(link).isSymbolicLink());
+    const device = join(directory, 'null');
+    execFileSync('mknod', [device, 'c', '1', '3']);
+    new SummaryFile(device).write({ captured: 3 });
+    assert.ok(lstatSync(device).isCharacterDevice());
+  });
+
   it('replaces the earlier one and leaves nothing else', () => {
     const path = join(directory, 'a', 'summary.json');
     mkdirSync(join(directory, 'a'));

@@ -184,6 +184,7 @@ describe('what a copy refuses before anything is touched', () => {
       '-x 80-10.16.12.11:80 --threads 2 --capture=cap',
       /--threads 2 does not go together with --capture=cap: only the native/,
     ],
+    ['-x 80-10.16.12.11:80 --report a --summary ./a', /--summary and --report name the same file/],
     ['-x 80-10.16.12.11:80 --credentials f --wire 0.9 --insecure', /--credentials and --wire exclude each other/],
     ['-x 80-10.16.12.11:80 --credentials f --compare', /--credentials and --compare exclude each other/],
     ['-x 80-10.16.12.11:80 -i a.pcap --credentials f --connect', /--credentials and --connect exclude each other/],

@@ -3,9 +3,10 @@
  * both places and is refused in the same words. A key is the flag's long name, as it is (`max-held`) or in camel case (`maxHeld`), or what
  * TrafficCopy.spec calls the thing (`limits.memory`), with the spec's way to write it.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { LineCounter, type Node, parseDocument } from 'yaml';
 import { UsageError } from '../../errors/usage-error.js';
+import { readAtMost } from '../../process/read-at-most.js';
 import type { CommandSpecification } from '../command-specification.js';
 import type { Flag } from '../flag.js';
 import { configFlags, configKey } from './config-key.js';
@@ -97,18 +98,6 @@ function readWhole(file: string, flag = '--config'): { readonly text: string; re
     throw new UsageError(`${flag}: cannot read ${file} (${code}): expected a YAML file`, { cause: error });
   }
   throw new UsageError(`${flag}: ${file} is larger than ${CONFIG_BYTES_MAX} octets: no configuration of ours is`);
-}
-
-/** All that is there, from a pipe as well; undefined when that is more. Something like /dev/zero never ends. */
-function readAtMost(descriptor: number, bytesMax: number): string | undefined {
-  const bytes = Buffer.alloc(bytesMax + 1);
-  let length = 0;
-  for (;;) {
-    const count = readSync(descriptor, bytes, length, bytes.length - length, null);
-    length += count;
-    if (length > bytesMax) return undefined;
-    if (count === 0) return bytes.toString('utf8', 0, length);
-  }
 }
 
 class ConfigReader {
