@@ -14,9 +14,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Engine } from '../src/engine.js';
 import { ACK, FIN, PSH, SYN } from '../src/wire/tcp.js';
-import { BENCH_CONFIG } from './bench-config.js';
-import { FakeTarget } from './fake-target.js';
-import { Traffic } from './traffic.js';
+import { ENGINE_CONFIG } from '../test/kit/engine-setup.js';
+import { FakeTarget } from '../test/kit/fake-target.js';
+import { Traffic } from '../test/kit/traffic.js';
 
 const CONNECTIONS = 20;
 const REQUEST_BYTES = 100;
@@ -38,7 +38,7 @@ function cpuUs(): number {
 
 /** An engine, its fake target, and the time that each of them took. */
 class Stand {
-  readonly engine = new Engine(BENCH_CONFIG, 0);
+  readonly engine = new Engine(ENGINE_CONFIG, 0);
   readonly traffic = new Traffic(4096, 8 * 1024 * 1024);
   readonly target: FakeTarget;
   nowMs = 1;
@@ -48,7 +48,7 @@ class Stand {
   responses = 0;
 
   constructor(answerBytes: number) {
-    this.target = new FakeTarget(answerBytes, 65_536);
+    this.target = new FakeTarget(answerBytes);
     if (IS_TRACED) this.engine.trace.follow([{}], TRACE_EVENTS_MAX);
   }
 

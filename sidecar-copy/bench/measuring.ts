@@ -7,9 +7,9 @@
  * Prints the CPU time of the engine for each request, nanoseconds, as the median of the rounds.
  */
 import { ACK, Engine, FIN, PSH, SYN } from '@trafficcopy/core';
-import { BENCH_CONFIG } from '@trafficcopy/core/bench/bench-config.js';
-import { FakeTarget } from '@trafficcopy/core/bench/fake-target.js';
-import { Traffic } from '@trafficcopy/core/bench/traffic.js';
+import { ENGINE_CONFIG } from '@trafficcopy/core/kit/engine-setup.js';
+import { FakeTarget } from '@trafficcopy/core/kit/fake-target.js';
+import { Traffic } from '@trafficcopy/core/kit/traffic.js';
 import { LoadReport } from '../src/report/load-report.js';
 
 const CLIENTS = 20;
@@ -24,7 +24,7 @@ type Workload = 'keepAlive' | 'connectionPerRequest';
 class Stand {
   readonly engine: Engine;
   readonly #traffic = new Traffic(4096, 1024 * 1024);
-  readonly #target = new FakeTarget(ANSWER_BYTES, 65_536);
+  readonly #target = new FakeTarget(ANSWER_BYTES);
   readonly #clients = Array.from({ length: CLIENTS }, (_, index) => ({ index, seq: index * 1000, ack: 5000 }));
   readonly #isClosing: boolean;
   #nowMs = 1;
@@ -32,7 +32,7 @@ class Stand {
 
   constructor(workload: Workload, isMeasured: boolean) {
     const meterFor = isMeasured ? new LoadReport(0).meterFor : undefined;
-    this.engine = new Engine({ ...BENCH_CONFIG, meterFor }, 0);
+    this.engine = new Engine({ ...ENGINE_CONFIG, meterFor }, 0);
     this.#isClosing = workload === 'connectionPerRequest';
     if (!this.#isClosing) this.#connect();
   }

@@ -15,9 +15,9 @@ import {
   workerOfPort,
   writeHeadersPrefix,
 } from '@trafficcopy/core';
-import { BENCH_CONFIG } from '@trafficcopy/core/bench/bench-config.js';
-import { FakeTarget } from '@trafficcopy/core/bench/fake-target.js';
-import { Traffic, trafficPort } from '@trafficcopy/core/bench/traffic.js';
+import { ENGINE_CONFIG } from '@trafficcopy/core/kit/engine-setup.js';
+import { FakeTarget } from '@trafficcopy/core/kit/fake-target.js';
+import { Traffic, trafficPort } from '@trafficcopy/core/kit/traffic.js';
 import {
   ChannelClient,
   type ChannelConnection,
@@ -69,7 +69,7 @@ class Replay {
   readonly #engine: Engine;
   readonly #clients: readonly Client[];
   readonly #traffic = new Traffic(4096, 1024 * 1024);
-  readonly #target = new FakeTarget(ANSWER_BYTES, 65_536);
+  readonly #target = new FakeTarget(ANSWER_BYTES);
   readonly #headers = new HeadersPayload();
   readonly #answers = new Uint8Array(HEADERS_PREFIX_BYTES + RECORDS_MAX * RESPONSE_RECORD_BYTES);
   readonly #server: ChannelServer;
@@ -85,7 +85,7 @@ class Replay {
     this.#clients = Array.from({ length: CONNECTIONS }, (_, index) => ({ index, seq: index * 1000, ack: 5000 })).filter(
       ({ index }) => workerOfPort(trafficPort(index), workers) === worker,
     );
-    this.#engine = new Engine({ ...BENCH_CONFIG, ports: { worker, workers } }, nowMs());
+    this.#engine = new Engine({ ...ENGINE_CONFIG, ports: { worker, workers } }, nowMs());
     const hello = { name: 'bench', delivery: 'tunnel', capabilities: [], targets: [] } as const;
     this.#server = new ChannelServer({
       address: '127.0.0.1',
@@ -208,7 +208,8 @@ class Replay {
 
   /** target --response headers--> copy */
   #answer(connection: ChannelConnection, bytes: Uint8Array, offset: number, length: number): void {
-    this.#target.take({ bytes, headroomBytes: offset, length: offset + length, clear: () => {} });
+    this.#target.clear();
+    this.#target.add({ bytes, headroomBytes: offset, length: offset + length });
     const { count } = this.#target;
     for (let first = 0; first < count; first += RECORDS_MAX) {
       const records = Math.min(RECORDS_MAX, count - first);

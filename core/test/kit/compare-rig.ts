@@ -15,7 +15,8 @@ import { readU32, writeU32 } from '../../src/wire/bytes.js';
 import { ACK, FIN, PSH, RST } from '../../src/wire/tcp.js';
 import { BenchTarget, type TargetBehaviour, type TargetConnection } from './bench-target.js';
 import { Client } from './client.js';
-import { CONFIG, mappingTo, targetAt } from './rig.js';
+import { mappingTo, targetAt } from './engine-setup.js';
+import { CONFIG } from './rig.js';
 import { batchOf, packetOf, textOf } from './segment.js';
 
 /** Octets of a segment that come with its header. */

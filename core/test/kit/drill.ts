@@ -33,8 +33,9 @@ import { readU16, readU32 } from '../../src/wire/bytes.js';
 import { PacketHeader, parsePacket } from '../../src/wire/packet-header.js';
 import { ACK, FIN, PSH, RST, SYN } from '../../src/wire/tcp.js';
 import { parseTcpOptions, TcpOptions } from '../../src/wire/tcp-options.js';
+import { ENDPOINT, mappingTo, targetAt } from './engine-setup.js';
 import { recordOf, responseBatchOf } from './record.js';
-import { CONFIG, ENDPOINT, mappingTo, targetAt } from './rig.js';
+import { CONFIG } from './rig.js';
 import { batchOf, packetOf, TEMPLATE, textOf } from './segment.js';
 
 const CLIENT_ISS = 0xffff_ff00;

@@ -6,8 +6,9 @@ import type { EngineCounters } from '../../src/counters.js';
 import type { ProtocolsConfig } from '../../src/engine-config.js';
 import { ACK, FIN, PSH, RST, SYN } from '../../src/wire/tcp.js';
 import { Client } from './client.js';
+import { mappingTo, TARGET, targetAt } from './engine-setup.js';
 import { recordOf, responseBatchOf } from './record.js';
-import { CONFIG, mappingTo, Rig, TARGET, targetAt } from './rig.js';
+import { CONFIG, Rig } from './rig.js';
 import { textOf } from './segment.js';
 
 const IPV6 = {

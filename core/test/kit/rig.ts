@@ -2,36 +2,16 @@
 import assert from 'node:assert/strict';
 import { LOSS_REASONS, TERMINAL_STATES } from '../../src/counters.js';
 import { Engine } from '../../src/engine.js';
-import type { EndpointConfig, EngineConfig, MappingConfig, TargetConfig } from '../../src/engine-config.js';
+import type { EngineConfig } from '../../src/engine-config.js';
 import { BenchTarget, type TargetBehaviour } from './bench-target.js';
+import { ENGINE_CONFIG, mappingTo, TARGET } from './engine-setup.js';
 import { batchOf } from './segment.js';
 
-export const ENDPOINT: EndpointConfig = { lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080 };
-
-/** A target that is known to keep its connections open. */
-export function targetAt(name: string, ...endpoints: readonly Partial<EndpointConfig>[]): TargetConfig {
-  return { name, endpoints: endpoints.map((one) => ({ ...ENDPOINT, ...one })), closesAfterAnswer: false };
-}
-
-export const TARGET = targetAt('target', {});
-
-export function mappingTo(...targets: readonly TargetConfig[]): MappingConfig {
-  return { onlinePort: 80, ipVersion: 4, targets };
-}
-
+/** With tables so small that a test fills them. */
 export const CONFIG: EngineConfig = {
+  ...ENGINE_CONFIG,
   mappings: [mappingTo(TARGET)],
-  lanes: 1,
-  copies: 1,
-  sample: { fraction: 1, by: 'connection', seed: 1 },
-  clientAddresses: [],
-  wait: true,
-  fullSessionsOnly: false,
-  mtuBytes: 1500,
-  markSegments: false,
-  seed: 7,
   responseTimeoutMs: 5000,
-  idleTimeoutMs: 600_000,
   limits: {
     connectionsMax: 1024,
     sessionsMax: 2048,

@@ -6,9 +6,10 @@ import { ACK, FIN, PSH, RST, SYN } from '../../src/wire/tcp.js';
 import type { TargetBehaviour, TargetConnection } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
 import { CONTRARY_PROTOCOLS } from '../kit/contrary-protocol.js';
+import { mappingTo, TARGET, targetAt } from '../kit/engine-setup.js';
 import { Random } from '../kit/random.js';
 import { recordOf, responseBatchOf } from '../kit/record.js';
-import { CONFIG, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
+import { CONFIG, Rig } from '../kit/rig.js';
 import { batchOf } from '../kit/segment.js';
 
 const BUDGET_MS = Number(process.env['TEST_FUZZ_MS'] ?? 2500);

@@ -9,7 +9,8 @@ import { REPLAY_RECORD_HEADER_BYTES } from '../../src/batch/replay-batch.js';
 import { readU16 } from '../../src/wire/bytes.js';
 import { ACK, FIN, PSH, RST } from '../../src/wire/tcp.js';
 import { Client } from '../kit/client.js';
-import { CONFIG, ENDPOINT, mappingTo, Rig, targetAt } from '../kit/rig.js';
+import { ENDPOINT, mappingTo, targetAt } from '../kit/engine-setup.js';
+import { CONFIG, Rig } from '../kit/rig.js';
 
 const BUDGET_MS = Number(process.env['TEST_FUZZ_MS'] ?? 2500);
 const SEED = process.env['TEST_SEED'];

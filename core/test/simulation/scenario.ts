@@ -1,6 +1,8 @@
 /** From a seed to everything that a run of the world depends on. */
+
+import { mappingTo, TARGET, targetAt } from '../kit/engine-setup.js';
 import { Random } from '../kit/random.js';
-import { CONFIG, mappingTo, TARGET, targetAt } from '../kit/rig.js';
+import { CONFIG } from '../kit/rig.js';
 import type { ClientManner } from './client-application.js';
 import { Conversation } from './conversation.js';
 import { type LinkOptions, PERFECT_LINK } from './network-link.js';

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import type { LossReason } from '../../src/counters.js';
 import type { TargetMeter } from '../../src/session/target-meter.js';
 import { Client } from '../kit/client.js';
-import { mappingTo, Rig, targetAt } from '../kit/rig.js';
+import { mappingTo, targetAt } from '../kit/engine-setup.js';
+import { Rig } from '../kit/rig.js';
 
 /** Keeps what it is told, as words. */
 class Meter implements TargetMeter {

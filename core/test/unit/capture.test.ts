@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import { TURNS_MAX } from '../../src/session/turns.js';
 import { ACK, FIN, PSH, SYN } from '../../src/wire/tcp.js';
 import { Client } from '../kit/client.js';
-import { CONFIG, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
+import { mappingTo, TARGET, targetAt } from '../kit/engine-setup.js';
+import { CONFIG, Rig } from '../kit/rig.js';
 import { textOf } from '../kit/segment.js';
 
 const answerAll = { answer: (): number => 100 };

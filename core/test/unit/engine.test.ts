@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Client } from '../kit/client.js';
-import { CONFIG, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
+import { mappingTo, TARGET, targetAt } from '../kit/engine-setup.js';
+import { CONFIG, Rig } from '../kit/rig.js';
 import { batchOf } from '../kit/segment.js';
 
 const answerAll = { answer: (): number => 100 };

@@ -8,7 +8,8 @@ import { OUT_OF_ORDER_BYTES_MAX } from '../../src/session/captured.js';
 import { readU16 } from '../../src/wire/bytes.js';
 import { ACK, PSH } from '../../src/wire/tcp.js';
 import { Client } from '../kit/client.js';
-import { CONFIG, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
+import { mappingTo, TARGET, targetAt } from '../kit/engine-setup.js';
+import { CONFIG, Rig } from '../kit/rig.js';
 import { batchOf } from '../kit/segment.js';
 
 const answerAll = { answer: () => 10 };

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import { OPENINGS_AT_FIRST } from '../../src/session/opening-window.js';
 import type { TargetConnection } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
-import { CONFIG, ENDPOINT, mappingTo, Rig, targetAt } from '../kit/rig.js';
+import { ENDPOINT, mappingTo, targetAt } from '../kit/engine-setup.js';
+import { CONFIG, Rig } from '../kit/rig.js';
 import { batchOf } from '../kit/segment.js';
 
 const ANSWER_BYTES = 100;

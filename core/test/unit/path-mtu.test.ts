@@ -4,8 +4,9 @@ import { describe, it } from 'node:test';
 import { writeU32 } from '../../src/wire/bytes.js';
 import type { TargetConnection } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
+import { mappingTo, TARGET } from '../kit/engine-setup.js';
 import { icmpTooBig } from '../kit/icmp.js';
-import { mappingTo, Rig, TARGET } from '../kit/rig.js';
+import { Rig } from '../kit/rig.js';
 
 const TEXT = 'x'.repeat(20_000);
 const SEQ_OFFSET_V4 = 24;

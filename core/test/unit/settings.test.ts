@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import type { EndpointConfig, MappingConfig } from '../../src/engine-config.js';
 import type { TargetBehaviour } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
-import { CONFIG, ENDPOINT, mappingTo, Rig, TARGET, targetAt } from '../kit/rig.js';
+import { ENDPOINT, mappingTo, TARGET, targetAt } from '../kit/engine-setup.js';
+import { CONFIG, Rig } from '../kit/rig.js';
 
 const answerAll: TargetBehaviour = { answer: () => 100 };
 

@@ -55,9 +55,11 @@ describe('the tree', () => {
     for (const file of FILES) {
       const [workspace] = file.split('/');
       const isTest = file.split('/')[1] === 'test';
+      const isProgram = file.split('/')[1] === 'src' && workspace !== 'bench';
       for (const imported of importsOf(file)) {
         const target = /^@trafficcopy\/([a-z-]+)/.exec(imported)?.[1];
         if (target === undefined || target === workspace) continue;
+        if (isProgram && imported.startsWith('@trafficcopy/core/kit/')) bad.push(`${file} imports ${imported}`);
         const allowed = MAY_IMPORT[workspace!] ?? [];
         if (!allowed.includes(target) && !(isTest && ['fuzz', 'lab', 'core', 'native', 'runtime'].includes(target))) {
           bad.push(`${file} imports ${imported}`);

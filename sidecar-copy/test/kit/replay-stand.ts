@@ -6,6 +6,7 @@ import {
   type EngineCounters,
   type EngineLimits,
 } from '@trafficcopy/core';
+import { ENGINE_CONFIG, mappingTo, TARGET } from '@trafficcopy/core/kit/engine-setup.js';
 import { captureFilter } from '../../src/capture/capture-filter.js';
 import type { OfflineFigures } from '../../src/offline/offline-figures.js';
 import type { OfflinePlan } from '../../src/offline/offline-plan.js';
@@ -45,7 +46,8 @@ export async function replayFiles(files: readonly string[], options: StandOption
   const limits = { ...ENGINE_LIMITS_DEFAULT, ...options.limits };
   const nowMs = (): number => Math.floor(performance.now());
   const { copies = 1, clientAddresses = [], responseTimeoutMs = 30_000 } = options;
-  const engine = new Engine({ ...engineConfig(), limits, copies, clientAddresses, responseTimeoutMs }, nowMs());
+  const asked = { limits, copies, clientAddresses, responseTimeoutMs };
+  const engine = new Engine({ ...ENGINE_CONFIG, mappings: [mappingTo(TARGET)], ...asked }, nowMs());
   const pipeline = new Pipeline({ engine, nowMs });
   const target = new NullTarget((batch) => pipeline.ingestResponses(0, batch), options.isSilent);
   pipeline.setOutlet(0, target);
@@ -84,26 +86,6 @@ const PLAN: OfflinePlan = {
   from: undefined,
   until: undefined,
 };
-
-function engineConfig(): ConstructorParameters<typeof Engine>[0] {
-  const endpoint = { lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 8080 };
-  const target = { name: 'null', endpoints: [endpoint], closesAfterAnswer: false };
-  return {
-    mappings: [{ onlinePort: 80, ipVersion: 4, targets: [target] }],
-    lanes: 1,
-    copies: 1,
-    sample: { fraction: 1, by: 'connection', seed: 1 },
-    clientAddresses: [],
-    wait: true,
-    fullSessionsOnly: false,
-    mtuBytes: 1500,
-    markSegments: false,
-    seed: 7,
-    responseTimeoutMs: 30_000,
-    idleTimeoutMs: 600_000,
-    limits: ENGINE_LIMITS_DEFAULT,
-  };
-}
 
 function filterOf(condition: string | undefined): string {
   const online = [{ address: undefined, port: 80, addressBytes: 4 }];

@@ -1,6 +1,6 @@
 /** Captured packets for the benchmark: one buffer of IPv4 packets whose numbers are patched in place. */
-import { PACKET_ENTRY_FIELDS, type PacketBatch } from '../src/batch/packet-batch.js';
-import { writeU16, writeU32 } from '../src/wire/bytes.js';
+import { PACKET_ENTRY_FIELDS, type PacketBatch } from '../../src/batch/packet-batch.js';
+import { writeU16, writeU32 } from '../../src/wire/bytes.js';
 
 const HEADER_BYTES = 52;
 const IPV4_BYTES = 20;
