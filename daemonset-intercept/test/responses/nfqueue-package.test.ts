@@ -4,14 +4,14 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import {
+  ACK,
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
-  IPPROTO_TCP,
   PACKET_ENTRY_FIELDS,
   parseIpAddress,
   writeU16,
-  writeU32,
 } from '@trafficcopy/core';
+import { plainPacket } from '@trafficcopy/core/kit/plain-packet.js';
 import { eventually, Lab } from '@trafficcopy/lab';
 import { RawSender } from '@trafficcopy/native';
 import type { Seen } from './queue-oracle.js';
@@ -141,23 +141,18 @@ function response(
   port: number,
   index: number,
 ): { bytes: Uint8Array; entries: Uint32Array; count: number } {
-  const source = parseIpAddress(from)!;
-  const destination = parseIpAddress(to)!;
-  const isIpv4 = source.length === 4;
-  const tcpAt = isIpv4 ? 20 : 40;
-  const bytes = new Uint8Array(tcpAt + 20 + index);
-  bytes[0] = isIpv4 ? 0x45 : 0x60;
-  bytes[isIpv4 ? 9 : 6] = IPPROTO_TCP;
-  bytes[isIpv4 ? 8 : 7] = 64;
-  if (isIpv4) writeU16(bytes, 4, index + 1);
-  bytes.set(source, isIpv4 ? 12 : 8);
-  bytes.set(destination, isIpv4 ? 16 : 24);
-  writeU16(bytes, tcpAt, port);
-  writeU16(bytes, tcpAt + 2, CLIENT_PORT_FIRST - 1);
-  writeU32(bytes, tcpAt + 4, index * 1000);
-  bytes[tcpAt + 12] = 0x50;
-  bytes[tcpAt + 13] = 0x10;
-  bytes.fill(index, tcpAt + 20);
+  const bytes = plainPacket({
+    source: parseIpAddress(from)!,
+    destination: parseIpAddress(to)!,
+    sourcePort: port,
+    destinationPort: CLIENT_PORT_FIRST - 1,
+    seq: index * 1000,
+    ack: 0,
+    flags: ACK,
+    payload: new Uint8Array(index).fill(index),
+  });
+  // The identification (RFC 791 3.1).
+  if (bytes[0] === 0x45) writeU16(bytes, 4, index + 1);
   const entries = new Uint32Array(PACKET_ENTRY_FIELDS);
   entries[ENTRY_OFFSET] = 0;
   entries[ENTRY_CAPTURED_BYTES] = bytes.length;

@@ -46,6 +46,7 @@ import {
   writeU16,
   writeU32,
 } from '@trafficcopy/core';
+import { plainPacket } from '@trafficcopy/core/kit/plain-packet.js';
 import { PcapngRecorder, StartError } from '../../src/index.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'trafficcopy-record-'));
@@ -75,33 +76,13 @@ const REQUEST: Segment = { ...SYN_SEGMENT, seq: 1000, ack: 5001, flags: ACK | PS
 
 /** A packet as the engine makes it: checksums are 0. */
 function packet(segment: Segment): Uint8Array {
-  const source = parseIpAddress(segment.source)!;
-  const ipBytes = source.length === 4 ? 20 : 40;
-  const bytes = new Uint8Array(ipBytes + 20 + segment.payload.length);
-  if (source.length === 4) {
-    bytes[0] = 0x45;
-    writeU16(bytes, 2, bytes.length);
-    bytes[8] = 64;
-    bytes[9] = 6;
-    bytes.set(source, 12);
-    bytes.set(parseIpAddress(segment.destination)!, 16);
-  } else {
-    bytes[0] = 0x60;
-    writeU16(bytes, 4, bytes.length - 40);
-    bytes[6] = 6;
-    bytes[7] = 64;
-    bytes.set(source, 8);
-    bytes.set(parseIpAddress(segment.destination)!, 24);
-  }
-  writeU16(bytes, ipBytes, segment.sourcePort);
-  writeU16(bytes, ipBytes + 2, segment.destinationPort);
-  writeU32(bytes, ipBytes + 4, segment.seq);
-  writeU32(bytes, ipBytes + 8, segment.ack);
-  bytes[ipBytes + 12] = 0x50;
-  bytes[ipBytes + 13] = segment.flags;
-  writeU16(bytes, ipBytes + 14, 65_000);
-  bytes.set(new TextEncoder().encode(segment.payload), ipBytes + 20);
-  return bytes;
+  return plainPacket({
+    ...segment,
+    source: parseIpAddress(segment.source)!,
+    destination: parseIpAddress(segment.destination)!,
+    window: 65_000,
+    payload: new TextEncoder().encode(segment.payload),
+  });
 }
 
 function replay(...records: readonly (readonly [sessionId: number, kind: number, segment?: Segment])[]): ReplayBatch {

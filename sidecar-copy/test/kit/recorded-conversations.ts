@@ -1,5 +1,6 @@
 /** Made-up recordings of what clients and online say to each other: pcap files of raw IP packets, written step by step. */
-import { ACK, FIN, type IpAddress, PSH, parseIpAddress, RST, SYN, writeU16, writeU32 } from '@trafficcopy/core';
+import { ACK, FIN, type IpAddress, PSH, parseIpAddress, RST, SYN } from '@trafficcopy/core';
+import { plainPacket } from '@trafficcopy/core/kit/plain-packet.js';
 
 export const ONLINE_PORT = 80;
 
@@ -15,7 +16,7 @@ export interface ConversationOptions {
 }
 
 export class RecordedConversations {
-  private readonly records: Buffer[] = [];
+  private readonly records: Uint8Array[] = [];
   private timeUs = 0;
 
   /** Time passes before the next packet. */
@@ -27,7 +28,7 @@ export class RecordedConversations {
     return new RecordedConversation(options, (packet) => this.add(packet));
   }
 
-  private add(packet: Buffer): void {
+  private add(packet: Uint8Array): void {
     this.timeUs += 20;
     const header = Buffer.alloc(16);
     header.writeUInt32LE(START_SECONDS + Math.floor(this.timeUs / 1e6), 0);
@@ -50,13 +51,13 @@ export class RecordedConversations {
 
 /** One connection, from its handshake on. */
 export class RecordedConversation {
-  private readonly add: (packet: Buffer) => void;
+  private readonly add: (packet: Uint8Array) => void;
   private readonly addresses: readonly [client: IpAddress, online: IpAddress];
   private readonly clientPort: number;
   private clientSeq = 0x7fff_f000;
   private onlineSeq = 0xffff_f000;
 
-  constructor({ clientPort, family = 4, client }: ConversationOptions, add: (packet: Buffer) => void) {
+  constructor({ clientPort, family = 4, client }: ConversationOptions, add: (packet: Uint8Array) => void) {
     this.add = add;
     this.clientPort = clientPort;
     const texts = family === 4 ? [client ?? '10.1.0.9', '10.0.0.2'] : [client ?? 'fd01::9', 'fd00::2'];
@@ -96,31 +97,10 @@ export class RecordedConversation {
     return this;
   }
 
-  private fromClient(flags: number, text: Uint8Array = new Uint8Array(0)): void {
-    const [client, online] = this.addresses;
-    const ipBytes = client.length === 4 ? 20 : 40;
-    const packet = Buffer.alloc(ipBytes + 20 + text.length);
-    if (ipBytes === 20) {
-      packet[0] = 0x45;
-      writeU16(packet, 2, packet.length);
-      packet[8] = 64;
-      packet[9] = 6;
-      packet.set([...client, ...online], 12);
-    } else {
-      packet[0] = 0x60;
-      writeU16(packet, 4, packet.length - 40);
-      packet[6] = 6;
-      packet[7] = 64;
-      packet.set([...client, ...online], 8);
-    }
-    writeU16(packet, ipBytes, this.clientPort);
-    writeU16(packet, ipBytes + 2, ONLINE_PORT);
-    writeU32(packet, ipBytes + 4, this.clientSeq);
-    writeU32(packet, ipBytes + 8, flags === SYN ? 0 : this.onlineSeq);
-    packet[ipBytes + 12] = 0x50;
-    packet[ipBytes + 13] = flags;
-    writeU16(packet, ipBytes + 14, 65_535);
-    packet.set(text, ipBytes + 20);
-    this.add(packet);
+  private fromClient(flags: number, payload: Uint8Array = new Uint8Array(0)): void {
+    const [source, destination] = this.addresses;
+    const ports = { sourcePort: this.clientPort, destinationPort: ONLINE_PORT };
+    const numbers = { seq: this.clientSeq, ack: flags === SYN ? 0 : this.onlineSeq };
+    this.add(plainPacket({ source, destination, ...ports, ...numbers, flags, payload }));
   }
 }

@@ -2,10 +2,11 @@
  * A made-up recording: a pcap file of Ethernet frames in which sessions of several kinds run beside each other, both directions.
  * Deterministic; comes in pieces, so that its size does not matter.
  */
-import { ACK, FIN, PSH, RST, SYN, writeU16, writeU32 } from '@trafficcopy/core';
+import { ACK, FIN, PSH, RST, SYN, writeU16 } from '@trafficcopy/core';
+import { plainPacket } from '@trafficcopy/core/kit/plain-packet.js';
 
-export const ONLINE_ADDRESS = 0x0a00_0002;
-export const ONLINE_PORT = 80;
+const ONLINE_ADDRESS = Uint8Array.of(10, 0, 0, 2);
+const ONLINE_PORT = 80;
 
 const KINDS = ['short', 'keepAlive', 'upload', 'reset', 'open', 'running', 'repeated'] as const;
 export type SessionKind = (typeof KINDS)[number];
@@ -162,45 +163,43 @@ export class RecordedTraffic {
     piece.writeUInt32LE(frameBytes, record + 12);
     const frame = record + RECORD_HEADER_BYTES;
     writeU16(piece, frame + 12, 0x0800);
-    this.packet(frame + ETHERNET_BYTES, ends, isFromClient, flags, payloadBytes);
+    piece.set(ends.packet(isFromClient, flags, payloadBytes), frame + ETHERNET_BYTES);
     this.length = frame + frameBytes;
     this.fileBytes += RECORD_HEADER_BYTES + frameBytes;
     this.expected.frames += 1;
   }
-
-  private packet(at: number, ends: Ends, isFromClient: boolean, flags: number, payloadBytes: number): void {
-    const { piece } = this;
-    piece[at] = 0x45;
-    writeU16(piece, at + 2, HEADERS_BYTES + payloadBytes);
-    piece[at + 8] = 64;
-    piece[at + 9] = 6;
-    writeU32(piece, at + 12, isFromClient ? ends.clientAddress : ONLINE_ADDRESS);
-    writeU32(piece, at + 16, isFromClient ? ONLINE_ADDRESS : ends.clientAddress);
-    writeU16(piece, at + 20, isFromClient ? ends.clientPort : ONLINE_PORT);
-    writeU16(piece, at + 22, isFromClient ? ONLINE_PORT : ends.clientPort);
-    writeU32(piece, at + 24, isFromClient ? ends.clientSeq : ends.onlineSeq);
-    writeU32(piece, at + 28, flags === SYN ? 0 : isFromClient ? ends.onlineSeq : ends.clientSeq);
-    piece[at + 32] = 0x50;
-    piece[at + 33] = flags;
-    writeU16(piece, at + 34, 65_535);
-    const used = payloadBytes + ((flags & (SYN | FIN)) !== 0 ? 1 : 0);
-    if (isFromClient) ends.clientSeq += used;
-    else ends.onlineSeq += used;
-  }
 }
 
-/** The numbers of one connection. */
+/** Both ends of one connection. */
 class Ends {
-  readonly clientAddress: number;
-  readonly clientPort: number;
+  private readonly client: Uint8Array;
+  private readonly clientPort: number;
+  private onlineSeq: number;
   clientSeq: number;
-  onlineSeq: number;
 
   constructor(index: number) {
-    this.clientAddress = 0x0a01_0000 + (index >> 12);
+    const network = index >> 12;
+    this.client = Uint8Array.of(10, 1, network >> 8, network & 0xff);
     this.clientPort = 20_000 + (index & 0xfff);
     this.clientSeq = 0x7fff_f000 + index * 7;
     this.onlineSeq = 0xffff_f000 + index * 13;
+  }
+
+  /** The next packet of one end, with so many octets of 0. */
+  packet(isFromClient: boolean, flags: number, payloadBytes: number): Uint8Array {
+    const { client, clientPort, clientSeq, onlineSeq } = this;
+    const used = payloadBytes + ((flags & (SYN | FIN)) !== 0 ? 1 : 0);
+    const fields = { flags, payload: new Uint8Array(payloadBytes) };
+    if (isFromClient) {
+      this.clientSeq += used;
+      const from = { source: client, sourcePort: clientPort, seq: clientSeq };
+      const to = { destination: ONLINE_ADDRESS, destinationPort: ONLINE_PORT, ack: flags === SYN ? 0 : onlineSeq };
+      return plainPacket({ ...from, ...to, ...fields });
+    }
+    this.onlineSeq += used;
+    const from = { source: ONLINE_ADDRESS, sourcePort: ONLINE_PORT, seq: onlineSeq };
+    const to = { destination: client, destinationPort: clientPort, ack: clientSeq };
+    return plainPacket({ ...from, ...to, ...fields });
   }
 }
 
