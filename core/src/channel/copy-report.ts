@@ -44,6 +44,31 @@ export interface CopyReport {
   readonly problems: readonly string[];
 }
 
+/** Of a copy that has seen nothing and has no settings. */
+export const EMPTY_COPY_REPORT: CopyReport = {
+  kind: 'copy',
+  generation: 0,
+  state: 'waiting',
+  elapsedMs: 0,
+  connectionsSeen: 0,
+  sessionsOpen: 0,
+  sessionsStarted: 0,
+  turnsCaptured: 0,
+  turnsDelivered: 0,
+  turnsAnswered: 0,
+  turnsPending: 0,
+  turnsLost: {},
+  terminal: {},
+  bytesSent: 0,
+  captureDrops: 0,
+  lagMs: 0,
+  cpuUs: 0,
+  rssBytes: 0,
+  encrypted: {},
+  endpoints: [],
+  problems: [],
+};
+
 export interface CopyEndpointReport {
   /** ADDRESS:PORT of the target. */
   readonly endpoint: string;

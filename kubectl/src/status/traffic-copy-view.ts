@@ -1,4 +1,5 @@
 /** What the plugin shows of a TrafficCopy: read with care, as any version of the operator may have written it. */
+import type { TrafficStatus } from '@trafficcopy/operator/api';
 import type { ClusterObject } from '../cluster/cluster.js';
 
 export interface ConditionView {
@@ -17,20 +18,9 @@ export interface TrafficCopyView {
   readonly isLeaving: boolean;
   readonly sources: { readonly selected: number; readonly injected: number; readonly copying: number };
   readonly targets: readonly { readonly name: string; readonly selected: number; readonly ready: number }[];
-  readonly traffic: TrafficView;
+  readonly traffic: TrafficStatus;
   readonly losses: readonly { readonly reason: string; readonly turns: number }[];
   readonly conditions: readonly ConditionView[];
-}
-
-export interface TrafficView {
-  readonly connections: number;
-  readonly sessionsOpen: number;
-  readonly turnsCaptured: number;
-  readonly turnsDelivered: number;
-  readonly turnsPending: number;
-  readonly turnsLost: number;
-  readonly turnsPerSecond: number;
-  readonly lostPercent: string;
 }
 
 export function trafficCopyView(object: ClusterObject): TrafficCopyView {
@@ -55,7 +45,7 @@ export function trafficCopyView(object: ClusterObject): TrafficCopyView {
       selected: count(target['selected']),
       ready: count(target['ready']),
     })),
-    traffic: trafficView(fields(status['traffic'])),
+    traffic: trafficStatus(fields(status['traffic'])),
     losses: list(status['losses']).map((loss) => ({ reason: text(loss['reason']), turns: count(loss['turns']) })),
     conditions: list(status['conditions']).map((condition) => ({
       type: text(condition['type']),
@@ -76,7 +66,7 @@ export function troubles(view: TrafficCopyView): ConditionView[] {
   return view.conditions.filter(({ type, status }) => (type === 'Degraded' ? status === 'True' : status !== 'True'));
 }
 
-function trafficView(traffic: Fields): TrafficView {
+function trafficStatus(traffic: Fields): TrafficStatus {
   return {
     connections: count(traffic['connections']),
     sessionsOpen: count(traffic['sessionsOpen']),

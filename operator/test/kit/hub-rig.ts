@@ -32,6 +32,7 @@ import {
   type TokenReviewStatus,
 } from '../../src/identity/index.js';
 import { COPY_REPORT } from './copy-report.js';
+import { INTERCEPT_REPORT } from './intercept-report.js';
 
 export const OPERATOR_NAMESPACE = 'trafficcopy-system';
 export const SHOP = { namespace: 'shop', name: 'checkout', uid: '7d9c2a10-1111-4222-8333-444455556666' } as const;
@@ -39,19 +40,6 @@ export const OTHER = { namespace: 'shop', name: 'other', uid: '99999999-1111-422
 export const SOURCE: KnownPod = { uid: 'aaaaaaaa-0000-4000-8000-000000000001', namespace: 'shop', nodeName: 'node-1' };
 export const SECOND: KnownPod = { ...SOURCE, uid: 'aaaaaaaa-0000-4000-8000-000000000002' };
 export const INTERCEPT: KnownPod = { uid: 'bbbb', namespace: OPERATOR_NAMESPACE, nodeName: 'node-2' };
-
-export const INTERCEPT_REPORT: InterceptReport = {
-  kind: 'intercept',
-  revision: 0,
-  pods: [],
-  flows: 0,
-  packetsInjected: 0,
-  responses: 0,
-  queueDrops: 0,
-  recordsRefused: {},
-  cpuUs: 0,
-  rssBytes: 0,
-};
 
 /** Resolves when `condition` holds; rejects with `what` when it does not within the deadline. */
 export async function until(what: string, condition: () => boolean, deadlineMs = 10_000): Promise<void> {

@@ -10,6 +10,8 @@ import {
   type TrafficCopyRecord,
 } from '../../src/kube/index.js';
 import { EMPTY_MEMORY, type Observation, type ObservedTarget } from '../../src/traffic-copy/observation.js';
+import { COPY_REPORT } from './copy-report.js';
+import { INTERCEPT_REPORT } from './intercept-report.js';
 
 export const NOW_MS = Date.parse('2026-03-01T12:00:00Z');
 export const COPY_IMAGE = 'copy:1';
@@ -86,10 +88,8 @@ export function crashed(n: number, agoMs: number, exitCode = 137): CopyContainer
 
 export function copyReport(rest: Partial<CopyReport> = {}): CopyReport {
   return {
-    kind: 'copy',
+    ...COPY_REPORT,
     generation: 3,
-    state: 'copying',
-    elapsedMs: 1000,
     connectionsSeen: 10,
     sessionsOpen: 1,
     sessionsStarted: 10,
@@ -98,15 +98,8 @@ export function copyReport(rest: Partial<CopyReport> = {}): CopyReport {
     turnsAnswered: 98,
     turnsPending: 1,
     turnsLost: { targetReset: 1 },
-    terminal: {},
     bytesSent: 1000,
-    captureDrops: 0,
-    lagMs: 0,
-    cpuUs: 0,
-    rssBytes: 0,
-    encrypted: {},
     endpoints: [{ endpoint: '10.0.1.1:9090', isUp: true }],
-    problems: [],
     ...rest,
   };
 }
@@ -138,20 +131,13 @@ export function intercept(
     isCurrent: true,
     sinceMs: NOW_MS - 10_000,
     report: {
-      kind: 'intercept',
+      ...INTERCEPT_REPORT,
       revision: 1,
       pods: Object.entries(pods).map(([uid, state]) => ({
         uid,
         state,
         message: state === 'failed' ? 'no iptables' : '',
       })),
-      flows: 0,
-      packetsInjected: 0,
-      responses: 0,
-      queueDrops: 0,
-      recordsRefused: {},
-      cpuUs: 0,
-      rssBytes: 0,
     },
     reportAgeMs: 500,
     ...rest,

@@ -1,4 +1,4 @@
-import type { CopyReport, EndpointFault } from '@trafficcopy/core';
+import { type CopyReport, EMPTY_COPY_REPORT, type EndpointFault } from '@trafficcopy/core';
 import { ChannelError } from '@trafficcopy/runtime';
 import type { Copy } from '../copy.js';
 import type { CopyFigures } from '../copy-figures.js';
@@ -12,31 +12,9 @@ export interface ReportFrame {
 }
 
 /** Before there is anything to copy. */
-export function emptyReport({ generation, state, problems }: ReportFrame): CopyReport {
-  const cpu = process.cpuUsage();
-  return {
-    kind: 'copy',
-    generation,
-    state,
-    elapsedMs: 0,
-    connectionsSeen: 0,
-    sessionsOpen: 0,
-    sessionsStarted: 0,
-    turnsCaptured: 0,
-    turnsDelivered: 0,
-    turnsAnswered: 0,
-    turnsPending: 0,
-    turnsLost: {},
-    terminal: {},
-    bytesSent: 0,
-    captureDrops: 0,
-    lagMs: 0,
-    cpuUs: cpu.user + cpu.system,
-    rssBytes: process.memoryUsage.rss(),
-    encrypted: {},
-    endpoints: [],
-    problems,
-  };
+export function emptyReport(frame: ReportFrame): CopyReport {
+  const { user, system } = process.cpuUsage();
+  return { ...EMPTY_COPY_REPORT, ...frame, cpuUs: user + system, rssBytes: process.memoryUsage.rss() };
 }
 
 /** What the copy has done; `figures` are its own, or the last ones of it. */
