@@ -10,6 +10,7 @@ import {
   StatusLine,
   StopRequest,
   SummaryFile,
+  UnwrittenFiles,
 } from '@trafficcopy/runtime';
 import { copyCommand } from './channel/copy-command.js';
 import { secretCommand, validityText } from './channel/secret-command.js';
@@ -31,7 +32,7 @@ const TABLE_WIDTH_DEFAULT = 100;
 /**
  * `trafficcopy intercept`: serves until a signal or the end of --duration, then restores what it found.
  *
- * @returns the exit code: 0 after an orderly end
+ * @returns the exit code: 0 after an orderly end, 1 when not all that was asked for could be written
  * @throws StartError, RulesError, StateError: it could not start; nothing is left changed
  */
 export async function runIntercept(config: InterceptConfig): Promise<number> {
@@ -86,12 +87,14 @@ class InterceptProgram {
   readonly #config: InterceptConfig;
   readonly #log: ProgramLog;
   readonly #statusLine: StatusLine;
+  readonly #unwritten: UnwrittenFiles;
   #ticks = 0;
 
   constructor(config: InterceptConfig, log: ProgramLog, statusLine: StatusLine) {
     this.#config = config;
     this.#log = log;
     this.#statusLine = statusLine;
+    this.#unwritten = new UnwrittenFiles(log.logger);
   }
 
   async run(): Promise<number> {
@@ -117,16 +120,20 @@ class InterceptProgram {
         await intercept.close();
         throw error;
       }
-      return await this.#serve(intercept, stopRequest, summaryFile);
+      await this.#serve(intercept, stopRequest, summaryFile);
     } finally {
       for (const close of closers.reverse()) await close();
     }
+    const { problem } = this.#unwritten;
+    if (problem === undefined) return 0;
+    this.#log.sayLast(problem);
+    return 1;
   }
 
   async #open(recorder: PcapngRecorder | undefined): Promise<RunningIntercept> {
     const config = this.#config;
     const { logger } = this.#log;
-    if (config.threads > 1) return await InterceptWorkers.open(config, this.#log);
+    if (config.threads > 1) return await InterceptWorkers.open(config, this.#log, this.#onRecordStop);
     return config.node === undefined
       ? await Intercept.open({ config, logger, recorder })
       : await NodeIntercept.open({ config, node: config.node, logger, recorder });
@@ -147,7 +154,7 @@ class InterceptProgram {
     intercept: RunningIntercept,
     stopRequest: StopRequest,
     summaryFile: SummaryFile | undefined,
-  ): Promise<number> {
+  ): Promise<void> {
     const { logger } = this.#log;
     const memory = programMemory();
     let timer: NodeJS.Timeout | undefined;
@@ -168,14 +175,17 @@ class InterceptProgram {
       logger.info({ reason, responses: figures.counters.responses, lost: lossText(figures) }, 'ended');
       this.#writeSummary(figures, reason, summaryFile);
     }
-    return 0;
   }
+
+  readonly #onRecordStop = (message: string): void => {
+    this.#unwritten.add(`--record ${this.#config.recordFile}`, message);
+  };
 
   #openRecorder(): PcapngRecorder | undefined {
     const path = this.#config.recordFile;
     // Workers record for themselves.
     if (path === undefined || this.#config.threads > 1) return undefined;
-    return new PcapngRecorder({ path, onStop: (message) => this.#log.logger.error(message) });
+    return new PcapngRecorder({ path, onStop: this.#onRecordStop });
   }
 
   async #serveMetrics(intercept: () => RunningIntercept | undefined): Promise<MetricsServer | undefined> {
@@ -214,7 +224,8 @@ class InterceptProgram {
     try {
       file?.write(interceptSummaryJson(figures, reason));
     } catch (error) {
-      this.#log.logger.error({ err: error }, `--summary: ${file?.path} could not be written`);
+      const name = `--summary ${file?.path}`;
+      this.#unwritten.add(name, `${name} could not be written: ${(error as Error).message}`);
     }
   }
 }

@@ -240,10 +240,10 @@ export class TrafficCopy {
     return `${copyAccount(await this.metrics())}\nsockets of ${this.host.name}: ${sockets.stdout.trim()}`;
   }
 
-  /** Ends it as a user does and reads its summary. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Summary> {
+  /** Ends it as a user does and reads its summary; throws when it ends with another exit code than `status`. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM', { status = 0 } = {}): Promise<Summary> {
     const end: ProcessEnd = await this.process.stop(signal, STOP_TIMEOUT_MS);
-    if (end.status !== 0) {
+    if (end.status !== status) {
       throw new LabError(
         'ERR_LAB_PROCESS',
         `${this.process.name} ended with ${end.signal ?? `status ${end.status}`}; it said:\n${this.process.tail()}`,

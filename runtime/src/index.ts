@@ -41,6 +41,7 @@ export * from './record/pcapng-recorder.js';
 export * from './terminal/status-line.js';
 export * from './terminal/summary-file.js';
 export * from './terminal/summary-table.js';
+export * from './terminal/unwritten-files.js';
 export * from './terminal/whole-file.js';
 export * from './workers/process-link.js';
 export * from './workers/transferred-error.js';

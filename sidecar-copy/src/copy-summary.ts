@@ -6,7 +6,7 @@ import type { LoadFigures } from './report/load-report.js';
 import { loadRows } from './report/load-rows.js';
 
 /** What a turn's loss means, and what helps. */
-const LOSS_NOTES: Readonly<Record<string, string>> = {
+export const LOSS_NOTES: Readonly<Record<string, string>> = {
   captureGap: 'bytes were never captured; a larger -B/--capture-buffer helps when the capture dropped packets',
   targetRefused: 'nothing listens at the target',
   targetReset: 'the target closed or reset connections',
@@ -23,7 +23,7 @@ const LOSS_NOTES: Readonly<Record<string, string>> = {
   interrupted: 'the program, or the worker that had them, ended before they were delivered',
 };
 
-const TERMINAL_LABELS: Readonly<Record<string, string>> = {
+export const TERMINAL_LABELS: Readonly<Record<string, string>> = {
   copied: 'copied to their end',
   sampledOut: 'not chosen (-r), not due yet (-g)',
   overBudget: 'left out for the safety budget',

@@ -7,6 +7,7 @@ import {
   StatusLine,
   StopRequest,
   SummaryFile,
+  UnwrittenFiles,
   VERSION,
   WholeFile,
 } from '@trafficcopy/runtime';
@@ -23,10 +24,11 @@ import { copyStatus, lossText } from './copy-status.js';
 import { copySummaryJson, copySummaryTable } from './copy-summary.js';
 import { loginConfig } from './logins/login-config.js';
 import { endFirstWhenMemoryIsShort } from './memory-shortage.js';
-import { nothingFitsText, offlineProgress } from './offline/offline-figures.js';
+import { offlineProgress } from './offline/offline-figures.js';
 import type { OfflineReplay } from './offline/offline-replay.js';
 import { openReplay } from './offline/open-replay.js';
 import type { LoadFigures, LoadReport } from './report/load-report.js';
+import { runProblem } from './run-problem.js';
 import { startFailure } from './start-failure.js';
 import { SessionTraces } from './trace/session-traces.js';
 import { CopyWorkers } from './workers/copy-workers.js';
@@ -39,7 +41,8 @@ const TABLE_WIDTH_DEFAULT = 100;
 /**
  * `trafficcopy copy`: runs until a signal, the end of --duration, or a refusal that only a person can mend.
  *
- * @returns the exit code: 0 after an orderly end, 1 when an intercept refused us for good
+ * @returns the exit code: 0 after an orderly end; 1 when an intercept refused us for good, a replay delivered nothing, or not all that was asked
+ *   for could be written
  * @throws UsageError, StartError: it could not start, and nothing is left behind
  */
 export async function runCopy(config: CopyConfig): Promise<number> {
@@ -72,6 +75,7 @@ class CopyProgram {
   private readonly summaryFile: SummaryFile | undefined;
   private readonly reportFile: WholeFile | undefined;
   private readonly pidFile: PidFile | undefined;
+  private readonly unwritten: UnwrittenFiles;
   private readonly edges: CopyEdges;
   private readonly load: LoadReport | undefined;
   private readonly stopRequest: StopRequest;
@@ -117,17 +121,24 @@ class CopyProgram {
     this.load = load;
     const { logger } = log;
     for (const note of config.notes) logger.warn(note);
+    this.unwritten = new UnwrittenFiles(logger);
     this.summaryFile = config.summaryFile === undefined ? undefined : new SummaryFile(config.summaryFile);
     this.reportFile = reportFile(config);
     const isOne = config.threads === 1;
     // Workers record for themselves.
     if (config.recordFile !== undefined && isOne) {
-      this.recorder = new PcapngRecorder({ path: config.recordFile, onStop: (message) => logger.error(message) });
+      this.recorder = new PcapngRecorder({
+        path: config.recordFile,
+        onStop: (message) => this.unwritten.add(`--record ${config.recordFile}`, message),
+      });
       opened.push(this.recorder);
     }
     if (config.compare !== undefined) {
       const { file: path } = config.compare;
-      this.differenceFile = new DifferenceFile({ path, onStop: (message) => logger.error(message) });
+      this.differenceFile = new DifferenceFile({
+        path,
+        onStop: (message) => this.unwritten.add(`--compare ${path}`, message),
+      });
       opened.push(this.differenceFile);
     }
     const seed = randomBytes(4).readUInt32LE();
@@ -153,7 +164,15 @@ class CopyProgram {
           },
           onFatal,
         })
-      : new CopyWorkers({ config, log, credentials, seed, load, onFatal });
+      : new CopyWorkers({
+          config,
+          log,
+          credentials,
+          seed,
+          load,
+          onRecordStop: (message) => this.unwritten.add(`--record ${config.recordFile}`, message),
+          onFatal,
+        });
     opened.push(this.copy);
     if (this.copy instanceof Copy) replay?.feed(this.copy, () => this.stopRequest.request('complete'));
     this.pidFile = config.pidFile === undefined ? undefined : new PidFile(config.pidFile);
@@ -285,15 +304,11 @@ class CopyProgram {
     const { turnsCaptured, turnsDelivered } = figures.engine;
     this.log.logger.info({ reason, turnsCaptured, turnsDelivered, lost: lossText(figures) }, 'ended');
     if (this.fatal === undefined || figures.elapsedMs > 0) await this.writeSummary(figures, reason);
-    if (reason === 'duration' && figures.elapsedMs === 0) {
-      this.log.logger.error('intercept was never reached, so nothing was copied');
-      return 1;
-    }
-    if (offline !== undefined && reason === 'complete' && offline.packets === 0) {
-      this.log.logger.error(nothingFitsText(offline));
-      return 1;
-    }
-    return this.fatal === undefined ? 0 : 1;
+    const problems = [runProblem(figures, reason, this.replay?.unwanted), this.unwritten.problem].filter(
+      (problem) => problem !== undefined,
+    );
+    for (const problem of problems) this.log.sayLast(problem);
+    return this.fatal === undefined && problems.length === 0 ? 0 : 1;
   }
 
   private async writeSummary(figures: CopyFigures, reason: string): Promise<void> {
@@ -303,9 +318,13 @@ class CopyProgram {
     try {
       this.summaryFile?.write(copySummaryJson(figures, reason, load));
     } catch (error) {
-      this.log.logger.error({ err: error }, `--summary: ${this.summaryFile?.path} could not be written`);
+      this.notWritten(`--summary ${this.config.summaryFile}`, error);
     }
     if (load !== undefined) await this.writeReport(load, figures, reason);
+  }
+
+  private notWritten(file: string, error: unknown): void {
+    this.unwritten.add(file, `${file} could not be written: ${(error as Error).message}`);
   }
 
   private async writeReport(load: LoadFigures, { elapsedMs }: CopyFigures, endReason: string): Promise<void> {
@@ -316,7 +335,7 @@ class CopyProgram {
       const { reportPage } = await import('./report/report-page.js');
       this.reportFile.writeText(reportPage(load, { version: VERSION, isTakenAtTarget, wait, elapsedMs, endReason }));
     } catch (error) {
-      this.log.logger.error({ err: error }, `--report: ${this.reportFile.path} could not be written`);
+      this.notWritten(`--report ${this.config.reportFile}`, error);
     }
   }
 }

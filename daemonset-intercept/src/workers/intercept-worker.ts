@@ -85,7 +85,7 @@ async function enter(slot: WorkerSlot): Promise<boolean> {
     serverCredentials: () => link.ask<ServerCredentials>('serverCredentials'),
   };
   if (recordFile !== undefined && recorder === undefined) {
-    recorder = new PcapngRecorder({ path: recordFile, onStop: (message) => logger.error(message) });
+    recorder = new PcapngRecorder({ path: recordFile, onStop: (message) => void link.tell('recordStop', message) });
   }
   try {
     intercept = await Intercept.open({

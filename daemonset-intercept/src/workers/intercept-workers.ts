@@ -51,7 +51,7 @@ export class InterceptWorkers {
   #closed: WorkerTotals = interceptTotals([]);
   #isServing = false;
 
-  private constructor(config: InterceptConfig, log: ProgramLog) {
+  private constructor(config: InterceptConfig, log: ProgramLog, onRecordStop: (message: string) => void) {
     this.#config = config;
     this.#log = log;
     this.#directory = new CopyDirectory(config.threads, this.#limits.graceMs);
@@ -70,6 +70,7 @@ export class InterceptWorkers {
           this.#credentials = await this.#authority!.serverCredentials();
           return this.#credentials;
         },
+        recordStop: (_worker, message: string) => onRecordStop(message),
         connected: (worker, { key, host }: CopyNotice) => this.#directory.connected(key, host, worker),
         disconnected: (worker, { key }: CopyNotice) => this.#directory.disconnected(key, worker, nowMs()),
         sentAway: (_worker, { key, host, to }: CopyNotice & { to: number }) =>
@@ -83,11 +84,16 @@ export class InterceptWorkers {
   /**
    * Listens, starts the workers, puts the rules in place, and serves.
    *
+   * @param onRecordStop the recording of a worker has ended before its time; with a message for the user
    * @throws ChannelError, NativeError, RulesError, StartError, StateError: everything is then as it was found.
    */
-  static async open(config: InterceptConfig, log: ProgramLog): Promise<InterceptWorkers> {
+  static async open(
+    config: InterceptConfig,
+    log: ProgramLog,
+    onRecordStop: (message: string) => void,
+  ): Promise<InterceptWorkers> {
     requireCapabilities(config.netnsPath === undefined ? 'here' : 'netns');
-    const intercept = new InterceptWorkers(config, log);
+    const intercept = new InterceptWorkers(config, log, onRecordStop);
     try {
       await intercept.#open();
       return intercept;

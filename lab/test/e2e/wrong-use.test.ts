@@ -158,7 +158,7 @@ test('strangers on 36524 that say nothing, garbage, half a handshake or a plain 
   });
 });
 
-test('--record writes what Wireshark reads, and a full disk ends the record but not the copy', async () => {
+test('--record writes what Wireshark reads, and a full disk ends the record but not the copy, which ends with 1', async () => {
   await CopyLab.with({}, async (copyLab) => {
     const small = join(copyLab.lab.directory, 'small');
     mkdirSync(small);
@@ -192,7 +192,8 @@ test('--record writes what Wireshark reads, and a full disk ends the record but 
       });
       await copyLab.load({ connections: 4, requests: 500, 'connections-total': 4 });
       await copyLab.copy.process.waitForLine(/record.*(ENOSPC|full)|(ENOSPC|full).*record/i);
-      const summary = await copyLab.finish();
+      const summary = await copyLab.finish({ status: 1 });
+      assert.match(copyLab.copy.process.tail(), /not all that was asked for is there: --record/);
       assert.equal(summary.turns.lost, 0);
       expectSameStreams(await streamsOf(online), await streamsOf(target));
     } finally {

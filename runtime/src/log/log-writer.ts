@@ -1,7 +1,7 @@
 /**
  * Appends lines to a file or pipe without blocking: one write is under way at a time, what comes meanwhile waits for the
  * next, up to a limit. A write that fails loses its lines and is counted; the next one is tried all the same, so that a disk that
- * was full is used again when it has room.
+ * was full is used again when it has room. The first failure is told to whoever opened the log.
  *
  * (pino's own destination tries for ever to write what a full disk does not take, also at the end of the process, which
  * then never ends.)
@@ -18,16 +18,23 @@ const STANDARD_ERROR = 2;
 
 export class LogWriter {
   readonly #path: string | undefined;
+  readonly #onFailure: (error: Error) => void;
   #file: number;
   #pending: string[] = [];
   #pendingBytes = 0;
   #writing: Promise<void> | undefined;
   #linesDropped = 0;
+  #hasFailed = false;
   #isClosed = false;
 
-  /** @param path opened for appending; undefined: standard error. Throws the system's error when it cannot be opened. */
-  constructor(path: string | undefined) {
+  /**
+   * @param path opened for appending; undefined: standard error
+   * @param onFailure hears of the first write that fails, and of no other
+   * @throws the system's error when it cannot be opened
+   */
+  constructor(path: string | undefined, onFailure: (error: Error) => void = () => {}) {
     this.#path = path;
+    this.#onFailure = onFailure;
     this.#file = path === undefined ? STANDARD_ERROR : openSync(path, 'a', 0o640);
   }
 
@@ -80,8 +87,11 @@ export class LogWriter {
       this.#pendingBytes = 0;
       try {
         await this.#writeWhole(Buffer.from(lines.join('')));
-      } catch {
+      } catch (error) {
         this.#linesDropped += lines.length;
+        if (this.#hasFailed) continue;
+        this.#hasFailed = true;
+        this.#onFailure(error as Error);
       }
     }
     this.#writing = undefined;

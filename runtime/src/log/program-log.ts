@@ -6,7 +6,7 @@ import { type Logger, pino } from 'pino';
 import type { ProgramConfig } from '../cli/program-flags.js';
 import { StartError } from '../errors/start-error.js';
 import type { StatusLine } from '../terminal/status-line.js';
-import { formatLogLine } from './log-line.js';
+import { formatLogLine, printable } from './log-line.js';
 import { LogWriter } from './log-writer.js';
 
 export interface ProgramLogOptions {
@@ -19,6 +19,8 @@ export interface ProgramLogOptions {
 
 export class ProgramLog {
   readonly logger: Logger;
+  readonly #name: string;
+  readonly #isOnStandardError: boolean;
   readonly #statusLine: StatusLine;
   readonly #writer: LogWriter | undefined;
   readonly #onHangUp: (() => void) | undefined;
@@ -29,6 +31,8 @@ export class ProgramLog {
    */
   constructor(options: ProgramLogOptions) {
     const { logFile, logLevel } = options.config;
+    this.#name = `trafficcopy ${options.program}`;
+    this.#isOnStandardError = logFile === undefined && logLevel !== 'silent';
     this.#statusLine = options.statusLine;
     const pinoOptions = {
       level: logLevel,
@@ -42,7 +46,10 @@ export class ProgramLog {
       this.logger = pino(pinoOptions, { write: (line: string) => this.writeLine(line) });
       return;
     }
-    this.#writer = openWriter(logFile);
+    this.#writer = openWriter(logFile, (error) => {
+      if (logFile === undefined) return;
+      this.#sayAloud(`-l/--log-file: ${logFile} could not be written, and lines of it are lost: ${error.message}`);
+    });
     this.logger = pino(pinoOptions, this.#writer);
     if (logFile === undefined) return;
     this.#onHangUp = () => void this.reopen();
@@ -58,6 +65,16 @@ export class ProgramLog {
   writeLine(line: string): void {
     if (this.#writer !== undefined) this.#writer.write(line);
     else this.#statusLine.writeLine(formatLogLine(line, this.#statusLine.hasColors));
+  }
+
+  /** Why the program ends with a failure: in the log, and on standard error where the log is not there. */
+  sayLast(problem: string): void {
+    this.logger.error(problem);
+    if (!this.#isOnStandardError) this.#sayAloud(problem);
+  }
+
+  #sayAloud(text: string): void {
+    this.#statusLine.writeLine(`${this.#name}: ${printable(text)}`);
   }
 
   /** Opens the log file anew, so that it can be moved away. No effect without a file. Never rejects. */
@@ -78,9 +95,9 @@ export class ProgramLog {
   }
 }
 
-function openWriter(logFile: string | undefined): LogWriter {
+function openWriter(logFile: string | undefined, onFailure: (error: Error) => void): LogWriter {
   try {
-    return new LogWriter(logFile);
+    return new LogWriter(logFile, onFailure);
   } catch (error) {
     throw new StartError(
       'ERR_START_LOG_FILE',

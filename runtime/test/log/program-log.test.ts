@@ -98,17 +98,38 @@ describe('the log', () => {
     });
   });
 
-  it('a full disk loses lines and counts them; the program goes on and ends', async () => {
+  it('a full disk loses lines and counts them, and is told once; the program goes on and ends', async () => {
+    const terminal = new FakeTerminal(200);
     const log = new ProgramLog({
       program: 'copy',
       config: { logFile: '/dev/full', logLevel: 'info' },
-      statusLine: new StatusLine(new FakeTerminal(80).stream),
+      statusLine: new StatusLine(terminal.stream),
     });
     log.logger.info('lost');
     await eventually(() => log.linesDropped > 0, 'the loss is counted');
     log.logger.info('lost as well');
     await log.close();
     assert.equal(log.linesDropped, 2);
+    const [line, ...others] = terminal.screen();
+    assert.match(line!, /^trafficcopy copy: -l\/--log-file: \/dev\/full could not be written, .*ENOSPC/);
+    assert.deepEqual(others, []);
+  });
+
+  it('the reason for a failure is on the terminal once, also with a log file or without any log', async () => {
+    const path = join(directory, 'last.log');
+    for (const [config, line] of [
+      [{ logFile: path, logLevel: 'info' }, /^trafficcopy copy: nothing was delivered$/],
+      [{ logFile: undefined, logLevel: 'silent' }, /^trafficcopy copy: nothing was delivered$/],
+      [{ logFile: undefined, logLevel: 'info' }, /^\d\d:\d\d:\d\d ERROR nothing was delivered$/],
+    ] as const) {
+      const terminal = new FakeTerminal(100);
+      const log = new ProgramLog({ program: 'copy', config, statusLine: new StatusLine(terminal.stream) });
+      log.sayLast('nothing was delivered');
+      await log.close();
+      assert.equal(terminal.screen().length, 1);
+      assert.match(terminal.screen()[0]!, line);
+    }
+    assert.match(read(path), /"level":"error".*"msg":"nothing was delivered"/);
   });
 
   it('on a terminal: lines for people above the status line', async () => {

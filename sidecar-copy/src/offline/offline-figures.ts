@@ -1,4 +1,4 @@
-import type { RecordingCounters } from './recording-reader.js';
+import type { RecordingCounters, UnwantedContents } from './recording-reader.js';
 
 /** How far the replay of capture files is; a picture of one moment. */
 export interface OfflineFigures extends RecordingCounters {
@@ -40,13 +40,30 @@ export function offlineProgress({ doneFraction, leftMs, run, positionMs }: Offli
 }
 
 /** What is said when the files held nothing to replay. */
-export function nothingFitsText({ frames, notIp, outsideTime, notWanted }: OfflineFigures): string {
-  const reasons = [
-    `${notWanted} of other ports, addresses or directions than those of -x and -F (or of clients on 127.0.0.1, which need -c)`,
-    `${outsideTime} outside --from and --until`,
-    `${notIp} without an IP packet`,
+export function nothingFitsText(figures: OfflineFigures, contents: UnwantedContents | undefined): string {
+  if (contents?.unreadable !== undefined) return contents.unreadable;
+  const { frames, notIp, outsideTime, notWanted, oversized } = figures;
+  if (frames === 0) return 'nothing was replayed: there was no frame to read';
+  const reasons: readonly [number, string][] = [
+    [
+      notWanted,
+      'of other ports, addresses or directions than those of -x and -F (or of clients on 127.0.0.1, which need -c)',
+    ],
+    [outsideTime, 'outside --from and --until'],
+    [notIp, 'without an IP packet'],
+    [oversized, 'too large for a packet'],
   ];
-  return `nothing was replayed: of ${frames} frames none was sent to a port of -x: ${reasons.join(', ')}`;
+  const given = reasons.filter(([count]) => count > 0).map(([count, reason]) => `${count} ${reason}`);
+  const nothing = `nothing was replayed: of ${frames} frames none was sent to a port of -x: ${given.join(', ')}`;
+  return notWanted === 0 || contents === undefined ? nothing : `${nothing}. ${serversText(contents.servers)}`;
+}
+
+function serversText({ most, count }: UnwantedContents['servers']): string {
+  const [first] = most;
+  if (first === undefined) return 'There is no TCP in it';
+  const named = most.map(({ endpoint, packets }) => `${endpoint} (${packets} packets)`).join(', ');
+  const more = count > most.length ? ` and ${count - most.length} more` : '';
+  return `What there is goes to or comes from ${named}${more}: expected one of them before the dash of -x, like -x ${first.endpoint}-TARGET-IP:PORT`;
 }
 
 function bar(fraction: number): string {

@@ -22,7 +22,7 @@ import { shiftClientPort } from './client-port-shift.js';
 import type { OfflineFigures } from './offline-figures.js';
 import type { OfflinePlan } from './offline-plan.js';
 import type { Recording } from './recording.js';
-import { RecordingReader } from './recording-reader.js';
+import { RecordingReader, type UnwantedContents } from './recording-reader.js';
 import { type CopyLoad, ReplayRoom, type ReplayRoomOptions } from './replay-room.js';
 import { ReplaySchedule } from './replay-schedule.js';
 
@@ -282,6 +282,11 @@ export class OfflineReplay implements PacketSource {
       skippedMs: this.schedule.skippedMs,
       behindMs: this.headDueMs === undefined ? 0 : Math.max(0, nowAtMs - this.headDueMs),
     };
+  }
+
+  /** What the files have instead, where nothing of them was wanted; undefined where something was. */
+  get unwanted(): UnwantedContents | undefined {
+    return this.reader?.unwanted;
   }
 
   private doneFraction(): number | undefined {

@@ -2,10 +2,14 @@ import { ENTRY_CAPTURED_BYTES, ENTRY_WIRE_BYTES, PACKET_ENTRY_FIELDS } from '@tr
 import { BatchFilter } from '@trafficcopy/native';
 import { CaptureFile } from './capture-file.js';
 import { type Moment, momentUs } from './moment.js';
-import type { Recording } from './recording.js';
+import { type Recording, unreadableText } from './recording.js';
+import { type RecordedServers, ServerTally } from './server-tally.js';
 
 /** Frames come nearly in order; so far behind `until` none is expected any more. */
 const DISORDER_US = 1_000_000;
+
+/** Of the servers in a recording of which nothing was wanted, how many are named. */
+const SERVERS_SHOWN = 5;
 
 /** What was read, over all files and runs. */
 export interface RecordingCounters {
@@ -25,6 +29,13 @@ export interface RecordingCounters {
   cut: number;
   /** Files that could not be read to their ends. */
   filesCutShort: number;
+}
+
+/** Why nothing of the recordings was wanted, as far as their contents say. */
+export interface UnwantedContents {
+  /** Of the only one, a pipe, nothing could be read at all; as a sentence. */
+  readonly unreadable: string | undefined;
+  readonly servers: RecordedServers;
 }
 
 export interface RecordingReaderOptions {
@@ -51,6 +62,9 @@ export class RecordingReader {
   private readonly before: RecordingCounters = noCounters();
   private readonly wanted = noCounters();
   private doneBytesBefore = 0;
+  private unreadable: string | undefined;
+  /** Until something is wanted. */
+  private tally: ServerTally | undefined = new ServerTally();
 
   /** @throws FilterError */
   constructor(options: RecordingReaderOptions) {
@@ -138,6 +152,11 @@ export class RecordingReader {
     this.doneBytesBefore += fileBytes;
     if (problem === undefined) return;
     this.before.filesCutShort += 1;
+    // Then the replay is over, and ends with it.
+    if (!hasHeader && this.options.recordings.length === 1 && this.tally !== undefined) {
+      this.unreadable = unreadableText(file.path, problem);
+      return;
+    }
     const what = hasHeader ? 'the file ends early; what comes before is replayed' : 'it cannot be replayed';
     this.options.onNote(`${file.path}: ${what}: ${problem}`);
   }
@@ -146,9 +165,11 @@ export class RecordingReader {
   private select(file: CaptureFile): void {
     this.firstUs ??= file.firstUs;
     const inTime = this.selectTime(file);
+    this.tally?.add(file, inTime);
     const kept = this.filter.select(file.bytes, file.entries, file.timesUs, inTime);
     this.wanted.notWanted += inTime - kept;
     this.wanted.packets += kept;
+    if (kept > 0) this.tally = undefined;
     file.keep(kept);
     this.countCut(file);
     if (kept > 0) this.lastUs = file.timesUs[kept - 1]!;
@@ -198,6 +219,11 @@ export class RecordingReader {
       oversized: this.before.oversized + (now?.oversized ?? 0),
       filesCutShort: this.before.filesCutShort,
     };
+  }
+
+  /** Undefined when something of them was wanted. */
+  get unwanted(): UnwantedContents | undefined {
+    return this.tally && { unreadable: this.unreadable, servers: this.tally.servers(SERVERS_SHOWN) };
   }
 
   /** Octets of the recordings that are worked off in this run. */

@@ -41,6 +41,9 @@ async function look(path: string): Promise<Recording> {
   const found = await stat(path).catch((cause: Error) => {
     throw new StartError('ERR_START_CAPTURE_FILE', `-i ${path}: it cannot be read: ${cause.message}`, { cause });
   });
+  if (found.isCharacterDevice() || found.isBlockDevice()) {
+    throw new StartError('ERR_START_CAPTURE_FILE', unreadableText(path, 'it is a device'));
+  }
   if (!found.isFile() && !found.isDirectory()) return { path, fileBytes: undefined, firstUs: undefined };
   const firstUs = await firstFrame(path);
   return { path, fileBytes: found.size, firstUs };

@@ -25,7 +25,7 @@ const STOP = 'stop';
 /**
  * `trafficcopy copy --operator`: runs until the operator ends it, or a signal.
  *
- * @returns the exit code: 0 after an orderly end
+ * @returns the exit code: 0 after an orderly end, 1 when the summary could not be written
  */
 export async function runManagedCopy(config: ManagedConfig): Promise<number> {
   const statusLine = new StatusLine();
@@ -38,13 +38,12 @@ export async function runManagedCopy(config: ManagedConfig): Promise<number> {
   };
   process.once('uncaughtException', onFault);
   try {
-    await program.run();
+    return await program.run();
   } finally {
     process.off('uncaughtException', onFault);
     statusLine.close();
     await log.close();
   }
-  return 0;
 }
 
 /** The copy with the way to its operator and everything around it. */
@@ -104,7 +103,7 @@ class ManagedProgram {
     });
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<number> {
     let timer: NodeJS.Timeout | undefined;
     try {
       await this.serveMetrics();
@@ -113,7 +112,7 @@ class ManagedProgram {
       timer = setInterval(() => this.tick(), TICK_MS);
       const reason = await this.stopRequest.requested;
       clearInterval(timer);
-      await this.end(reason);
+      return await this.end(reason);
     } finally {
       clearInterval(timer);
       this.stopRequest.close();
@@ -147,7 +146,7 @@ class ManagedProgram {
     this.link.report(this.copy.report());
   }
 
-  private async end(reason: string): Promise<void> {
+  private async end(reason: string): Promise<number> {
     const report = await this.copy.close();
     this.link.report(report);
     await this.link.close();
@@ -155,8 +154,10 @@ class ManagedProgram {
     try {
       this.summaryFile?.write(copySummaryJson(this.copy.figures(), reason));
     } catch (error) {
-      this.log.logger.error({ err: error }, `--summary: ${this.summaryFile?.path} could not be written`);
+      this.log.sayLast(`--summary: ${this.summaryFile?.path} could not be written: ${(error as Error).message}`);
+      return 1;
     }
+    return 0;
   }
 
   private logFigures(message: string, more: Readonly<Record<string, string>>): void {

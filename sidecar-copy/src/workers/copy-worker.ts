@@ -85,7 +85,7 @@ async function open(settings: CopyWorkerSettings): Promise<void> {
   const { logger, link } = worker;
   endFirstWhenMemoryIsShort();
   if (recordFile !== undefined) {
-    recorder = new PcapngRecorder({ path: recordFile, onStop: (message) => logger.error(message) });
+    recorder = new PcapngRecorder({ path: recordFile, onStop: (message) => void link.tell('recordStop', message) });
   }
   // When the clock began the program knows.
   if (settings.measures) load = new (await import('../report/load-report.js')).LoadReport(0);

@@ -34,6 +34,8 @@ export interface CopyWorkersOptions {
   readonly seed: number;
   /** Gets what the workers have measured, at the end. What one that dies has measured is gone with it. */
   readonly load: LoadReport | undefined;
+  /** The recording of a worker has ended before its time; with a message for the user. */
+  readonly onRecordStop: (message: string) => void;
   /** A lane can never work: the program should end with this. */
   readonly onFatal: (error: Error) => void;
 }
@@ -72,6 +74,7 @@ export class CopyWorkers {
         renewed: (_worker, { lane, credentials }: { lane: LanePlan; credentials: ClientCredentials }) =>
           options.credentials.keep(lane, credentials),
         measured: (_worker, parts: RecorderParts[]) => options.load?.add(parts),
+        recordStop: (_worker, message: string) => options.onRecordStop(message),
         fatal: (_worker, error: TransferredError) => options.onFatal(receiveError(error)),
       },
       onUp: (worker) => {

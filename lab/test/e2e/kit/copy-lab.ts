@@ -154,10 +154,10 @@ export class CopyLab {
    * Waits until all is delivered and every session has ended (the clients have closed), ends copy and intercept, and expects that nothing
    * leaked and nothing was left behind. `mayStayOpen`: the capture has missed ends of connections, so there may be sessions without an end.
    */
-  async finish({ mayStayOpen = false } = {}): Promise<CopySummary> {
+  async finish({ mayStayOpen = false, status = 0 } = {}): Promise<CopySummary> {
     await this.copy.quiet(SETTLE_TIMEOUT_MS);
     if (!mayStayOpen) await this.copy.idle(SETTLE_TIMEOUT_MS);
-    const summary = (await this.copy.stop()) as unknown as CopySummary;
+    const summary = (await this.copy.stop('SIGTERM', { status })) as unknown as CopySummary;
     await this.intercept.stop();
     await this.expectNoLeaks();
     return summary;
