@@ -1,3 +1,4 @@
+import { counted } from '@trafficcopy/runtime';
 import { type InterceptFigures, recordsRefused, responsesLost } from './intercept-figures.js';
 
 const MS_PER_SECOND = 1000;
@@ -11,7 +12,7 @@ export function interceptStatus(before: InterceptFigures, now: InterceptFigures)
   const cpuUs = now.cpuUserUs + now.cpuSystemUs - before.cpuUserUs - before.cpuSystemUs;
   return [
     now.copies === 1 ? '1 copy' : `${now.copies} copies`,
-    `${now.flows.toLocaleString('en-US')} connections`,
+    counted(now.flows, 'connection'),
     `${perSecond(now.counters.packetsInjected, before.counters.packetsInjected)} packets/s in`,
     `${perSecond(now.counters.responses, before.counters.responses)} responses/s`,
     `lost ${lossText(now)}`,

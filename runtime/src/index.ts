@@ -38,6 +38,7 @@ export * from './process/quiet-memory.js';
 export * from './process/stop-request.js';
 export * from './process/version.js';
 export * from './record/pcapng-recorder.js';
+export * from './terminal/counted.js';
 export * from './terminal/status-line.js';
 export * from './terminal/summary-file.js';
 export * from './terminal/summary-table.js';

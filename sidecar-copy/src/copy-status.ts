@@ -1,3 +1,4 @@
+import { counted } from '@trafficcopy/runtime';
 import { type CopyFigures, captureDrops, turnsLost } from './copy-figures.js';
 import { offlineStatus } from './offline/offline-figures.js';
 
@@ -15,9 +16,10 @@ export function copyStatus(before: CopyFigures, now: CopyFigures): string[] {
     ...(now.offline === undefined ? [] : offlineStatus(now.offline)),
     ...down.map((lane) => `no channel to ${lane.name}`),
     ...(now.budget.share < 1 ? [`over budget: ${shareText(now.budget.share)} of connections copied`] : []),
-    ...(now.ramp < 1 ? [`ramp ${shareText(now.ramp)}`] : []),
+    // Rounded up it would be over before its end.
+    ...(now.ramp < 1 ? [`ramp ${shareText(Math.min(now.ramp, 0.99))}`] : []),
     `${perSecond(now.engine.turnsDelivered - before.engine.turnsDelivered)} requests/s copied`,
-    `${now.sessionsOpen.toLocaleString('en-US')} sessions`,
+    counted(now.sessionsOpen, 'session'),
     `lost ${lossText(now)}`,
     `lag ${lagText(now.lagMs)}`,
     ...(hasBegun ? [`CPU ${Math.round(cpuUs / (intervalMs * 10))} %`] : []),
@@ -31,7 +33,7 @@ export function lossText(figures: Pick<CopyFigures, 'engine' | 'sources'>): stri
     .sort(([, a], [, b]) => b - a)
     .map(([reason, count]) => `${reason} ${count.toLocaleString('en-US')}`);
   const drops = captureDrops(figures);
-  if (drops > 0) reasons.push(`capture buffer full: ${drops.toLocaleString('en-US')} packets`);
+  if (drops > 0) reasons.push(`capture buffer full: ${counted(drops, 'packet')}`);
   const total = turnsLost(figures.engine).toLocaleString('en-US');
   return reasons.length === 0 ? total : `${total} (${reasons.join(', ')})`;
 }

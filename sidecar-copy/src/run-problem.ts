@@ -1,3 +1,4 @@
+import { counted } from '@trafficcopy/runtime';
 import type { CopyFigures } from './copy-figures.js';
 import { LOSS_NOTES, TERMINAL_LABELS } from './copy-summary.js';
 import { nothingFitsText } from './offline/offline-figures.js';
@@ -39,10 +40,6 @@ function present(counters: Readonly<Record<string, number>>): [string, number][]
   return Object.entries(counters)
     .filter(([, count]) => count > 0)
     .sort(([, a], [, b]) => b - a);
-}
-
-function counted(count: number, what: string): string {
-  return `${text(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function text(count: number): string {

@@ -56,6 +56,12 @@ test('the status line has rates of the interval, sessions, loss, lag and CPU', (
   ]);
 });
 
+test('one session is not «1 sessions», and a ramp that is not over does not say 100 %', () => {
+  const parts = copyStatus(figures(), figures({ sessionsOpen: 1, ramp: 0.997 }));
+  assert.equal(parts[0], 'ramp 99 %');
+  assert.ok(parts.includes('1 session'), parts.join());
+});
+
 test('a channel that is down stands first in the status line', () => {
   const lanes = figures().lanes.map((lane) => ({ ...lane, isUp: false }));
   assert.equal(copyStatus(figures(), figures({ lanes }))[0], 'no channel to 10.0.0.2:36524');

@@ -20,6 +20,8 @@ export class StatusLine {
   readonly #draw: ReturnType<typeof createLogUpdate> | undefined;
   #parts: readonly string[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** Taken away for a line above it. */
+  #isHidden = false;
   #isClosed = false;
 
   /** @param stream where it is shown if that is a terminal: standard error, which leaves standard output for results. */
@@ -48,13 +50,18 @@ export class StatusLine {
     this.#timer.unref();
   }
 
-  /** Writes a line that stays, above the status line. */
+  /** Writes a line that stays, above the status line, which is there again when whoever writes has done so. */
   writeLine(line: string): void {
     const isShown = this.#draw !== undefined && !this.#isClosed;
     // Not log-update's own way: it breaks lines at the terminal's width for good, so that they cannot be copied whole.
     if (isShown) this.#draw?.clear();
     this.#stream.write(`${line}\n`);
-    if (isShown) this.#redraw();
+    if (!isShown || this.#isHidden) return;
+    this.#isHidden = true;
+    // What happened is told in the line first, then in the status: at once it would show what is past.
+    queueMicrotask(() => {
+      if (this.#isHidden) this.#redraw();
+    });
   }
 
   /** Removes the line; nothing is shown any more. */
@@ -67,6 +74,7 @@ export class StatusLine {
   }
 
   #redraw(): void {
+    this.#isHidden = false;
     if (this.#parts.length === 0 || this.#isClosed) return;
     this.#draw?.(fitParts(this.#parts, columnsOf(this.#stream) - 1));
   }

@@ -48,22 +48,37 @@ describe('the status line', () => {
     cut.close();
   });
 
-  it('stays below lines that are written meanwhile', () => {
+  it('stays below lines that are written meanwhile', async () => {
     const terminal = new FakeTerminal(80);
     const line = new StatusLine(terminal.stream);
     line.update(['status']);
     line.writeLine('first');
     line.writeLine('second');
+    await Promise.resolve();
     assert.deepEqual(terminal.screen(), ['first', 'second', 'status']);
     line.close();
     assert.deepEqual(terminal.screen(), ['first', 'second']);
   });
 
-  it('a line longer than the terminal is wide is not broken by us', () => {
+  it('does not show again what the line above it says is over', async () => {
+    const terminal = new FakeTerminal(80);
+    const line = new StatusLine(terminal.stream);
+    line.update(['ramp 99 %']);
+    const drawn = terminal.writes.length;
+    line.writeLine('the ramp is over');
+    line.update(['1 session']);
+    await Promise.resolve();
+    assert.deepEqual(terminal.screen(), ['the ramp is over', '1 session']);
+    assert.doesNotMatch(terminal.writes.slice(drawn).join(''), /99/);
+    line.close();
+  });
+
+  it('a line longer than the terminal is wide is not broken by us', async () => {
     const terminal = new FakeTerminal(10);
     const line = new StatusLine(terminal.stream);
     line.update(['status']);
     line.writeLine('longer than ten columns');
+    await Promise.resolve();
     assert.deepEqual(terminal.screen(), ['longer than ten columns', 'status']);
     line.close();
   });

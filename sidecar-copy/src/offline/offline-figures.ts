@@ -1,3 +1,4 @@
+import { counted } from '@trafficcopy/runtime';
 import type { RecordingCounters, UnwantedContents } from './recording-reader.js';
 
 /** How far the replay of capture files is; a picture of one moment. */
@@ -54,14 +55,14 @@ export function nothingFitsText(figures: OfflineFigures, contents: UnwantedConte
     [oversized, 'too large for a packet'],
   ];
   const given = reasons.filter(([count]) => count > 0).map(([count, reason]) => `${count} ${reason}`);
-  const nothing = `nothing was replayed: of ${frames} frames none was sent to a port of -x: ${given.join(', ')}`;
+  const nothing = `nothing was replayed: of ${counted(frames, 'frame')} none was sent to a port of -x: ${given.join(', ')}`;
   return notWanted === 0 || contents === undefined ? nothing : `${nothing}. ${serversText(contents.servers)}`;
 }
 
 function serversText({ most, count }: UnwantedContents['servers']): string {
   const [first] = most;
   if (first === undefined) return 'There is no TCP in it';
-  const named = most.map(({ endpoint, packets }) => `${endpoint} (${packets} packets)`).join(', ');
+  const named = most.map(({ endpoint, packets }) => `${endpoint} (${counted(packets, 'packet')})`).join(', ');
   const more = count > most.length ? ` and ${count - most.length} more` : '';
   return `What there is goes to or comes from ${named}${more}: expected one of them before the dash of -x, like -x ${first.endpoint}-TARGET-IP:PORT`;
 }
