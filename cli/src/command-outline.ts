@@ -80,7 +80,7 @@ function flagOutline(flag: Flag): FlagOutline {
     help: flagDescription(flag),
     brief: flag.help.replace(/; .*/s, ''),
     completes: flag.kind === 'switch' ? undefined : flag.value.completes,
-    isRepeatable: flag.kind === 'list',
+    isRepeatable: flag.kind === 'list' || (flag.kind === 'value' && flag.isConfigFile === true),
     group: flag.group,
   };
 }

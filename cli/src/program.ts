@@ -10,6 +10,7 @@ import {
   buildCommand,
   CommanderError,
   configureCommand,
+  printable,
   UsageError,
   usageErrorOf,
   VERSION,
@@ -146,16 +147,21 @@ function report(error: unknown, commandName: string, stderr: Streams['stderr']):
   if (known === undefined) return 0;
   if (!(known instanceof Error && isMeantForUsers(known))) {
     const text = known instanceof Error ? (known.stack ?? known.message) : String(known);
-    stderr.write(`${commandName}: this is a fault of the program itself, please report it: ${text}\n`);
+    stderr.write(`${commandName}: this is a fault of the program itself, please report it: ${shown(text)}\n`);
     return 1;
   }
   const isUsage = known instanceof UsageError;
   const isUnderRoot = isUsage && commandName === NAME && /unknown option '-/.test(known.message);
   const hint = isUnderRoot ? `. Flags stand behind a command, like "${NAME} copy -x …"` : '';
-  stderr.write(`${commandName}: ${known.message}${hint}\n`);
+  stderr.write(`${commandName}: ${shown(known.message)}${hint}\n`);
   if (isUsage) stderr.write(`"${commandName} --help" lists what there is.\n`);
   const { exitCode } = known as { exitCode?: unknown };
   return typeof exitCode === 'number' ? exitCode : 1;
+}
+
+/** What users and files say must not command the terminal. */
+function shown(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }
 
 /** Errors of our own classes have a stable code and a message for a person; anything else is a bug and needs its stack. */

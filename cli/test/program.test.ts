@@ -129,6 +129,19 @@ describe('trafficcopy', () => {
     rmSync(file);
   });
 
+  it('what a user or a file says cannot command the terminal', () => {
+    const file = join(directory, 'escape.yaml');
+    for (const text of ['map: "80-\\e[31mX\\a"\n', '"ma\\e[31mp\\a": 3\n']) {
+      writeFileSync(file, text);
+      expect(['copy', '--config', file], 2, NOTHING, /\\x1b\[31m/);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not come out.
+      assert.doesNotMatch(run(['copy', '--config', file]).stderr, /[\u001b\u0007]/);
+    }
+    rmSync(file);
+    expect(['copy', '-x', '80-\u001b[31m'], 2, NOTHING, /\\x1b\[31m/);
+    expect(['\u001b[31m'], 2, NOTHING, /unknown command '\\x1b\[31m'/);
+  });
+
   it('a filter that does not compile is wrong use', () => {
     expect(
       [...TO_A, '--insecure', '-F', 'tcp and and', '--state', 'state'],

@@ -61,7 +61,7 @@ export function buildCommand<Table extends FlagTable>(
   command.action(async () => {
     const given = command.opts<Record<string, unknown>>();
     const ofLine = (name: string): unknown => given[options.get(name)!.attributeName()];
-    const config = await configTexts(specification, ofLine, env);
+    const config = await configTexts(specification, ofLine);
     const values: Record<string, unknown> = {};
     for (const [name, flag] of Object.entries(specification.flags)) {
       values[name] = readFlag(flag, ofLine(name), { env, config: config.get(name) ?? [] });
@@ -87,18 +87,19 @@ interface OtherSources {
   readonly config: readonly ConfigText[];
 }
 
+/** What the configuration files say; of what several say the last one counts. */
 async function configTexts(
   specification: CommandSpecification,
   ofLine: (name: string) => unknown,
-  env: OtherSources['env'],
 ): Promise<ConfigTexts> {
   for (const [name, flag] of Object.entries(specification.flags)) {
     if (flag.kind !== 'value' || flag.isConfigFile !== true) continue;
-    const file = readFlag(flag, ofLine(name), { env, config: [] });
-    if (typeof file !== 'string') continue;
+    const files = (ofLine(name) as string[] | undefined) ?? [];
+    if (files.length === 0) return NO_CONFIG;
     // The YAML parser is only loaded where there is a file to read.
     const { readConfigFile } = await import('./config/config-file.js');
-    return readConfigFile(file, specification);
+    const all = files.map((file) => readConfigFile(String(readText(flag, flagName(flag), file)), specification));
+    return new Map(all.flatMap((texts) => [...texts]));
   }
   return NO_CONFIG;
 }

@@ -42,7 +42,10 @@ export interface ValueFlag<T> extends FlagText {
   readonly env?: string;
   /** The value is not repeated in messages, and not read from a file that everybody can read. */
   readonly isSecret?: boolean;
-  /** The value is a configuration file: it counts for flags that are given neither on the command line nor by the environment. */
+  /**
+   * The value is a configuration file: it counts for flags that are given neither on the command line nor by the environment. It may be repeated: of
+   * what several files say the last one counts.
+   */
   readonly isConfigFile?: boolean;
 }
 

@@ -71,7 +71,7 @@ export const PROGRAM_FLAGS = {
     long: 'config',
     argument: 'FILE.yaml',
     group: PROGRAM_GROUP,
-    help: 'Take from FILE what is not given here: long names of flags as keys, in camel case if you like, or the names of TrafficCopy.spec',
+    help: 'Take from FILE what is not given here: long names of flags as keys, in camel case if you like, or the names of TrafficCopy.spec; of several files the later one counts',
     isLineOnly: true,
     isConfigFile: true,
     value: pathValue,

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { readConfigFile } from '../../src/cli/config/config-file.js';
 import {
   buildCommand,
   type CommandSpecification,
@@ -240,6 +242,56 @@ describe('a configuration file', () => {
           error instanceof UsageError && error.message.startsWith(`--config: cannot read ${path} (${code})`),
       );
     }
+  });
+
+  it('is refused when it is nested too deeply, however that is written', async () => {
+    const text = /^\d+: lists and maps within each other, more than 64 deep/;
+    for (const deep of [
+      `item: ${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+      `item: ${'{a: '.repeat(20_000)}1${'}'.repeat(20_000)}`,
+      '- '.repeat(20_000),
+      '? '.repeat(20_000),
+      Array.from({ length: 100 }, (_, level) => `${' '.repeat(level)}a:`).join('\n'),
+    ]) {
+      await assert.rejects(parse(deep), (error: unknown) => {
+        assert.ok(error instanceof UsageError, String(error));
+        assert.match(error.message.slice(file.length + 1), text, deep.slice(0, 20));
+        return true;
+      });
+    }
+    assert.deepEqual(
+      await parse('item: [[1]]').catch((error: Error) => error.message),
+      `${file}:1: item[0]: expected a whole number from 1 to 9`,
+    );
+  });
+
+  it('names the keys of a map where something else stands', async () => {
+    await refuses('pairs: 3', '1: pairs: "3" does not fit: expected a map of only, like "only: …"');
+    await refuses('pairs: [[3]]', '1: pairs[0]: expected a map of only, like "only: …"');
+  });
+
+  it('may be one of several: what a later one says counts, a whole list at a time', async () => {
+    const base = join(directory, 'base.yaml');
+    writeFileSync(base, 'item: [1, 2]\nmaxHeld: 7\nway: direct\nnoWait: true\n');
+    const { items, helds, way, noWait } = await parse('item: 3\nmaxHeld: 8\nnoWait: false\n', ['--config', base]);
+    assert.deepEqual({ items, helds, way, noWait }, { items: [3], helds: 8, way: 'direct', noWait: false });
+  });
+
+  it('may be a pipe; one that nobody writes into is not waited for without end', async () => {
+    const pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', ['-m', '600', pipe]);
+    writeFileSync(file, 'maxHeld: 9\n');
+    // It has the pipe open, and writes, when we read.
+    const writer = spawn('sh', ['-c', 'cat "$0" >"$1"', file, pipe]);
+    assert.equal(readConfigFile(pipe, SPECIFICATION).get('helds')?.[0]?.text, '9');
+    await new Promise((resolve) => writer.once('close', resolve));
+    assert.throws(
+      () => readConfigFile(pipe, SPECIFICATION, 50),
+      (error: unknown) =>
+        error instanceof UsageError &&
+        error.message ===
+          `--config: nothing came from ${pipe} for 0.05 s: expected a YAML file, or a pipe that something writes one into and closes`,
+    );
   });
 
   it('is refused when it is too large, before all of it is read', async () => {

@@ -3,8 +3,8 @@
  * both places and is refused in the same words. A key is the flag's long name, as it is (`max-held`) or in camel case (`maxHeld`), or what
  * TrafficCopy.spec calls the thing (`limits.memory`), with the spec's way to write it.
  */
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { LineCounter, type Node, parseDocument } from 'yaml';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { Lexer, LineCounter, type Node, Parser, parseDocument } from 'yaml';
 import { UsageError } from '../../errors/usage-error.js';
 import { readAtMost } from '../../process/read-at-most.js';
 import type { CommandSpecification } from '../command-specification.js';
@@ -14,6 +14,10 @@ import { ConfigNode } from './config-node.js';
 import { unknownNameText } from './nearest-name.js';
 
 const CONFIG_BYTES_MAX = 1024 * 1024;
+/** Levels of lists and maps: the parser behind would have no stack for thousands of them. */
+const DEPTH_MAX = 64;
+/** How long a pipe may bring nothing. */
+const QUIET_MS_MAX = 30_000;
 
 /** What a file says of one flag. */
 export interface ConfigText {
@@ -26,8 +30,12 @@ export interface ConfigText {
 export type ConfigTexts = ReadonlyMap<string, readonly ConfigText[]>;
 
 /** @throws UsageError naming file, line and key */
-export function readConfigFile(file: string, specification: CommandSpecification): ConfigTexts {
-  const { text, mode } = readWhole(file);
+export function readConfigFile(
+  file: string,
+  specification: CommandSpecification,
+  quietMsMax: number = QUIET_MS_MAX,
+): ConfigTexts {
+  const { text, mode } = readWhole(file, '--config', quietMsMax);
   if ((mode & 0o002) !== 0) {
     throw new UsageError(`--config: ${file} can be changed by every user of this host: chmod o-w ${file}`);
   }
@@ -63,7 +71,7 @@ export function readConfigText(
  * @throws UsageError
  */
 export function readSecretFile(file: string, flag: string): ConfigNode {
-  const { text, mode } = readWhole(file, flag);
+  const { text, mode } = readWhole(file, flag, QUIET_MS_MAX);
   if ((mode & 0o077) !== 0) {
     throw new UsageError(
       `${flag}: ${file} holds secrets, and others than its owner can read or change it: chmod 600 ${file}`,
@@ -73,6 +81,7 @@ export function readSecretFile(file: string, flag: string): ConfigNode {
 }
 
 function parseYaml(file: string, text: string): ConfigNode {
+  checkDepth(file, text);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
   const fault = document.errors[0] ?? document.warnings[0];
@@ -83,18 +92,40 @@ function parseYaml(file: string, text: string): ConfigNode {
   return new ConfigNode({ file, lines }, '', document.contents as Node | null, 0);
 }
 
-function readWhole(file: string, flag = '--config'): { readonly text: string; readonly mode: number } {
+/** The first half of the parser keeps its levels in a list. */
+function checkDepth(file: string, text: string): void {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme)) {
+      // Only how deep it is counts.
+    }
+    if (parser.stack.length <= DEPTH_MAX) continue;
+    const line = text.slice(0, parser.offset).split('\n').length;
+    throw new UsageError(
+      `${file}:${line}: lists and maps within each other, more than ${DEPTH_MAX} deep: no configuration of ours is`,
+    );
+  }
+}
+
+function readWhole(file: string, flag: string, quietMsMax: number): { readonly text: string; readonly mode: number } {
   try {
-    const descriptor = openSync(file, 'r');
+    // A pipe that nobody writes into could not be opened otherwise.
+    const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const { mode } = fstatSync(descriptor);
-      const text = readAtMost(descriptor, CONFIG_BYTES_MAX);
+      const text = readAtMost(descriptor, CONFIG_BYTES_MAX, quietMsMax);
       if (text !== undefined) return { text, mode };
     } finally {
       closeSync(descriptor);
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ETIMEDOUT') {
+      throw new UsageError(
+        `${flag}: nothing came from ${file} for ${quietMsMax / 1000} s: expected a YAML file, or a pipe that something writes one into and closes`,
+        { cause: error },
+      );
+    }
     throw new UsageError(`${flag}: cannot read ${file} (${code}): expected a YAML file`, { cause: error });
   }
   throw new UsageError(`${flag}: ${file} is larger than ${CONFIG_BYTES_MAX} octets: no configuration of ours is`);

@@ -61,6 +61,7 @@ export class ConfigNode {
 
   /** The values of a map that has only these keys. */
   fields<const Name extends string>(names: readonly Name[]): { readonly [name in Name]?: ConfigNode } {
+    if (!this.isMap) throw this.problem(`${this.#shown()}expected a map of ${names.join(', ')}, like "${names[0]}: …"`);
     const found: { [name in Name]?: ConfigNode } = {};
     for (const { key, node } of this.entries()) {
       const name = names.find((one) => one === key);
@@ -91,7 +92,12 @@ export class ConfigNode {
   boolean(): boolean {
     const node = this.#node;
     if (isScalar(node) && typeof node.value === 'boolean') return node.value;
-    const shown = isScalar(node) && node.value !== null ? `"${node.source}" does not fit: ` : '';
-    throw this.problem(`${shown}expected true or false`);
+    throw this.problem(`${this.#shown()}expected true or false`);
+  }
+
+  /** A single value, as messages begin. */
+  #shown(): string {
+    const node = this.#node;
+    return isScalar(node) && node.value !== null ? `"${node.source}" does not fit: ` : '';
   }
 }
