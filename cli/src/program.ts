@@ -60,13 +60,13 @@ export async function runProgram(
     const { loginConfig, runCopy, runManagedCopy } = await import('@trafficcopy/sidecar-copy');
     if (values.check) {
       if (!('operator' in config)) loginConfig(config);
-      return void stdout.write(RIGHT);
+      return void stdout.write(checkText(config.notes));
     }
     exitCode = 'operator' in config ? await runManagedCopy(config) : await runCopy(config);
   });
   const intercept = buildCommand(INTERCEPT_COMMAND, env, async (values) => {
     const config = interceptConfig(values);
-    if (values.check) return void stdout.write(RIGHT);
+    if (values.check) return void stdout.write(checkText(config.notes));
     const { runIntercept } = await import('@trafficcopy/daemonset-intercept');
     exitCode = await runIntercept(config);
   });
@@ -157,6 +157,11 @@ function report(error: unknown, commandName: string, stderr: Streams['stderr']):
   if (isUsage) stderr.write(`"${commandName} --help" lists what there is.\n`);
   const { exitCode } = known as { exitCode?: unknown };
   return typeof exitCode === 'number' ? exitCode : 1;
+}
+
+/** What --check says; `notes` are about what is right and yet may not be meant. */
+function checkText(notes: readonly string[]): string {
+  return `${notes.map((note) => `note: ${shown(note)}\n`).join('')}${RIGHT}`;
 }
 
 /** What users and files say must not command the terminal. */

@@ -72,6 +72,7 @@ describe('trafficcopy', () => {
       /^trafficcopy: a command is missing: expected one of copy, intercept, operator, doctor, trace,.*\n/,
     );
     expect(['intersept'], 2, NOTHING, /^trafficcopy: unknown command 'intersept' \(Did you mean intercept\?\)\n/);
+    expect(['nope'], 2, NOTHING, /^trafficcopy: unknown command 'nope'\n/);
     expect(['help', 'coppy'], 2, NOTHING, /unknown command 'coppy' \(Did you mean copy\?\)/);
     expect(['-x', '80-10.0.0.1:80'], 2, NOTHING, /unknown option '-x'\. Flags stand behind a command/);
   });
@@ -113,6 +114,8 @@ describe('trafficcopy', () => {
     const file = join(directory, 'a.yaml');
     writeFileSync(file, 'map: 80-10.16.12.11:80\npercent: 10\nmetrics: 9100\n');
     expect(['copy', '--config', file, '--check'], 0, /^All of it is right\./, NOTHING);
+    const ramp = ['--config', file, '-g', '1h', '--duration', '5s', '--check'];
+    expect(['copy', ...ramp], 0, /^note: -g\/--ramp 1h is longer than.*\nAll of it is right\./, NOTHING);
     writeFileSync(file, 'target: 8080\nmetrics: 9101\n');
     expect([...TO_A, '--credentials', '/dev/null', '--check'], 2, NOTHING, /^trafficcopy copy: --credentials: /);
     expect(['intercept', '--config', file, '--check'], 0, /^All of it is right\./, NOTHING);

@@ -19,6 +19,7 @@ import {
 } from '@trafficcopy/core';
 import {
   type FlagValues,
+  formatDuration,
   formatSocketAddress,
   type ProgramConfig,
   programConfig,
@@ -34,6 +35,7 @@ import { formatEndpoint, type MappingText } from './config/mapping-value.js';
 import { offlinePlan } from './config/offline-config.js';
 import { wireFormat } from './config/wire-format.js';
 import type { CopyPlan } from './copy-plan.js';
+import { shareText } from './copy-status.js';
 import { engineProtocols } from './logins/engine-protocols.js';
 import type { PortLogins } from './logins/port-logins.js';
 import type { OfflinePlan } from './offline/offline-plan.js';
@@ -155,10 +157,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     );
   }
   return {
-    ...programConfig(
-      values,
-      values.lonely ? ['-L/--lonely has no effect: copy always keeps running and reconnects'] : [],
-    ),
+    ...programConfig(values, notesOf(values)),
     mappings,
     lanes: lanes.all,
     delivery: values.connect ? 'tunnel' : values.delivery,
@@ -199,6 +198,18 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     compare,
     budget: budgetLimits(values),
   };
+}
+
+/** What of the values has no effect, or another one than it seems. */
+function notesOf({ lonely, rampMs = 0, durationMs }: FlagValues<typeof COPY_FLAGS>): string[] {
+  const notes = lonely ? ['-L/--lonely has no effect: copy always keeps running and reconnects'] : [];
+  if (durationMs !== undefined && rampMs > durationMs) {
+    const share = shareText(durationMs / rampMs);
+    notes.push(
+      `-g/--ramp ${formatDuration(rampMs)} is longer than --duration ${formatDuration(durationMs)}: at its end ${share} of all that -r and -n ask for is copied`,
+    );
+  }
+  return notes;
 }
 
 /** What of a configuration stays until the end of the program, whatever the plan is. */

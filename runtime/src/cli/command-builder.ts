@@ -7,6 +7,7 @@ import { UsageError } from '../errors/usage-error.js';
 import { VERSION } from '../process/version.js';
 import type { CommandSpecification } from './command-specification.js';
 import type { ConfigText, ConfigTexts } from './config/config-file.js';
+import { nearNames } from './config/nearest-name.js';
 import type { Flag, FlagTable, FlagValues, ListFlag, ValueFlag } from './flag.js';
 import { ValueProblem } from './values/value-problem.js';
 
@@ -137,7 +138,9 @@ export function addHelpFlags(command: Command): void {
 export function usageErrorOf(error: CommanderError): UsageError | undefined {
   if (error.exitCode === 0) return undefined;
   const [text = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-  return new UsageError(suggestion === undefined ? text : `${text} ${suggestion}`, { cause: error });
+  const names = nearNames(/'(.*)'/.exec(text)?.[1] ?? '', suggestion);
+  const meant = names.length > 1 ? `one of ${names.join(', ')}` : names[0];
+  return new UsageError(meant === undefined ? text : `${text} (Did you mean ${meant}?)`, { cause: error });
 }
 
 export { CommanderError };

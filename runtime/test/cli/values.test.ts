@@ -44,6 +44,20 @@ describe('values on the command line', () => {
     refuses(type, ['0', '99ms', '3h', '1h90m', '1w', '-1', '1h30', '', 'm', '1 m']);
   });
 
+  it('what is given as an example of a time fits', () => {
+    for (const [minMs, maxMs] of [
+      [1, 365 * 86_400_000],
+      [1000, 7 * 86_400_000],
+      [1000, 3_600_000],
+      [60_000, 1_000_000],
+    ] as const) {
+      const { expected, parse } = durationValue(minMs, maxMs);
+      const examples = expected.replace(/^.*like /, '').split(', ');
+      assert.ok(examples.length >= 2, expected);
+      for (const example of examples) assert.doesNotThrow(() => parse(example), `${example} in "${expected}"`);
+    }
+  });
+
   it('times are written in the largest unit that is exact', () => {
     assert.deepEqual([0, 1500, 90_000, 120_000, 7_200_000, 86_400_000].map(formatDuration), [
       '0ms',

@@ -72,11 +72,14 @@ function refuse(
   for (const name of names) {
     if (!isGiven(values, name)) continue;
     const text = flagText(name);
+    const [device] = values.interfaces.flatMap((place) => (place.kind === 'device' ? [place.name] : []));
     if (isOffline) throw new UsageError(`${text} is for a live capture, and -i names a file`);
-    throw new UsageError(
-      name === 'connect'
-        ? '--connect is for capture files: expected -i FILE as well; a live copy needs intercept, so that the target sees the clients as they are'
-        : `${text} is for capture files: expected -i FILE as well`,
-    );
+    const expected =
+      device === undefined
+        ? ': expected -i FILE as well'
+        : `, and -i ${device} names a device: expected a file, written as ./${device}, NAME.pcap, NAME.pcapng or -`;
+    const why =
+      name === 'connect' ? '; a live copy needs intercept, so that the target sees the clients as they are' : '';
+    throw new UsageError(`${text} is for capture files${expected}${why}`);
   }
 }

@@ -160,7 +160,9 @@ describe('what a copy refuses before anything is touched', () => {
       '-x 80-10.16.12.11:80 --connect',
       /--connect is for capture files.*a live copy needs intercept, so that the target/,
     ],
-    ['-x 80-10.16.12.11:80 -i eth0 --connect', /--connect is for capture files/],
+    ['-x 80-10.16.12.11:80 -i eth0 --connect', /--connect is for capture files, and -i eth0 names a device.*live copy/],
+    ['-x 80-10.16.12.11:80 -i day --from 1s', /--from is for capture files, and -i day names a device: .*\.\/day/],
+    ['-x 80-10.16.12.11:80 -g 500ms', /"500ms" does not fit: expected a time from 1s .* like 90s, 15m, 2h$/],
     [
       '-x 80-10.16.12.11:80 -i a.pcap --connect -s a',
       /-s\/--intercept does not go together with --connect: there is no/,
@@ -316,6 +318,14 @@ describe('the configuration of a copy', () => {
       compare: undefined,
       notes: ['-L/--lonely has no effect: copy always keeps running and reconnects'],
     });
+  });
+
+  it('says when the ramp does not end within the duration', async () => {
+    const { notes } = await configure('-x 80-10.16.12.11:80 -g 1h --duration 6m');
+    assert.deepEqual(notes, [
+      '-g/--ramp 1h is longer than --duration 6m: at its end 10 % of all that -r and -n ask for is copied',
+    ]);
+    assert.deepEqual((await configure('-x 80-10.16.12.11:80 -g 1h --duration 1h')).notes, []);
   });
 
   it('a comparison: a file with or without a name, what is kept and ignored', async () => {

@@ -1,6 +1,12 @@
 import { ValueProblem } from './value-problem.js';
 import type { ValueType } from './value-type.js';
 
+const EXAMPLES = [
+  ['500ms', 500],
+  ['90s', 90_000],
+  ['15m', 900_000],
+  ['2h', 7_200_000],
+] as const;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
@@ -8,8 +14,9 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
  * m, h and d, and several add up: 2h30m.
  */
 export function durationValue(minMs: number, maxMs: number): ValueType<number> {
+  const examples = EXAMPLES.flatMap(([text, valueMs]) => (valueMs >= minMs && valueMs <= maxMs ? [text] : []));
   return {
-    expected: `a time from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: seconds, or with a unit, like 500ms, 90s, 15m, 2h`,
+    expected: `a time from ${formatDuration(minMs)} to ${formatDuration(maxMs)}: seconds, or with a unit, like ${examples.join(', ')}`,
     parse(text: string): number {
       if (!/^\d{1,9}(\.\d{1,3})?$|^(\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)){1,5}$/.test(text)) throw new ValueProblem('');
       let valueMs = 0;
