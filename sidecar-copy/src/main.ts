@@ -192,7 +192,7 @@ class CopyProgram {
       endFirstWhenMemoryIsShort();
       if (this.config.insecure) this.log.logger.warn('--insecure: the channel to intercept is plain TCP');
       if (this.copy instanceof Copy) {
-        const { trace, stateDirectory } = this.config;
+        const { trace, stateDirectory, connect: isStateless } = this.config;
         const { tracer } = this.copy;
         const { logger } = this.log;
         this.traces = await SessionTraces.open({
@@ -200,6 +200,7 @@ class CopyProgram {
           stateDirectory,
           tracer,
           logger,
+          isStateless,
           nowMs: () => this.edges.nowMs(),
         });
       }

@@ -10,6 +10,8 @@ export interface SessionTracesOptions {
   readonly stateDirectory: string;
   readonly tracer: SessionTracer;
   readonly logger: ProgramLog['logger'];
+  /** Who wants nothing of the state directory is not told of it: a copy over ordinary connections needs no rights. Default: false. */
+  readonly isStateless?: boolean | undefined;
   /** The engine's clock. */
   readonly nowMs: () => number;
 }
@@ -22,7 +24,15 @@ export class SessionTraces {
     this.#server = server;
   }
 
-  static async open({ trace, stateDirectory, tracer, logger, nowMs }: SessionTracesOptions): Promise<SessionTraces> {
+  static async open({
+    trace,
+    stateDirectory,
+    tracer,
+    logger,
+    isStateless,
+    nowMs,
+  }: SessionTracesOptions): Promise<SessionTraces> {
+    const failureLevel = isStateless === true ? 'debug' : 'info';
     const wallMs = (): number => Date.now();
     if (trace !== undefined) {
       const onLine = ({ atMs, session, text }: TraceLine): void => {
@@ -30,7 +40,7 @@ export class SessionTraces {
       };
       tracer.watch(trace, { onLine, onDropped: (events) => logger.warn({ events }, 'trace: events dropped') });
     }
-    return new SessionTraces(await TraceServer.open({ stateDirectory, tracer, logger, nowMs, wallMs }));
+    return new SessionTraces(await TraceServer.open({ stateDirectory, tracer, logger, failureLevel, nowMs, wallMs }));
   }
 
   close(): void {

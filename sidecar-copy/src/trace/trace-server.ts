@@ -21,6 +21,8 @@ export interface TraceServerOptions {
   readonly stateDirectory: string;
   readonly tracer: SessionTracer;
   readonly logger: ProgramLog['logger'];
+  /** How grave it is when nobody can attach. */
+  readonly failureLevel: 'info' | 'debug';
   /** The engine's clock, and that of the wall. */
   readonly nowMs: () => number;
   readonly wallMs: () => number;
@@ -40,18 +42,20 @@ export class TraceServer {
 
   /** Undefined, and a line in the log, where it cannot listen: nobody can attach then, and copying goes on. */
   static async open(options: TraceServerOptions): Promise<TraceServer | undefined> {
-    const { stateDirectory, logger } = options;
+    const { stateDirectory, logger, failureLevel } = options;
     const path = traceSocketPath(stateDirectory, process.pid);
     try {
       if (Buffer.byteLength(path) > PATH_BYTES_MAX)
-        throw new Error(`the path ${path} is longer than ${PATH_BYTES_MAX} octets`);
+        throw new Error(`its path would be longer than ${PATH_BYTES_MAX} octets`);
       await makeStateDirectory(stateDirectory);
       removeDead(stateDirectory);
       const server = new TraceServer(options, path);
       await server.#listen();
       return server;
     } catch (error) {
-      logger.info({ reason: (error as Error).message }, '"trafficcopy trace" cannot attach to this copy');
+      logger[failureLevel](
+        `"trafficcopy trace" cannot attach to this copy: no socket below ${stateDirectory} (${shortReason(error)})`,
+      );
       return undefined;
     }
   }
@@ -141,6 +145,13 @@ export class TraceServer {
     for (const socket of this.#sockets) socket.destroy();
     rmSync(this.#path, { force: true });
   }
+}
+
+/** What the system said, in a word: the whole of it is about keys, which are not needed here. */
+function shortReason(error: unknown): string {
+  const { code, cause, message } = error as NodeJS.ErrnoException;
+  const systemCode = (cause as NodeJS.ErrnoException | undefined)?.code ?? code;
+  return systemCode ?? message;
 }
 
 function droppedText(events: number): string {

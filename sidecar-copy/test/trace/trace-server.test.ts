@@ -35,12 +35,13 @@ class Rig {
     });
   }
 
-  async open(stateDirectory = this.directory): Promise<void> {
+  async open(stateDirectory = this.directory, failureLevel: 'info' | 'debug' = 'info'): Promise<void> {
     const logger = {
       info: (...parts: unknown[]) => this.logged.push(String(parts.at(-1))),
+      debug: () => {},
     } as unknown as ProgramLog['logger'];
     const clock = { nowMs: () => 1000, wallMs: () => Date.UTC(2026, 0, 1, 12, 0, 5) };
-    this.server = await TraceServer.open({ stateDirectory, tracer: this.tracer, logger, ...clock });
+    this.server = await TraceServer.open({ stateDirectory, tracer: this.tracer, logger, failureLevel, ...clock });
   }
 
   note(clientPort: number): void {
@@ -138,9 +139,16 @@ test('who does not read costs a bounded queue: what is beyond is dropped, and sa
 
 test('where there can be no socket the copy goes on, and says so', async (context) => {
   const rig = new Rig(context);
-  await rig.open(join(rig.directory, 'x'.repeat(200)));
+  const long = join(rig.directory, 'x'.repeat(200));
+  await rig.open(long);
   assert.equal(rig.server, undefined);
-  assert.deepEqual(rig.logged, ['"trafficcopy trace" cannot attach to this copy']);
+  const below = '"trafficcopy trace" cannot attach to this copy: no socket below';
+  assert.deepEqual(rig.logged.splice(0), [`${below} ${long} (its path would be longer than 107 octets)`]);
+  writeFileSync(join(rig.directory, 'file'), '');
+  await rig.open(join(rig.directory, 'file'));
+  assert.deepEqual(rig.logged.splice(0), [`${below} ${rig.directory}/file (EEXIST)`]);
+  await rig.open(join(rig.directory, 'file'), 'debug');
+  assert.deepEqual(rig.logged, []);
 });
 
 test('trafficcopy trace prints what the copy shows, until the copy ends', async (context) => {
