@@ -219,7 +219,7 @@ class InterceptProgram {
   }
 
   #writeSummary(figures: InterceptFigures, reason: string, file: SummaryFile | undefined): void {
-    const width = process.stdout.columns ?? TABLE_WIDTH_DEFAULT;
+    const width = process.stdout.columns || TABLE_WIDTH_DEFAULT;
     process.stdout.write(`${interceptSummaryTable(figures).render(width)}\n`);
     try {
       file?.write(interceptSummaryJson(figures, reason));

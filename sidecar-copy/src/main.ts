@@ -315,7 +315,7 @@ class CopyProgram {
   private async writeSummary(figures: CopyFigures, reason: string): Promise<void> {
     const load = this.load?.figures();
     const table = copySummaryTable(figures, load);
-    process.stdout.write(`${table.render(process.stdout.columns ?? TABLE_WIDTH_DEFAULT)}\n`);
+    process.stdout.write(`${table.render(process.stdout.columns || TABLE_WIDTH_DEFAULT)}\n`);
     try {
       this.summaryFile?.write(copySummaryJson(figures, reason, load));
     } catch (error) {

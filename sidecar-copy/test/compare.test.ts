@@ -148,5 +148,22 @@ test('the table at the end has the sums, why turns could not be compared, and th
   assert.match(text, /online's answer not captured whole +│ +2 │ a larger -B/);
   assert.match(text, /differs: 10\.0\.0\.3:8080 +│ +3 │ status 2, body 3/);
   assert.match(text, /GET \/a +│ +3/);
+  // At the width of a terminal no value is torn, and long requests do not make the table wider.
+  const requests = [{ request: `GET /${'a'.repeat(2000)}`, turns: 3 }];
+  const narrow = new SummaryTable();
+  addComparison(narrow, { ...FIGURES, requests });
+  const lines = narrow.render(80).split('\n');
+  assert.deepEqual(
+    lines.filter((line) => line.length > 80),
+    [],
+  );
+  assert.ok(
+    lines.some((line) => /│ 10\.0\.0\.3:8080: 250 ms, +│$/.test(line)),
+    lines.join('\n'),
+  );
+  assert.ok(
+    lines.some((line) => /│ online: 2\.0 ms +│$/.test(line)),
+    lines.join('\n'),
+  );
   assert.match(text, /GET \/slow +│ +125\.0 x │ 10\.0\.0\.3:8080: 250 ms, online: 2\.0 ms/);
 });

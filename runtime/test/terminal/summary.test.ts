@@ -34,6 +34,23 @@ describe('the summary table', () => {
     for (const line of text.split('\n')) assert.ok(line.length <= 80, `${line.length} columns: ${line}`);
   });
 
+  it('breaks notes at spaces only, not at no-break ones, and a long word where it has to be', () => {
+    const text = new SummaryTable()
+      .add('a', [
+        { label: 'label', value: 1, note: `1234567890 1234567890 250\u00a0ms ${'x'.repeat(100)}` },
+        { label: '  captured, but not understood, and so', value: 1 },
+      ])
+      .add('b', [{ label: 'm'.repeat(200), value: 1 }])
+      .render(64);
+    const lines = text.split('\n');
+    for (const line of lines) assert.ok(line.length <= 64, `${line.length} columns: ${line}`);
+    assert.match(text, /│ 1234567890 1234567890 +│\n.*│ 250 ms x+ │\n/);
+    assert.equal(text.replace(/[^x]/g, '').length, 100);
+    assert.match(text, /│ {3}captured, but not +│ +1 │ +│\n│ {3}understood, and so +│ +│/);
+    // Without notes there is more room for labels; two lines are enough.
+    assert.match(text, /│ (m{40,}) │ +1 │\n│ m{39,}… │ +│\n└/);
+  });
+
   it('has no column for notes when there are none', () => {
     const text = new SummaryTable().add('Requests', [{ label: 'captured', value: '12 %' }]).render(80);
     assert.match(text, /captured +│ +12 % │\n/);

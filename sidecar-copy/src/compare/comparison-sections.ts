@@ -15,6 +15,8 @@ const REASONS: Readonly<Record<string, readonly [string, string]>> = {
   multiplexed: ['HTTP/2, or upgraded', 'both sides speak at once: nothing is the answer to anything'],
   interrupted: ['under way at the end', ''],
 };
+/** A line is not broken between a figure and its name or unit. */
+const NBSP = '\u00a0';
 const REQUESTS_SHOWN = 10;
 const FIELDS_SHOWN = 8;
 
@@ -51,17 +53,17 @@ export function addComparison(table: SummaryTable, figures: ComparisonFigures): 
     figures.slow.slice(0, REQUESTS_SHOWN).map(({ request, target, onlineUs, targetUs, ratio }) => ({
       label: request,
       value: `${ratio.toFixed(1)} x`,
-      note: `${target}: ${text(targetUs)}, online: ${text(onlineUs)}`,
+      note: `${target}:${NBSP}${text(targetUs)}, online:${NBSP}${text(onlineUs)}`,
     })),
   );
 }
 
 function fieldsText(fields: Readonly<Record<string, number>>): string {
   const entries = Object.entries(fields);
-  const shown = entries.slice(0, FIELDS_SHOWN).map(([name, count]) => `${name} ${count}`);
+  const shown = entries.slice(0, FIELDS_SHOWN).map(([name, count]) => `${name}${NBSP}${count}`);
   return entries.length > FIELDS_SHOWN ? `${shown.join(', ')}, …` : shown.join(', ');
 }
 
 function text(us: number): string {
-  return `${(us / 1000).toFixed(us < 10_000 ? 1 : 0)} ms`;
+  return `${(us / 1000).toFixed(us < 10_000 ? 1 : 0)}${NBSP}ms`;
 }
