@@ -14,7 +14,8 @@ export interface Credential {
 /** Who may log in at one port of online, 1 or more. Connections whose login was not seen have the first. */
 export type Credentials = readonly Credential[];
 
-/** The credential of a user; undefined when there is none. */
+/** The credential of a user, with his name where it stands for all; undefined when there is none. */
 export function credentialOf(credentials: Credentials, user: string): Credential | undefined {
-  return credentials.find((one) => one.user === user) ?? credentials.find((one) => one.user === '');
+  const known = credentials.find((one) => one.user === user) ?? credentials.find((one) => one.user === '');
+  return known?.user === '' ? { ...known, targetUser: user } : known;
 }

@@ -11,6 +11,8 @@
  * so a turn that waits is not lost. Each target connection begins with `connect`: the player logs in again with what it knows of the session, and the first client octets
  * that follow are those of the turn that goes on.
  *
+ * Players of all modules extend {@link StreamPlayer}; a login of several messages is an {@link Exchange} beside the player.
+ *
  * Invariants. No octets of a client or a target make a player throw, loop, or hold more than a bound. A secret of the credentials leaves it only in the form that
  * the target's method asks for. What it cannot make sure of is not sent: a turn is lost with a reason rather than done to the wrong thing.
  */

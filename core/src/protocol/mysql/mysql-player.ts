@@ -7,7 +7,8 @@
  */
 import { decodeUtf8, encodeUtf8 } from '../../channel/utf8.js';
 import { type Credential, credentialOf } from '../credential.js';
-import type { Outlet, Player, PlayerParts, PlayerState } from '../protocol.js';
+import type { Outlet, PlayerParts } from '../protocol.js';
+import { StreamPlayer } from '../stream-player.js';
 import { changeUserRequest, parseChangeUser } from './change-user.js';
 import { COMMAND } from './command.js';
 import { LoginExchange } from './login-exchange.js';
@@ -42,25 +43,17 @@ const PREPARES_IN_SQL = /^\s*(?:prepare|execute\s+immediate)\s/i;
 const PHASES = ['request', 'login', 'restore', 'commands'] as const;
 type Phase = (typeof PHASES)[number];
 
-export class MysqlPlayer implements Player {
-  readonly #parts: PlayerParts;
+export class MysqlPlayer extends StreamPlayer {
   readonly #login: LoginExchange;
   readonly #statements = new StatementMap();
   readonly #answer = new PrepareAnswer();
   #phase: Phase = 'commands';
-  #state: PlayerState = 'busy';
-  #problem = '';
-  #isTurnUnknown = false;
   /** How the client logged in, or how we did for it. */
   #request: LoginRequest | undefined;
-  #credential: Credential | undefined;
   #database = '';
   /** The client's own login was seen; what follows it with a sequence number other than 0 belongs to it. */
   #isAnsweringOnline = false;
-  /** Octets of the current packet that pass, or are dropped, without being looked at. */
-  #left = 0;
-  #isDropping = false;
-  /** The statement whose number is awaited when the current packet has passed. */
+  /** The statement whose number is awaited when the current packet has gone by. */
   #passing: Statement | undefined;
   /** The statement whose number at the target is awaited. */
   #preparing: Statement | undefined;
@@ -68,63 +61,44 @@ export class MysqlPlayer implements Player {
   #restoring: Statement[] = [];
 
   constructor(parts: PlayerParts) {
-    this.#parts = parts;
+    super('MySQL', parts);
     this.#login = new LoginExchange(parts.digests);
   }
 
-  get state(): PlayerState {
-    return this.#state;
-  }
-
-  get problem(): string {
-    return this.#problem;
-  }
-
-  get isTurnUnknown(): boolean {
-    return this.#isTurnUnknown;
-  }
-
-  beginTurn(): void {
-    this.#isTurnUnknown = false;
-  }
-
-  connect(isStart: boolean): void {
+  override connect(isStart: boolean): void {
     this.#login.connect();
-    this.#problem = '';
     this.#answer.clear();
-    this.#left = 0;
-    this.#isDropping = false;
     this.#isAnsweringOnline = false;
     this.#preparing = undefined;
     this.#passing = undefined;
     this.#restoring = [];
-    if (isStart) {
-      this.#request = undefined;
-      this.#statements.clear(true);
-      this.#phase = 'request';
-      this.#state = 'open';
-      return;
-    }
+    super.connect(isStart);
+  }
+
+  protected begin(): void {
+    this.#request = undefined;
+    this.#statements.clear(true);
+    this.#phase = 'request';
+  }
+
+  protected resume(): void {
     if (this.#request === undefined) {
-      const credential = this.#parts.credentials[0]!;
+      const credential = this.parts.credentials[0]!;
       this.#request = defaultLoginRequest(credential.user, credential.database, credential.collation);
-      this.#credential = credential;
+      this.credential = credential;
       this.#database = credential.database;
       this.#statements.clear(false);
     }
     this.#restoring = [...this.#statements.all].filter(({ packet }) => packet !== undefined);
     for (const statement of this.#statements.all) statement.targetNumber = -1;
     this.#phase = 'login';
-    this.#state = 'busy';
   }
 
   speak(out: Outlet): void {
     if (this.#phase === 'login' && this.#login.isGreeted && this.#request !== undefined) {
-      this.#login.request(this.#request, this.#credential!, this.#database);
+      this.#login.request(this.#request, this.credential!, this.#database);
     }
-    for (let packet = this.#login.takeOwed(); packet !== undefined; packet = this.#login.takeOwed()) {
-      out.write(packet, 0, packet.length);
-    }
+    this.#login.speak(out);
     if (this.#phase === 'restore' && this.#preparing === undefined) this.#restoreNext(out);
   }
 
@@ -132,7 +106,7 @@ export class MysqlPlayer implements Player {
     const statement = this.#restoring.shift();
     if (statement?.packet === undefined) {
       this.#phase = 'commands';
-      this.#state = 'open';
+      this.state = 'open';
       return;
     }
     out.write(statement.packet, 0, statement.packet.length);
@@ -142,16 +116,16 @@ export class MysqlPlayer implements Player {
   #await(statement: Statement): void {
     this.#preparing = statement;
     this.#answer.clear();
-    this.#state = 'busy';
+    this.state = 'busy';
   }
 
   hear(bytes: Uint8Array, offset: number, present: number, length: number): void {
-    if (this.#state === 'refused' || this.#state === 'encrypted') return;
+    if (this.state === 'refused' || this.state === 'encrypted') return;
     if (this.#preparing !== undefined) {
       this.#hearAnswer(bytes, offset, present);
     } else if (this.#phase === 'request' || this.#phase === 'login') {
       this.#login.hear(bytes, offset, present, length);
-      this.#followLogin();
+      if (this.follow(this.#login)) this.#onLoggedIn();
     }
   }
 
@@ -160,112 +134,66 @@ export class MysqlPlayer implements Player {
     if (number === undefined) return;
     this.#preparing!.targetNumber = number;
     this.#preparing = undefined;
-    if (this.#phase === 'commands') this.#state = 'open';
+    if (this.#phase === 'commands') this.state = 'open';
   }
 
-  #followLogin(): void {
-    const { problem, isLost, isIn } = this.#login;
-    if (problem !== '') this.#refuse(`login of ${this.#userText()} at the target: ${problem}`);
-    else if (isLost) this.#state = 'lost';
-    else if (isIn && this.#phase === 'login') {
-      this.#phase = this.#restoring.length > 0 ? 'restore' : 'commands';
-      this.#state = this.#phase === 'commands' ? 'open' : 'busy';
-    }
+  #onLoggedIn(): void {
+    this.#phase = this.#restoring.length > 0 ? 'restore' : 'commands';
+    this.state = this.#phase === 'commands' ? 'open' : 'busy';
   }
 
-  #userText(): string {
-    return this.#credential === undefined ? 'nobody yet' : `user ${JSON.stringify(this.#credential.targetUser)}`;
-  }
-
-  #refuse(problem: string): void {
-    this.#problem = `MySQL: ${problem}`;
-    this.#state = 'refused';
-  }
-
-  translate(bytes: Uint8Array, offset: number, length: number, isWhole: boolean, out: Outlet): number {
-    const end = offset + length;
-    let at = offset;
-    while (at < end && this.#state === 'open') {
-      const taken = this.#left > 0 ? this.#pass(bytes, at, end, out) : this.#packet(bytes, at, end, out);
-      if (taken === 0) {
-        if (!isWhole) break;
-        // The turn ends within a header: whatever it is, it passes.
-        this.#put(out, bytes, at, end - at);
-        return length;
-      }
-      at += taken;
-    }
-    return at - offset;
-  }
-
-  #put(out: Outlet, bytes: Uint8Array, offset: number, length: number): void {
-    if (!this.#isDropping) out.write(bytes, offset, length);
-  }
-
-  /** Looks at the packet that begins at `at`. Returns how much of it was taken; 0: more of it is needed. */
-  #packet(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
+  protected look(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
     if (end - at < PACKET_HEADER_BYTES) return 0;
     const packetEnd = at + PACKET_HEADER_BYTES + readUint24(bytes, at);
     if (this.#phase === 'request') return this.#onRequest(bytes, at, end, packetEnd);
     const sequence = bytes[at + 3]!;
-    this.#isDropping = this.#isTurnUnknown;
     if (sequence !== 0 || packetEnd === at + PACKET_HEADER_BYTES) {
       // Behind a login the client's part of what online wanted; otherwise more of a large packet, or of a file.
-      if (sequence !== 0 && this.#isAnsweringOnline) this.#isDropping = true;
-      this.#left = packetEnd - at;
-      return this.#pass(bytes, at, end, out);
+      if (sequence !== 0 && this.#isAnsweringOnline) this.isDropping = true;
+      return this.goBy(bytes, at, end, packetEnd - at, out);
     }
     this.#isAnsweringOnline = false;
     if (end - at === PACKET_HEADER_BYTES) return 0;
     return this.#command(bytes, at, end, packetEnd, out);
   }
 
-  /** Takes what there is of a packet that is not changed. */
-  #pass(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
-    const taken = Math.min(this.#left, end - at);
-    this.#put(out, bytes, at, taken);
-    this.#left -= taken;
-    if (this.#left === 0 && this.#passing !== undefined) {
-      this.#await(this.#passing);
-      this.#passing = undefined;
-    }
-    return taken;
+  protected override onGoneBy(): void {
+    if (this.#passing !== undefined) this.#await(this.#passing);
+    this.#passing = undefined;
   }
 
   #onRequest(bytes: Uint8Array, at: number, end: number, packetEnd: number): number {
     const body = at + PACKET_HEADER_BYTES;
     if (packetEnd - at > LOGIN_BYTES_MAX) {
-      this.#refuse('the client began with something that is no login');
+      this.refuse('the client began with something that is no login');
       return 0;
     }
     if (packetEnd > end) return 0;
     if (isTlsRequest(bytes, body, packetEnd - body)) {
-      this.#state = 'encrypted';
+      this.state = 'encrypted';
       return 0;
     }
     const request = parseLoginRequest(bytes, body, packetEnd - body);
     if (request === undefined) {
-      this.#refuse('the client began with something that is no login');
+      this.refuse('the client began with something that is no login');
       return 0;
     }
-    const credential = this.#credentialFor(request.user, request.hasProof);
+    const credential = this.#loginOf(request.user, request.hasProof);
     if (credential === undefined) return 0;
     this.#request = request;
-    this.#credential = credential;
+    this.credential = credential;
     this.#database = request.database;
     this.#isAnsweringOnline = true;
     this.#phase = 'login';
-    this.#state = 'busy';
+    this.state = 'busy';
     return packetEnd - at;
   }
 
   /** Who has no password at online needs none in the file. */
-  #credentialFor(user: string, hasProof: boolean): Credential | undefined {
-    const known = credentialOf(this.#parts.credentials, user);
-    if (known !== undefined) return known.user === '' ? { ...known, targetUser: user } : known;
-    if (!hasProof) return { user, targetUser: user, password: '', database: '', collation: 0 };
-    this.#refuse(`user ${JSON.stringify(user.slice(0, 80))} has no credential`);
-    return undefined;
+  #loginOf(user: string, hasProof: boolean): Credential | undefined {
+    if (!hasProof && credentialOf(this.parts.credentials, user) === undefined)
+      return { user, targetUser: user, password: '', database: '', collation: 0 };
+    return this.credentialFor(user);
   }
 
   #command(bytes: Uint8Array, at: number, end: number, packetEnd: number, out: Outlet): number {
@@ -296,8 +224,7 @@ export class MysqlPlayer implements Player {
       default:
         break;
     }
-    this.#left = packetEnd - at;
-    return this.#pass(bytes, at, end, out);
+    return this.goBy(bytes, at, end, packetEnd - at, out);
   }
 
   #onQuery(text: string): void {
@@ -310,33 +237,30 @@ export class MysqlPlayer implements Player {
     const isKept = packetEnd - at <= PREPARE_BYTES_MAX;
     if (isKept && packetEnd > end) return 0;
     const statement = this.#statements.prepare(isKept ? bytes.slice(at, packetEnd) : undefined);
-    if (!this.#isTurnUnknown) this.#passing = statement;
-    this.#left = packetEnd - at;
-    return this.#pass(bytes, at, end, out);
+    if (!this.isTurnUnknown) this.#passing = statement;
+    return this.goBy(bytes, at, end, packetEnd - at, out);
   }
 
   #onNumbered(bytes: Uint8Array, at: number, end: number, packetEnd: number, out: Outlet): number {
     if (packetEnd < at + NUMBERED_BYTES) {
-      this.#left = packetEnd - at;
-      return this.#pass(bytes, at, end, out);
+      return this.goBy(bytes, at, end, packetEnd - at, out);
     }
     if (end < at + NUMBERED_BYTES) return 0;
     const command = bytes[at + PACKET_HEADER_BYTES]!;
     const number = readUint32(bytes, at + NUMBER_OFFSET);
     const targetNumber = number === LAST_PREPARED ? number : this.#statements.targetNumberOf(number);
     if (command === COMMAND.closeStatement) this.#statements.close(number);
-    this.#left = packetEnd - at - NUMBERED_BYTES;
     if (targetNumber === undefined) {
       // Nothing answers these two, so nothing waits for them.
       const isSilent = command === COMMAND.closeStatement || command === COMMAND.sendLongData;
-      this.#isTurnUnknown ||= !isSilent;
-      this.#isDropping = true;
-      return NUMBERED_BYTES;
+      this.isTurnUnknown ||= !isSilent;
+      this.isDropping = true;
+    } else {
+      const head = bytes.slice(at, at + NUMBERED_BYTES);
+      writeUint32(head, NUMBER_OFFSET, targetNumber);
+      this.put(head, 0, head.length, out);
     }
-    const head = bytes.slice(at, at + NUMBERED_BYTES);
-    writeUint32(head, NUMBER_OFFSET, targetNumber);
-    this.#put(out, head, 0, head.length);
-    return NUMBERED_BYTES;
+    return NUMBERED_BYTES + this.goBy(bytes, at + NUMBERED_BYTES, end, packetEnd - at - NUMBERED_BYTES, out);
   }
 
   #onChangeUser(bytes: Uint8Array, at: number, end: number, packetEnd: number, out: Outlet): number {
@@ -344,22 +268,22 @@ export class MysqlPlayer implements Player {
     const body = at + NUMBER_OFFSET;
     const request = packetEnd > end ? undefined : parseChangeUser(bytes, body, packetEnd, this.#request!.capabilities);
     if (request === undefined) {
-      this.#refuse('a change of user (COM_CHANGE_USER) cannot be read');
+      this.refuse('a change of user (COM_CHANGE_USER) cannot be read');
       return 0;
     }
-    const credential = this.#credentialFor(request.user, request.hasProof);
+    const credential = this.#loginOf(request.user, request.hasProof);
     if (credential === undefined) return 0;
     this.#statements.loseCount();
-    this.#credential = credential;
+    this.credential = credential;
     this.#database = request.database;
     this.#isAnsweringOnline = true;
     const { proof, plugin } = this.#login.proof(credential);
     const changed = changeUserRequest(request, encodeUtf8(credential.targetUser), proof, plugin);
     const packet = packetOf(0, [Uint8Array.of(COMMAND.changeUser), ...changed]);
     out.write(packet, 0, packet.length);
-    this.#login.expect(credential, plugin);
+    this.#login.expectBy(credential, plugin);
     this.#phase = 'login';
-    this.#state = 'busy';
+    this.state = 'busy';
     return packetEnd - at;
   }
 }

@@ -6,6 +6,8 @@ import { decodeUtf8, encodeUtf8 } from '../../channel/utf8.js';
 import { readU32 } from '../../wire/bytes.js';
 import type { Credential } from '../credential.js';
 import type { Digests } from '../digests.js';
+import { Exchange, TARGET_TEXT_LENGTH_MAX } from '../exchange.js';
+import type { PlayerParts } from '../protocol.js';
 import { encodeBase64 } from './base64.js';
 import { int32, MESSAGE_HEADER_BYTES, messageOf } from './message.js';
 import { MessageCollector } from './message-collector.js';
@@ -18,77 +20,41 @@ const SASL = 10;
 const SASL_CONTINUE = 11;
 const SASL_FINAL = 12;
 const MD5_SALT_BYTES = 4;
-const PROBLEM_LENGTH_MAX = 200;
 const NONCE_BYTES = 18;
 
-export class PasswordExchange {
+export class PasswordExchange extends Exchange {
   readonly #digests: Digests;
   readonly #nonceKey: Uint8Array;
   readonly #serial: number;
   readonly #messages = new MessageCollector();
   #nonces = 0;
-  #credential: Credential | undefined;
   #scram: Scram | undefined;
   #isServerProved = false;
-  readonly #owed: Uint8Array[] = [];
-  #isReady = false;
-  #problem = '';
-  #isLost = false;
 
-  constructor(digests: Digests, nonceKey: Uint8Array, serial: number) {
+  constructor({ digests, nonceKey, serial }: PlayerParts) {
+    super();
     this.#digests = digests;
     this.#nonceKey = nonceKey;
     this.#serial = serial;
   }
 
-  connect(): void {
+  override connect(): void {
+    super.connect();
     this.#messages.clear();
-    this.#credential = undefined;
     this.#scram = undefined;
     this.#isServerProved = false;
-    this.#owed.length = 0;
-    this.#isReady = false;
-    this.#problem = '';
-    this.#isLost = false;
-  }
-
-  /** The start message names this user. */
-  expect(credential: Credential): void {
-    this.#credential = credential;
-    this.awaitReady();
   }
 
   /** The server is to say once more that it is ready for queries. */
   awaitReady(): void {
-    this.#isReady = false;
+    this.isReady = false;
   }
 
-  get isReady(): boolean {
-    return this.#isReady;
-  }
-
-  /** Why the server lets nobody in; empty: it may. */
-  get problem(): string {
-    return this.#problem;
-  }
-
-  get isLost(): boolean {
-    return this.#isLost;
-  }
-
-  takeOwed(): Uint8Array | undefined {
-    return this.#owed.shift();
-  }
-
-  hear(bytes: Uint8Array, offset: number, present: number, length: number): void {
-    if (present < length) {
-      this.#isLost = true;
-      return;
-    }
-    const isRead = this.#messages.push(bytes, offset, offset + length, (message, end) => {
-      if (this.#problem === '') this.#onMessage(message, end);
+  protected read(bytes: Uint8Array, offset: number, end: number): void {
+    const isRead = this.#messages.push(bytes, offset, end, (message, messageEnd) => {
+      if (this.problem === '') this.#onMessage(message, messageEnd);
     });
-    if (!isRead) this.#problem = 'what it answers is no PostgreSQL';
+    if (!isRead) this.refuse('what it answers is no PostgreSQL');
   }
 
   #onMessage(message: Uint8Array, end: number): void {
@@ -99,11 +65,11 @@ export class PasswordExchange {
         break;
       case 'E':
         // Statements that are prepared again may fail; a login may not.
-        if (this.#credential !== undefined) this.#problem = errorText(message, body, end);
+        if (this.credential !== undefined) this.refuse(errorText(message, body, end));
         break;
       case 'Z':
-        this.#isReady = true;
-        this.#credential = undefined;
+        this.isReady = true;
+        this.credential = undefined;
         break;
       default:
         // Parameters, keys, notices.
@@ -114,16 +80,16 @@ export class PasswordExchange {
   #onRequest(message: Uint8Array, body: number, end: number): void {
     const data = body + 4;
     const kind = readU32(message, body);
-    const credential = this.#credential;
-    if (credential === undefined) this.#problem = 'it asks for a password at the wrong time';
+    const credential = this.credential;
+    if (credential === undefined) this.refuse('it asks for a password at the wrong time');
     else if (kind === PASSWORD_OK) this.#onSatisfied();
-    else if (kind === PASSWORD_PLAIN) this.#owed.push(messageOf('p', [`${credential.password}\0`]));
+    else if (kind === PASSWORD_PLAIN) this.owe(messageOf('p', [`${credential.password}\0`]));
     else if (kind === PASSWORD_MD5 && end === data + MD5_SALT_BYTES) {
-      this.#owed.push(messageOf('p', [`${this.#md5Proof(credential, message.slice(data, end))}\0`]));
+      this.owe(messageOf('p', [`${this.#md5Proof(credential, message.slice(data, end))}\0`]));
     } else if (kind === SASL) this.#onSasl(credential, decodeUtf8(message, data, end - data));
     else if (kind === SASL_CONTINUE) this.#onServerFirst(decodeUtf8(message, data, end - data));
     else if (kind === SASL_FINAL) this.#onServerFinal(decodeUtf8(message, data, end - data));
-    else this.#problem = `it wants a kind of login that is not supported (${kind})`;
+    else this.refuse(`it wants a kind of login that is not supported (${kind})`);
   }
 
   /** `md5` and MD5(MD5(password, user) in hexadecimal, salt) in hexadecimal. */
@@ -137,12 +103,12 @@ export class PasswordExchange {
 
   #onSasl({ password }: Credential, mechanisms: string): void {
     if (!mechanisms.split('\0').includes(SCRAM_SHA_256)) {
-      this.#problem = `it wants ${mechanisms.split('\0')[0]?.slice(0, 40)}, which is not supported`;
+      this.refuse(`it wants ${mechanisms.split('\0')[0]?.slice(0, 40)}, which is not supported`);
       return;
     }
     this.#scram = new Scram(this.#digests, '', password, this.#nextNonce());
     const first = encodeUtf8(this.#scram.clientFirst);
-    this.#owed.push(messageOf('p', [`${SCRAM_SHA_256}\0`, int32(first.length), first]));
+    this.owe(messageOf('p', [`${SCRAM_SHA_256}\0`, int32(first.length), first]));
   }
 
   #nextNonce(): string {
@@ -153,17 +119,17 @@ export class PasswordExchange {
 
   #onServerFirst(text: string): void {
     const final = this.#scram?.clientFinal(text);
-    if (final === undefined) this.#problem = 'its SCRAM-SHA-256 is none';
-    else this.#owed.push(messageOf('p', [final]));
+    if (final === undefined) this.refuse('its SCRAM-SHA-256 is none');
+    else this.owe(messageOf('p', [final]));
   }
 
   #onServerFinal(text: string): void {
     this.#isServerProved = this.#scram?.isServer(text) ?? false;
-    if (!this.#isServerProved) this.#problem = 'it does not know the password that it asks for';
+    if (!this.#isServerProved) this.refuse('it does not know the password that it asks for');
   }
 
   #onSatisfied(): void {
-    if (this.#scram !== undefined && !this.#isServerProved) this.#problem = 'it broke its own SCRAM-SHA-256 off';
+    if (this.#scram !== undefined && !this.#isServerProved) this.refuse('it broke its own SCRAM-SHA-256 off');
   }
 }
 
@@ -171,7 +137,7 @@ export class PasswordExchange {
 function errorText(message: Uint8Array, body: number, end: number): string {
   const fields = decodeUtf8(message, body, end - body).split('\0');
   const field = (type: string): string => fields.find((one) => one.startsWith(type))?.slice(1) ?? '';
-  return `${field('C')} ${field('M')}`.slice(0, PROBLEM_LENGTH_MAX);
+  return `${field('C')} ${field('M')}`.slice(0, TARGET_TEXT_LENGTH_MAX);
 }
 
 function hexOf(bytes: Uint8Array): string {

@@ -7,8 +7,8 @@
  */
 import { decodeUtf8 } from '../../channel/utf8.js';
 import { readU32 } from '../../wire/bytes.js';
-import { type Credential, credentialOf } from '../credential.js';
-import type { Outlet, Player, PlayerParts, PlayerState } from '../protocol.js';
+import type { Outlet, PlayerParts } from '../protocol.js';
+import { StreamPlayer } from '../stream-player.js';
 import { int32, LENGTH_BYTES, MESSAGE_HEADER_BYTES, messageOf } from './message.js';
 import { PasswordExchange } from './password-exchange.js';
 
@@ -29,16 +29,11 @@ const NAMES_BYTES_MAX = 512;
 const PHASES = ['start', 'login', 'restore', 'messages'] as const;
 type Phase = (typeof PHASES)[number];
 
-export class PostgresqlPlayer implements Player {
-  readonly #parts: PlayerParts;
+export class PostgresqlPlayer extends StreamPlayer {
   readonly #login: PasswordExchange;
   #phase: Phase = 'messages';
-  #state: PlayerState = 'busy';
-  #problem = '';
-  #isTurnUnknown = false;
   /** Names and values of the start message, one behind the other; undefined: it was not seen, and none of ours was made. */
   #start: readonly string[] | undefined;
-  #credential: Credential | undefined;
   #isStartOwed = false;
   /** The session was joined while it ran: it may have statements that are not known. */
   #isJoined = false;
@@ -46,49 +41,27 @@ export class PostgresqlPlayer implements Player {
   readonly #statements = new Map<string, Uint8Array>();
   /** Names of statements that are too large to keep. */
   readonly #unkept = new Set<string>();
-  #left = 0;
-  #isDropping = false;
 
   constructor(parts: PlayerParts) {
-    this.#parts = parts;
-    this.#login = new PasswordExchange(parts.digests, parts.nonceKey, parts.serial);
+    super('PostgreSQL', parts);
+    this.#login = new PasswordExchange(parts);
   }
 
-  get state(): PlayerState {
-    return this.#state;
-  }
-
-  get problem(): string {
-    return this.#problem;
-  }
-
-  get isTurnUnknown(): boolean {
-    return this.#isTurnUnknown;
-  }
-
-  beginTurn(): void {
-    this.#isTurnUnknown = false;
-  }
-
-  connect(isStart: boolean): void {
+  protected begin(): void {
     this.#login.connect();
-    this.#problem = '';
-    this.#left = 0;
-    this.#isDropping = false;
     this.#isStartOwed = false;
-    if (isStart) {
-      this.#start = undefined;
-      this.#isJoined = false;
-      this.#statements.clear();
-      this.#unkept.clear();
-      this.#phase = 'start';
-      this.#state = 'open';
-      return;
-    }
+    this.#start = undefined;
+    this.#isJoined = false;
+    this.#statements.clear();
+    this.#unkept.clear();
+    this.#phase = 'start';
+  }
+
+  protected resume(): void {
+    this.#login.connect();
     if (this.#start === undefined) {
-      const credential = this.#parts.credentials[0]!;
-      this.#credential = credential;
-      this.#start = credential.database === '' ? [] : ['database', credential.database];
+      this.credential = this.parts.credentials[0]!;
+      this.#start = this.credential.database === '' ? [] : ['database', this.credential.database];
       this.#isJoined = true;
     }
     this.#beginLogin();
@@ -96,18 +69,18 @@ export class PostgresqlPlayer implements Player {
 
   #beginLogin(): void {
     this.#phase = 'login';
-    this.#state = 'busy';
+    this.state = 'busy';
     this.#isStartOwed = true;
-    this.#login.expect(this.#credential!);
+    this.#login.expect(this.credential!);
   }
 
   speak(out: Outlet): void {
     if (this.#isStartOwed) {
       this.#isStartOwed = false;
-      const words = ['user', this.#credential!.targetUser, ...this.#start!, ''];
+      const words = ['user', this.credential!.targetUser, ...this.#start!, ''];
       put(out, messageOf('', [int32(PROTOCOL_3), words.map((word) => `${word}\0`).join('')]));
     }
-    for (let owed = this.#login.takeOwed(); owed !== undefined; owed = this.#login.takeOwed()) put(out, owed);
+    this.#login.speak(out);
     if (this.#phase === 'restore' && this.#login.isReady) {
       this.#login.awaitReady();
       for (const message of this.#statements.values()) put(out, message);
@@ -117,68 +90,40 @@ export class PostgresqlPlayer implements Player {
 
   hear(bytes: Uint8Array, offset: number, present: number, length: number): void {
     if (this.#phase !== 'login' && this.#phase !== 'restore') return;
-    if (this.#state !== 'busy') return;
+    if (this.state !== 'busy') return;
     const wasRestoring = this.#phase === 'restore' && !this.#login.isReady;
     this.#login.hear(bytes, offset, present, length);
-    const { problem, isLost, isReady } = this.#login;
-    if (problem !== '')
-      this.#refuse(`login of user ${JSON.stringify(this.#credential!.targetUser)} at the target: ${problem}`);
-    else if (isLost) this.#state = 'lost';
-    else if (isReady && (wasRestoring || this.#statements.size === 0)) {
+    if (!this.follow(this.#login)) return;
+    if (wasRestoring || this.#statements.size === 0) {
       this.#phase = 'messages';
-      this.#state = 'open';
-    } else if (isReady) this.#phase = 'restore';
+      this.state = 'open';
+    } else this.#phase = 'restore';
   }
 
-  #refuse(problem: string): void {
-    this.#problem = `PostgreSQL: ${problem}`;
-    this.#state = 'refused';
-  }
-
-  translate(bytes: Uint8Array, offset: number, length: number, isWhole: boolean, out: Outlet): number {
-    const end = offset + length;
-    let at = offset;
-    while (at < end && this.#state === 'open') {
-      const taken = this.#left > 0 ? this.#pass(bytes, at, end, out) : this.#message(bytes, at, end, out);
-      if (taken === 0 && this.#state === 'open') {
-        if (!isWhole) break;
-        // The turn ends within a header: whatever it is, it passes.
-        if (this.#phase !== 'start') out.write(bytes, at, end - at);
-        return length;
-      }
-      at += taken;
+  protected look(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
+    if (this.#phase === 'start') {
+      // The target gets a start message of ours.
+      this.isDropping = true;
+      return this.#onStart(bytes, at, end);
     }
-    return at - offset;
-  }
-
-  #pass(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
-    const taken = Math.min(this.#left, end - at);
-    if (!this.#isDropping) out.write(bytes, at, taken);
-    this.#left -= taken;
-    return taken;
-  }
-
-  /** Looks at the message that begins at `at`. Returns how much of it was taken; 0: more of it is needed. */
-  #message(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
-    if (this.#phase === 'start') return this.#onStart(bytes, at, end);
     if (end - at < MESSAGE_HEADER_BYTES) return 0;
     const messageEnd = at + 1 + Math.max(readU32(bytes, at + 1), LENGTH_BYTES);
     const type = String.fromCharCode(bytes[at]!);
-    this.#isDropping = this.#isTurnUnknown || type === 'p';
-    if (type === 'P') {
+    if (type === 'p') {
+      this.isDropping = true;
+    } else if (type === 'P') {
       if (end < Math.min(messageEnd, at + STATEMENT_BYTES_MAX)) return 0;
       this.#onParse(bytes, at, end, messageEnd);
     } else if (type === 'B' || type === 'D' || type === 'C') {
       if (end < Math.min(messageEnd, at + NAMES_BYTES_MAX)) return 0;
       this.#onNamed(type, bytes, at + MESSAGE_HEADER_BYTES, Math.min(messageEnd, end));
     }
-    this.#left = messageEnd - at;
-    return this.#pass(bytes, at, end, out);
+    return this.goBy(bytes, at, end, messageEnd - at, out);
   }
 
   #onStart(bytes: Uint8Array, at: number, end: number): number {
     if (bytes[at] === TLS_HANDSHAKE) {
-      this.#state = 'encrypted';
+      this.state = 'encrypted';
       return 0;
     }
     if (end - at < 2 * LENGTH_BYTES) return 0;
@@ -188,12 +133,12 @@ export class PostgresqlPlayer implements Player {
     if (length === 2 * LENGTH_BYTES && (code === TLS_REQUEST || code === GSS_REQUEST)) return length;
     if (length === 4 * LENGTH_BYTES && code === CANCEL_REQUEST) return end - at < length ? 0 : length;
     if (length < 2 * LENGTH_BYTES || length > START_BYTES_MAX || code >> 16 !== PROTOCOL_3 >> 16) {
-      this.#refuse('the client began with something that is no start message of protocol 3');
+      this.refuse('the client began with something that is no start message of protocol 3');
       return 0;
     }
     if (end - at < length) return 0;
     this.#onStartMessage(decodeUtf8(bytes, at + 2 * LENGTH_BYTES, length - 2 * LENGTH_BYTES).split('\0'));
-    return this.#state === 'busy' ? length : 0;
+    return this.state === 'busy' ? length : 0;
   }
 
   #onStartMessage(words: readonly string[]): void {
@@ -203,21 +148,18 @@ export class PostgresqlPlayer implements Player {
       if (words[index] === 'user') user = words[index + 1]!;
       else kept.push(words[index]!, words[index + 1]!);
     }
-    const credential = credentialOf(this.#parts.credentials, user);
-    if (credential === undefined) {
-      this.#refuse(`user ${JSON.stringify(user.slice(0, 80))} has no credential`);
-      return;
-    }
+    const credential = this.credentialFor(user);
+    if (credential === undefined) return;
     // Without a word on it the database is the user's name, as online has it.
     const isNamed = kept.some((word, index) => index % 2 === 0 && word === 'database');
     this.#start = isNamed ? kept : ['database', user, ...kept];
-    this.#credential = credential.user === '' ? { ...credential, targetUser: user } : credential;
+    this.credential = credential;
     this.#beginLogin();
   }
 
   #onParse(bytes: Uint8Array, at: number, end: number, messageEnd: number): void {
     const name = nameAt(bytes, at + MESSAGE_HEADER_BYTES, Math.min(messageEnd, end));
-    if (name === '' || this.#isTurnUnknown) return;
+    if (name === '' || this.isTurnUnknown) return;
     const isKept = messageEnd <= end && this.#statements.size < STATEMENTS_MAX;
     if (isKept) this.#statements.set(name, bytes.slice(at, messageEnd));
     else if (this.#unkept.size < STATEMENTS_MAX) this.#unkept.add(name);
@@ -235,8 +177,8 @@ export class PostgresqlPlayer implements Player {
       this.#unkept.delete(name);
     } else if (!isKnown && this.#isJoined && this.#unkept.size < STATEMENTS_MAX) {
       // It was prepared before the session was joined: the target does not have it.
-      this.#isTurnUnknown = true;
-      this.#isDropping = true;
+      this.isTurnUnknown = true;
+      this.isDropping = true;
     }
   }
 }

@@ -4,7 +4,9 @@
  */
 import { decodeUtf8 } from '../../channel/utf8.js';
 import { type Credential, credentialOf } from '../credential.js';
-import type { Outlet, Player, PlayerParts, PlayerState } from '../protocol.js';
+import { TARGET_TEXT_LENGTH_MAX } from '../exchange.js';
+import type { Outlet, PlayerParts } from '../protocol.js';
+import { StreamPlayer } from '../stream-player.js';
 import { commandOf, endOfLine, MORE, NONE, NumberLine, readBulk, readCount, wordsAt } from './command-words.js';
 
 /** Users without a name are this one. */
@@ -13,17 +15,12 @@ const DEFAULT_USER = 'default';
 const COMMAND_BYTES_MAX = 4096;
 const NAME_BYTES_MAX = 16;
 const REPLY_BYTES_MAX = 512;
-const PROBLEM_LENGTH_MAX = 200;
 const ERROR = 0x2d;
 const LOOKED_AT = new Set(['AUTH', 'HELLO', 'SELECT']);
 const LINE_NAME = /^(auth|hello|select)\s/i;
 
-export class RedisPlayer implements Player {
-  readonly #parts: PlayerParts;
+export class RedisPlayer extends StreamPlayer {
   readonly #number = new NumberLine();
-  #state: PlayerState = 'open';
-  #problem = '';
-  #credential: Credential | undefined;
   /** What the client has chosen; empty: nothing. */
   #protocol = '';
   #database = '';
@@ -34,62 +31,50 @@ export class RedisPlayer implements Player {
   #reply: number[] = [];
   /** Something of the turn was sent: an answer may not be that of a login. */
   #hasSaid = false;
-  /** Bulk strings of the current command that pass, and octets of the current one. */
+  /** Bulk strings of the current command that pass. */
   #strings = 0;
-  #left = 0;
   #isInLine = false;
 
   constructor(parts: PlayerParts) {
-    this.#parts = parts;
+    super('Redis', parts);
   }
 
-  get state(): PlayerState {
-    return this.#state;
-  }
-
-  get problem(): string {
-    return this.#problem;
-  }
-
-  get isTurnUnknown(): boolean {
-    return false;
-  }
-
-  beginTurn(): void {
+  override beginTurn(): void {
+    super.beginTurn();
     this.#hasSaid = false;
   }
 
-  connect(isStart: boolean): void {
-    this.#problem = '';
+  override connect(isStart: boolean): void {
     this.#strings = 0;
-    this.#left = 0;
     this.#isInLine = false;
     this.#reply = [];
     this.#awaited = 0;
     this.#prologue = [];
-    this.#state = 'open';
-    if (isStart) {
-      this.#credential = undefined;
-      this.#protocol = '';
-      this.#database = '';
-      return;
+    super.connect(isStart);
+  }
+
+  protected begin(): void {
+    this.#protocol = '';
+    this.#database = '';
+  }
+
+  protected resume(): void {
+    if (this.credential === undefined && this.#database === '' && this.#protocol === '') {
+      this.credential = this.parts.credentials[0]!;
+      this.#database = this.credential.database;
     }
-    if (this.#credential === undefined && this.#database === '' && this.#protocol === '') {
-      this.#credential = this.#parts.credentials[0]!;
-      this.#database = this.#credential.database;
-    }
-    if (this.#credential !== undefined) this.#prologue.push(...authOf(this.#credential));
+    if (this.credential !== undefined) this.#prologue.push(...authOf(this.credential));
     if (this.#protocol !== '') this.#prologue.push(commandOf(['HELLO', this.#protocol]));
     if (this.#database !== '') this.#prologue.push(commandOf(['SELECT', this.#database]));
-    if (this.#prologue.length > 0) this.#state = 'busy';
+    if (this.#prologue.length === 0) this.state = 'open';
   }
 
   /** One command at a time: what answers it is told from what answers the next. */
   speak(out: Outlet): void {
-    if (this.#state !== 'busy' || this.#awaited > 0) return;
+    if (this.state !== 'busy' || this.#awaited > 0) return;
     const command = this.#prologue.shift();
     if (command === undefined) {
-      this.#state = 'open';
+      this.state = 'open';
       return;
     }
     out.write(command, 0, command.length);
@@ -105,7 +90,7 @@ export class RedisPlayer implements Player {
       }
       if (this.#reply.length < REPLY_BYTES_MAX) this.#reply.push(bytes[at]!);
     }
-    if (present < length) this.#state = 'lost';
+    if (present < length) this.state = 'lost';
   }
 
   /** The first line of a reply is there: of a reply of several lines it says enough. */
@@ -114,49 +99,22 @@ export class RedisPlayer implements Player {
     this.#reply = [];
     this.#awaited = 0;
     if (reply.charCodeAt(0) === ERROR) {
-      this.#refuse(
-        `the target does not let ${this.#userText()} in: ${reply.slice(1).trim().slice(0, PROBLEM_LENGTH_MAX)}`,
+      this.refuse(
+        `the target does not let ${this.#userText()} in: ${reply.slice(1).trim().slice(0, TARGET_TEXT_LENGTH_MAX)}`,
       );
-    } else if (this.#prologue.length === 0) this.#state = 'open';
+    } else if (this.#prologue.length === 0) this.state = 'open';
   }
 
   #userText(): string {
-    return JSON.stringify(this.#credential?.targetUser || DEFAULT_USER);
+    return JSON.stringify(this.credential?.targetUser || DEFAULT_USER);
   }
 
-  #refuse(problem: string): void {
-    this.#problem = `Redis: ${problem}`;
-    this.#state = 'refused';
-  }
-
-  translate(bytes: Uint8Array, offset: number, length: number, isWhole: boolean, out: Outlet): number {
-    const end = offset + length;
-    let at = offset;
-    while (at < end && this.#state === 'open') {
-      const taken = this.#step(bytes, at, end, out);
-      if (taken === 0 && this.#state === 'open') {
-        if (!isWhole) break;
-        // The turn ends within a command's head: whatever it is, it passes.
-        this.#pass(bytes, at, end - at, out);
-        return length;
-      }
-      at += taken;
-    }
-    return at - offset;
-  }
-
-  #pass(bytes: Uint8Array, at: number, length: number, out: Outlet): number {
-    out.write(bytes, at, length);
+  protected override put(bytes: Uint8Array, offset: number, length: number, out: Outlet): void {
+    super.put(bytes, offset, length, out);
     this.#hasSaid = true;
-    return length;
   }
 
-  #step(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
-    if (this.#left > 0) {
-      const taken = Math.min(this.#left, end - at);
-      this.#left -= taken;
-      return this.#pass(bytes, at, taken, out);
-    }
+  protected look(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
     if (this.#isInLine) return this.#passLine(bytes, at, end, out);
     if (this.#strings > 0) return this.#string(bytes, at, end, out);
     return this.#command(bytes, at, end, out);
@@ -166,10 +124,10 @@ export class RedisPlayer implements Player {
   #passLine(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
     const lineEnd = endOfLine(bytes, at, end);
     this.#isInLine = lineEnd === MORE;
-    return this.#pass(bytes, at, (lineEnd === MORE ? end : lineEnd) - at, out);
+    return this.goBy(bytes, at, end, (lineEnd === MORE ? end : lineEnd) - at, out);
   }
 
-  /** The head of a bulk string; its text passes. */
+  /** A bulk string. */
   #string(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
     const length = readBulk(bytes, at, end, this.#number);
     if (length === MORE) return 0;
@@ -178,8 +136,7 @@ export class RedisPlayer implements Player {
       return this.#passLine(bytes, at, end, out);
     }
     this.#strings -= 1;
-    this.#left = length + 2;
-    return this.#pass(bytes, at, this.#number.end - at, out);
+    return this.goBy(bytes, at, end, this.#number.end - at + length + 2, out);
   }
 
   #command(bytes: Uint8Array, at: number, end: number, out: Outlet): number {
@@ -198,9 +155,9 @@ export class RedisPlayer implements Player {
         if (command !== undefined && this.#onWords(command.words, out)) return command.end - at;
       }
     }
-    if (this.#state !== 'open') return 0;
+    if (this.state !== 'open') return 0;
     this.#strings = count;
-    return this.#pass(bytes, at, head - at, out);
+    return this.goBy(bytes, at, end, head - at, out);
   }
 
   /** A command as a line of words. */
@@ -210,7 +167,7 @@ export class RedisPlayer implements Player {
     if (lineEnd !== MORE && lineEnd - at <= COMMAND_BYTES_MAX) {
       const text = decodeUtf8(bytes, at, lineEnd - at);
       if (LINE_NAME.test(text) && this.#onWords(text.trim().split(/\s+/), out)) return lineEnd - at;
-      if (this.#state !== 'open') return 0;
+      if (this.state !== 'open') return 0;
     }
     return this.#passLine(bytes, at, end, out);
   }
@@ -245,19 +202,15 @@ export class RedisPlayer implements Player {
   }
 
   #onAuth(user: string, commandsFor: (credential: Credential) => readonly Uint8Array[], out: Outlet): boolean {
-    const known =
-      credentialOf(this.#parts.credentials, user) ?? credentialOf(this.#parts.credentials, user || DEFAULT_USER);
-    if (known === undefined) {
-      this.#refuse(`user ${JSON.stringify((user || DEFAULT_USER).slice(0, 80))} has no credential`);
-      return false;
-    }
-    this.#credential = known.user === '' ? { ...known, targetUser: user } : known;
-    for (const command of commandsFor(this.#credential)) {
+    const credential = credentialOf(this.parts.credentials, user) ?? this.credentialFor(user || DEFAULT_USER);
+    if (credential === undefined) return false;
+    this.credential = credential;
+    for (const command of commandsFor(credential)) {
       out.write(command, 0, command.length);
       if (!this.#hasSaid) {
         // Nothing else is on its way, so the next reply is that of the login.
         this.#awaited = 1;
-        this.#state = 'busy';
+        this.state = 'busy';
       }
       this.#hasSaid = true;
     }
