@@ -1,6 +1,7 @@
 /**
- * The replay half: a transmission control block of our own, as client of the target. Read RFC 9293 section 3 first; then
- * RFC 6298 (retransmission timer), RFC 5681 and 6582 (congestion control), RFC 7323 (window scale, timestamps).
+ * The replay half: a transmission control block of our own, as client of the target: states, sequence numbers, windows of both ends.
+ * Read RFC 9293 section 3 first, then RFC 7323 (window scale, timestamps). The layers below it are in congestion-control.ts and
+ * retransmission-timer.ts.
  *
  * Positions in what we send are offsets in the client's stream (octets since the stream was joined), so that they mean the
  * same on every target connection of a session; `seqAt` maps them. Our FIN stands at the offset where the stream ends.
@@ -35,6 +36,7 @@ import {
 import { add, lessThan, SEQ_ZERO, type Seq, seq, sizeBetween } from '../seq.js';
 import { readI32, readU16, readU32 } from '../wire/bytes.js';
 import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.js';
+import { CongestionControl } from './congestion-control.js';
 
 /** Connection states (RFC 9293 3.3.2), those that a client passes. */
 export const CLOSED = 0;
@@ -69,23 +71,11 @@ export const EVENT_NEVER_OPEN = 256;
 /** Full segments had got no answer, and smaller ones have: the path is narrow, and nobody says so. */
 export const EVENT_BLACK_HOLE = 512;
 
-/** RFC 6298 2.1. */
-const RTO_INITIAL_MS = 1000;
-/** RFC 6298 5.7: when a SYN had to be repeated and nothing else was measured. */
-const RTO_AFTER_SYN_LOSS_MS = 3000;
-const RTO_MIN_MS = 200;
-/** RFC 6298 2.5 asks for 60 s at least. */
-const RTO_MAX_MS = 60_000;
 /** RFC 9293 3.7.1: assumed when the SYN-ACK has no MSS option. */
 const MSS_DEFAULT_V4 = 536;
 const MSS_DEFAULT_V6 = 1220;
 /** A smaller MSS would make headers of everything (Linux: tcp_min_snd_mss). */
 const MSS_MIN = 48;
-/** RFC 6928: initial window of ten segments. */
-const INITIAL_WINDOW_SEGMENTS = 10;
-const CWND_MAX_BYTES = 16 * 1024 * 1024;
-/** RFC 5681 3.2. */
-const DUPLICATE_ACKS = 3;
 /** What we let the target send: its octets cost us nothing, its pace is its own (65535 << 7). */
 export const RCV_WINDOW_SCALE = 7;
 export const RCV_WINDOW_FIELD = 65_535;
@@ -107,7 +97,7 @@ const ACK_NEW = 1;
 /** New, and the first since smaller segments were tried, one of which it acknowledges. */
 const ACK_NEW_NARROW = 2;
 
-export class Replay {
+export class Replay extends CongestionControl {
   state = CLOSED;
   /** Stream offset of the first octet on this connection: it has sequence number iss + 1. */
   baseOffset = 0;
@@ -131,7 +121,6 @@ export class Replay {
   hasFullThrough = false;
   /** Octets of our experimental option in each segment. */
   markBytes = 0;
-  irs: Seq = SEQ_ZERO;
   rcvNxt: Seq = SEQ_ZERO;
   /** rcvNxt as the target last heard it. */
   rcvAcked: Seq = SEQ_ZERO;
@@ -149,25 +138,6 @@ export class Replay {
   wasHeardOpen = false;
   /** An acknowledgement must go out now: something came that the target must hear about (RFC 9293 3.10.7.4). */
   mustAck = false;
-  /** Fast retransmission: the segment at sndUna goes out again. */
-  mustRetransmit = false;
-  cwndBytes = 0;
-  ssthreshBytes = CWND_MAX_BYTES;
-  duplicateAcks = 0;
-  /** In fast recovery, until recoverOffset is acknowledged (RFC 6582 3.2). */
-  isRecovering = false;
-  /** What had been sent when a loss was found last: no second loss is seen in it. */
-  recoverOffset = -1;
-  /** The retransmission timer; 0 = off. */
-  rtoAtMs = 0;
-  rtoMs = RTO_INITIAL_MS;
-  srttMs = -1;
-  rttVarMs = 0;
-  /** Timed octet for connections without timestamps; -1: none (RFC 6298 3, Karn). */
-  rttOffset = -1;
-  rttStartMs = 0;
-  /** Retransmissions of the segment at sndUna, or probes of a closed window, so far. */
-  retransmits = 0;
   /** Before it no further challenge goes out. */
   challengeAtMs = 0;
 
@@ -182,7 +152,6 @@ export class Replay {
     this.sndWnd = 0;
     this.sndWndMax = 0;
     this.sndWndShift = 0;
-    this.irs = SEQ_ZERO;
     this.rcvNxt = SEQ_ZERO;
     this.rcvAcked = SEQ_ZERO;
     this.receivedBytes = 0;
@@ -194,20 +163,10 @@ export class Replay {
     this.hasPeerFin = false;
     this.wasHeardOpen = false;
     this.mustAck = false;
-    this.mustRetransmit = false;
-    this.cwndBytes = 0;
-    this.ssthreshBytes = CWND_MAX_BYTES;
-    this.duplicateAcks = 0;
-    this.isRecovering = false;
-    this.recoverOffset = -1;
     this.mssBeforeTry = 0;
     this.hasFullThrough = false;
-    this.rtoAtMs = 0;
-    this.rtoMs = RTO_INITIAL_MS;
-    this.srttMs = -1;
-    this.rttVarMs = 0;
-    this.rttOffset = -1;
-    this.retransmits = 0;
+    this.resetWindow();
+    this.resetTimer();
     this.challengeAtMs = 0;
   }
 
@@ -251,17 +210,9 @@ export class Replay {
   /** Notes that [offset, offset + bytes) went out, and starts the timers that this asks for (RFC 6298 5.1). */
   noteSent(offset: number, bytes: number, nowMs: number): void {
     const end = offset + bytes;
+    this.timeSent(offset, end, this.sndMaxOffset, nowMs);
     if (end > this.sndNxtOffset) this.sndNxtOffset = end;
-    if (end > this.sndMaxOffset) {
-      if (this.rttOffset < 0 && offset >= this.sndMaxOffset) {
-        this.rttOffset = end;
-        this.rttStartMs = nowMs;
-      }
-      this.sndMaxOffset = end;
-    } else if (this.rttOffset >= 0 && offset < this.rttOffset) {
-      this.rttOffset = -1;
-    }
-    if (this.rtoAtMs === 0) this.rtoAtMs = nowMs + this.rtoMs;
+    if (end > this.sndMaxOffset) this.sndMaxOffset = end;
     this.noteAcked();
   }
 
@@ -276,24 +227,12 @@ export class Replay {
    * a closed window.
    */
   timeOut(nowMs: number): void {
-    this.retransmits += 1;
-    this.rtoMs = Math.min(this.rtoMs * 2, RTO_MAX_MS);
-    this.rtoAtMs = nowMs + this.rtoMs;
-    this.rttOffset = -1;
+    this.backOff(nowMs);
     if (this.state === SYN_SENT) return;
-    this.isRecovering = false;
-    this.duplicateAcks = 0;
-    if (this.sndWnd === 0) {
-      // A target that reads slowly says nothing about the path (RFC 9293 3.8.6.1): only the timer backs off.
-      this.sndNxtOffset = this.sndUnaOffset;
-      return;
-    }
-    const flight = this.sndMaxOffset - this.sndUnaOffset;
-    // RFC 5681 4.3: the threshold falls once for a loss, not for each repetition.
-    if (this.retransmits === 1) this.ssthreshBytes = Math.max(flight >> 1, 2 * this.mss);
-    this.cwndBytes = this.mss;
-    this.recoverOffset = this.sndMaxOffset;
+    this.endRecovery();
     this.sndNxtOffset = this.sndUnaOffset;
+    // A target that reads slowly says nothing about the path (RFC 9293 3.8.6.1): only the timer backs off.
+    if (this.sndWnd > 0) this.collapseWindow(this.sndUnaOffset, this.sndMaxOffset, this.mss);
   }
 
   /**
@@ -309,9 +248,8 @@ export class Replay {
     if (!wasInFlight || this.hasSentFin) return true;
     this.sndNxtOffset = this.sndUnaOffset;
     this.recoverOffset = this.sndMaxOffset;
-    this.isRecovering = false;
+    this.endRecovery();
     this.mustRetransmit = false;
-    this.duplicateAcks = 0;
     this.rttOffset = -1;
     return true;
   }
@@ -331,7 +269,7 @@ export class Replay {
 
   /** RFC 5681 4.1: after an idle time beyond the timeout the path's state is unknown again. */
   restartAfterIdle(): void {
-    this.cwndBytes = Math.min(this.cwndBytes, INITIAL_WINDOW_SEGMENTS * this.mss);
+    this.restartWindow(this.mss);
   }
 
   /**
@@ -456,7 +394,6 @@ export class Replay {
     if ((flags & (SYN | ACK)) !== (SYN | ACK)) return 0;
     const options = bytes[at + RESPONSE_OPTIONS]!;
     this.state = ESTABLISHED;
-    this.irs = segSeq;
     this.rcvNxt = add(segSeq, 1);
     this.rcvAcked = segSeq;
     this.mustAck = true;
@@ -477,16 +414,9 @@ export class Replay {
     const offered = readU16(bytes, at + RESPONSE_MSS) || (isV6 ? MSS_DEFAULT_V6 : MSS_DEFAULT_V4);
     const mss = Math.min(offered, mssMax) - this.optionBytes;
     this.mss = Math.max(mss, MSS_MIN);
-    this.cwndBytes = INITIAL_WINDOW_SEGMENTS * this.mss;
+    this.openWindow(this.mss);
     const tsEcr = this.hasTimestamps ? readU32(bytes, at + RESPONSE_TS_ECR) : 0;
-    if (this.retransmits === 0) this.#sampleRtt(nowMs - this.rttStartMs);
-    else {
-      // Karn: which SYN was answered only a timestamp tells.
-      this.rtoMs = RTO_AFTER_SYN_LOSS_MS;
-      if (tsEcr !== 0) this.#sampleRtt((tsNow - tsEcr) >>> 0);
-    }
-    this.retransmits = 0;
-    this.rtoAtMs = 0;
+    this.timeHandshake(nowMs, tsNow, tsEcr);
     return EVENT_ESTABLISHED;
   }
 
@@ -529,13 +459,14 @@ export class Replay {
       return isNarrow ? ACK_NEW_NARROW : ACK_NEW;
     }
     if (oldWindow === 0 && this.sndWnd > 0 && this.retransmits > 0) {
-      // The window opens: what the probes had backed off does not hold for data.
-      this.retransmits = 0;
-      this.#computeRto();
+      // The window opens.
+      this.endBackOff();
     }
     const inFlight = this.sndMaxOffset > this.sndUnaOffset;
     // RFC 5681 2: what counts as a duplicate acknowledgement. Answers to probes of a closed window do not.
-    if (advance === 0 && inFlight && segLen === 0 && window > 0 && this.sndWnd === oldWindow) this.#noteDuplicateAck();
+    if (advance === 0 && inFlight && segLen === 0 && window > 0 && this.sndWnd === oldWindow) {
+      this.noteDuplicateAck(this.sndUnaOffset, this.sndMaxOffset, this.mss);
+    }
     return ACK_OLD;
   }
 
@@ -554,31 +485,9 @@ export class Replay {
     const unaOffset = this.sndUnaOffset + advance;
     this.sndUnaOffset = unaOffset;
     if (this.sndNxtOffset < unaOffset) this.sndNxtOffset = unaOffset;
-    this.retransmits = 0;
     this.mustRetransmit = false;
-    if (tsEcr > 0) this.#sampleRtt((tsNow - tsEcr) >>> 0);
-    else if (this.rttOffset >= 0 && unaOffset >= this.rttOffset) this.#sampleRtt(nowMs - this.rttStartMs);
-    if (this.rttOffset >= 0 && unaOffset >= this.rttOffset) this.rttOffset = -1;
-
-    if (this.isRecovering && unaOffset < this.recoverOffset) {
-      // RFC 6582 3.2: a partial acknowledgement, so the next segment was lost as well.
-      this.mustRetransmit = true;
-      this.cwndBytes = Math.max(this.cwndBytes - advance + this.mss, this.mss);
-    } else if (this.isRecovering) {
-      // Step 3 of it, a full acknowledgement: the window is what the loss left of it.
-      this.cwndBytes = Math.max(this.ssthreshBytes, this.mss);
-      this.isRecovering = false;
-      this.duplicateAcks = 0;
-    } else {
-      this.duplicateAcks = 0;
-      if (this.cwndBytes < this.ssthreshBytes) {
-        // RFC 5681 3.1 slow start, counting octets (RFC 3465) with L = 2, and 1 after a timeout.
-        const step = unaOffset < this.recoverOffset ? this.mss : 2 * this.mss;
-        this.cwndBytes = Math.min(this.cwndBytes + Math.min(advance, step), CWND_MAX_BYTES);
-      } else {
-        this.cwndBytes = Math.min(this.cwndBytes + Math.ceil((this.mss * this.mss) / this.cwndBytes), CWND_MAX_BYTES);
-      }
-    }
+    this.timeAcknowledged(unaOffset, nowMs, tsNow, tsEcr);
+    this.growWindow(advance, unaOffset, this.mss);
 
     const finIsAcked = finBytes === 1 && unaOffset === this.sndMaxOffset + 1;
     if (finIsAcked) {
@@ -589,46 +498,6 @@ export class Replay {
     } else {
       this.rtoAtMs = nowMs + this.rtoMs;
     }
-  }
-
-  /** RFC 5681 3.2 with RFC 6582: the third says that a segment was lost, each further one that another has arrived. */
-  #noteDuplicateAck(): void {
-    if (this.isRecovering) {
-      this.cwndBytes = Math.min(this.cwndBytes + this.mss, CWND_MAX_BYTES);
-      return;
-    }
-    this.duplicateAcks += 1;
-    // RFC 6582 3.2 step 2: what a timeout sends again makes duplicates that say nothing new.
-    if (this.duplicateAcks !== DUPLICATE_ACKS || this.sndUnaOffset < this.recoverOffset) return;
-    const flight = this.sndMaxOffset - this.sndUnaOffset;
-    this.ssthreshBytes = Math.max(flight >> 1, 2 * this.mss);
-    this.cwndBytes = this.ssthreshBytes + DUPLICATE_ACKS * this.mss;
-    this.recoverOffset = this.sndMaxOffset;
-    this.isRecovering = true;
-    this.mustRetransmit = true;
-    this.rttOffset = -1;
-  }
-
-  #sampleRtt(sampleMs: number): void {
-    // A timestamp that came back after minutes is no sample but an oddity of the other end.
-    if (sampleMs < 0 || sampleMs > RTO_MAX_MS) return;
-    if (this.srttMs < 0) {
-      this.srttMs = sampleMs;
-      this.rttVarMs = sampleMs / 2;
-    } else {
-      this.rttVarMs = 0.75 * this.rttVarMs + 0.25 * Math.abs(this.srttMs - sampleMs);
-      this.srttMs = 0.875 * this.srttMs + 0.125 * sampleMs;
-    }
-    this.#computeRto();
-  }
-
-  /** RFC 6298 2.2 and 2.3, with a clock grain of 1 ms. */
-  #computeRto(): void {
-    if (this.srttMs < 0) {
-      this.rtoMs = RTO_INITIAL_MS;
-      return;
-    }
-    this.rtoMs = Math.min(Math.max(Math.ceil(this.srttMs + Math.max(1, 4 * this.rttVarMs)), RTO_MIN_MS), RTO_MAX_MS);
   }
 
   #enterAfterPeerFin(): void {
