@@ -130,6 +130,57 @@ test('suspend, percentage and multiply change running copies without a restart o
   await copy.remove();
 });
 
+test('a ramp of a week lets hardly anything through, by one clock; a short one is over at once', async () => {
+  const copy = await stage.copy({ ramp: '168h' }, 'ramped');
+  const ready = await copy.untilCondition('Ready', 'True', START_MS, 'Ramping');
+  const { rampStartTime } = (await copy.read())['status'];
+  assert.match(ready.message, /spec\.ramp raises the load until /);
+  const endMs = Date.parse(/until (\S+)$/.exec(ready.message)![1]!);
+  assert.equal(endMs - Date.parse(rampStartTime), 168 * 3_600_000);
+  await untilSilent(stage.target);
+  await stage.target.forget();
+  await stage.reloadFresh(200);
+  await stage.untilAnswered(2000, 60_000);
+  const sent = (await stage.stopLoad()).reduce((all, report) => all + report.requests, 0);
+  const { requests } = await stage.target.totals();
+  assert.ok(requests < sent / 10, `${requests} of ${sent} requests arrived`);
+
+  await copy.change({ ramp: '1s' });
+  await copy.untilCondition('Ready', 'True', START_MS, 'Copying');
+  assert.equal((await copy.read())['status'].rampStartTime, rampStartTime);
+  await stage.target.forget();
+  await stage.reload(200);
+  const marks = await stage.mark();
+  await stage.untilAnswered(2000, 60_000);
+  await stage.stopLoad();
+  await stage.expectExactlyOnce(stage.target, marks);
+
+  await stage.reload(200);
+  await copy.change({ suspend: true, ramp: '168h' });
+  await untilSilent(stage.target);
+  await copy.change({ suspend: false });
+  await copy.untilCondition('Ready', 'True', START_MS, 'Ramping');
+  assert.ok(Date.parse((await copy.read())['status'].rampStartTime) > Date.parse(rampStartTime), 'it begins anew');
+  await copy.remove();
+});
+
+test('a limit of CPU makes running copies copy less, and says so; without it all is copied again', async () => {
+  await stage.reloadFresh(500);
+  const copy = await stage.copy({ multiply: 20 }, 'limited-cpu');
+  await copy.untilCopying(2, START_MS);
+  const containers = await copyContainers();
+  await copy.change({ limits: { cpu: '10m' } });
+  const degraded = await copy.untilCondition('Degraded', 'True', 2 * START_MS, 'CopyProblem');
+  assert.match(
+    degraded.message,
+    /the safety budget \(spec\.limits\.cpu\) is used up: [\d.]+ % of connections are copied/,
+  );
+  await copy.change({ limits: { cpu: null } });
+  await copy.untilCondition('Degraded', 'False', START_MS);
+  assert.deepEqual(await copyContainers(), containers);
+  await copy.remove();
+});
+
 async function copyContainers(): Promise<unknown[]> {
   const pods = await stage.source.pods();
   return pods.flatMap((pod) => {

@@ -121,6 +121,16 @@ const REFUSED: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
     /start must be before/,
   ],
   ['an empty schedule', { schedule: {} }, /needs start, end or both/],
+  ['a ramp of nothing', { ramp: '0s' }, /spec\.ramp must be from 1s to 168h/],
+  ['a ramp of more than a week', { ramp: '169h' }, /spec\.ramp must be from 1s to 168h/],
+  ['too little CPU', { limits: { cpu: '9m' } }, /spec\.limits\.cpu must be from 10m to 64/],
+  ['too many CPUs', { limits: { cpu: 65 } }, /spec\.limits\.cpu must be from 10m to 64/],
+  ['a CPU limit that is none', { limits: { cpu: 'half' } }, /spec\.limits\.cpu.*should match/],
+  [
+    'less memory than the process needs',
+    { limits: { processMemory: '64Mi' } },
+    /processMemory must be from 128Mi to 64Gi/,
+  ],
   ['too little memory', { limits: { memory: '1Ki' } }, /must be from 1Mi to 8Gi/],
   ['too little bandwidth', { limits: { bandwidth: 1 } }, /must be at least 1Ki/],
   [

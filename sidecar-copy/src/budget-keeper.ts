@@ -32,6 +32,7 @@ export interface BudgetFigures {
 export class BudgetKeeper {
   readonly #options: BudgetKeeperOptions;
   readonly #budget: SafetyBudget;
+  #limits: BudgetLimits;
   #before: ProgramUsage;
   #beforeMs: number;
   #sessionsShed = 0;
@@ -41,14 +42,28 @@ export class BudgetKeeper {
 
   constructor(options: BudgetKeeperOptions, nowMs: number) {
     this.#options = options;
+    this.#limits = options.limits;
     this.#budget = new SafetyBudget(options.limits);
     this.#before = options.usage();
     this.#beforeMs = nowMs;
   }
 
+  /** Others from now on; the share goes on from where it is, and is whole without any limit. */
+  setLimits(limits: BudgetLimits): void {
+    this.#limits = limits;
+    const before = this.#budget.sharePpm;
+    this.#budget.setLimits(limits);
+    if (this.#budget.sharePpm === before) return;
+    this.#options.engine.setBudgetShare(this.#budget.sharePpm);
+    this.#toldPpm = SHARE_PPM_MAX;
+    this.#hasToldShed = false;
+    this.#options.logger.info('there is no safety budget any more: all is copied');
+  }
+
   /** What was used before does not count: call it when copying begins. */
   begin(nowMs: number): void {
-    const { limits, logger, usage } = this.#options;
+    const { logger, usage } = this.#options;
+    const limits = this.#limits;
     this.#before = usage();
     this.#beforeMs = nowMs;
     const { rssBytes } = this.#before;
@@ -61,7 +76,8 @@ export class BudgetKeeper {
 
   /** Call it every second while copying. Drain the outputs afterwards. */
   tick(nowMs: number): void {
-    const { engine, limits } = this.#options;
+    const { engine } = this.#options;
+    const limits = this.#limits;
     const intervalMs = nowMs - this.#beforeMs;
     if ((limits.cpuPercentMax === 0 && limits.memoryBytesMax === 0) || intervalMs <= 0) return;
     const now = this.#options.usage();
@@ -79,7 +95,8 @@ export class BudgetKeeper {
 
   /** Says when it begins, when it becomes much worse, when sessions are ended, and when it is over. */
   #tell({ cpuPercent, rssBytes }: Usage, shed: number): void {
-    const { logger, limits } = this.#options;
+    const { logger } = this.#options;
+    const limits = this.#limits;
     const { sharePpm } = this.#budget;
     const details = {
       sharePercent: sharePpm / PPM_OF_PERCENT,

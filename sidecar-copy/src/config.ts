@@ -218,7 +218,6 @@ export type CopyBasis = Pick<
   | 'delivery'
   | 'wait'
   | 'fullSessionsOnly'
-  | 'rampMs'
   | 'mtuBytes'
   | 'responseTimeoutMs'
   | 'idleTimeoutMs'

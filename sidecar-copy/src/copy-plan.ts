@@ -7,6 +7,7 @@ import {
   type SampleConfig,
 } from '@trafficcopy/core';
 import { formatSocketAddress, type SocketAddress } from '@trafficcopy/runtime';
+import type { BudgetLimits } from './safety-budget.js';
 
 /** The way to one intercept. */
 export interface LanePlan extends SocketAddress {
@@ -25,6 +26,14 @@ export interface LanePlan extends SocketAddress {
  */
 export type CaptureLeg = 'host' | 'wire' | 'loopback' | 'file' | 'connect';
 
+/** Load that is raised evenly from nothing to all that the plan asks for. */
+export interface RampPlan {
+  /** 1 or more. */
+  readonly durationMs: number;
+  /** When it began, on the copy's clock; undefined: when copying begins, and again when it goes on. */
+  readonly beganMs?: number | undefined;
+}
+
 /** What a copy does, as far as it can change while it runs. On the command line it is made once; an operator replaces it. */
 export interface CopyPlan {
   /** `lane` of an endpoint is an index of `lanes`. */
@@ -34,12 +43,16 @@ export interface CopyPlan {
   /** Sessions for each connection and target. */
   readonly copies: number;
   readonly sample: SampleConfig;
+  /** Default: all of it at once. */
+  readonly ramp?: RampPlan | undefined;
   /** Empty: the clients' own addresses stay. */
   readonly clientAddresses: readonly AddressRange[];
   /** Nothing is copied for now. */
   readonly isSuspended: boolean;
   /** Octets towards the targets in a second, beyond which no session is started; 0: no limit. */
   readonly bytesPerSecondMax: number;
+  /** What the program may use; default: as the basis says. */
+  readonly budget?: BudgetLimits | undefined;
   readonly leg: CaptureLeg;
   /** Devices to capture on, for the leg `host`; empty: all. */
   readonly interfaces: readonly string[];

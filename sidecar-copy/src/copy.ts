@@ -16,6 +16,7 @@ import { unreadyReason } from './health.js';
 import type { CopyLoad } from './offline/replay-room.js';
 import { Pipeline } from './pipeline.js';
 import { programMemory } from './program-memory.js';
+import { RampClock } from './ramp-clock.js';
 import { SessionTracer } from './trace/session-tracer.js';
 import { TurnLag } from './turn-lag.js';
 
@@ -65,6 +66,7 @@ export class Copy {
   private readonly pipeline: Pipeline;
   private readonly bandwidth: Bandwidth;
   private readonly budget: BudgetKeeper;
+  private readonly ramp: RampClock;
   /** Shows single sessions to whoever asks. */
   readonly tracer: SessionTracer;
   private readonly memory: QuietMemory;
@@ -72,8 +74,6 @@ export class Copy {
   private plan: CopyPlan;
   private lagMs = 0;
   private beganMs: number | undefined;
-  private rampBeganMs: number | undefined;
-  private isRampNoted = false;
   private cpuAtBegin = process.cpuUsage();
   private addressesCheckedMs = 0;
   private loginProblemsTold = 0;
@@ -97,6 +97,11 @@ export class Copy {
       freeSpare: () => this.engine.giveBackMemory(),
     });
     this.budget = new BudgetKeeper({ limits: basis.budget, engine: this.engine, logger, usage }, edges.nowMs());
+    this.ramp = new RampClock({
+      engine: this.engine,
+      passedMs: options.rampPassedMs ?? 0,
+      onOver: () => logger.info('the ramp is over: all that -r and -n ask for is copied'),
+    });
     this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.preciseMs() });
     this.captures = new Captures({
       edges,
@@ -168,7 +173,9 @@ export class Copy {
       nowMs,
     );
     this.engine.setPaused(plan.isSuspended, nowMs);
+    this.ramp.follow(plan, nowMs);
     this.bandwidth.setLimit(plan.bytesPerSecondMax, nowMs);
+    if (plan.budget !== undefined) this.budget.setLimits(plan.budget);
     // What ends by the change says so to its target before the way there is closed.
     this.pipeline.flush();
     this.lanes.closeOthers(plan.lanes);
@@ -190,24 +197,10 @@ export class Copy {
     this.beganMs = edges.nowMs();
     this.cpuAtBegin = process.cpuUsage();
     this.budget.begin(this.beganMs);
-    this.beginRamp(this.beganMs);
+    this.ramp.begin(this.plan, this.beganMs);
     this.captures.start();
     this.memory.start();
     logger.info({ interfaces: this.captures.names }, 'copying');
-  }
-
-  private beginRamp(nowMs: number): void {
-    const { rampMs } = this.options.basis;
-    if (rampMs === 0) return;
-    this.rampBeganMs = nowMs - (this.options.rampPassedMs ?? 0);
-    this.engine.setRamp(this.rampBeganMs, rampMs);
-  }
-
-  /** How much of what should be copied in the end is copied by now, 0 to 1. */
-  private ramp(nowMs: number): number {
-    const { rampMs } = this.options.basis;
-    if (rampMs === 0) return 1;
-    return this.rampBeganMs === undefined ? 0 : Math.min((nowMs - this.rampBeganMs) / rampMs, 1);
   }
 
   /** Says once what keeps sessions from being let in. */
@@ -232,17 +225,11 @@ export class Copy {
     if (this.beganMs === undefined) return;
     this.budget.tick(nowMs);
     this.pipeline.flush();
-    this.noteRamp(nowMs);
+    this.ramp.tick(nowMs);
     this.captures.checkDrops(nowMs);
     if (nowMs - this.addressesCheckedMs < ADDRESS_CHECK_MS) return;
     this.addressesCheckedMs = nowMs;
     this.followAddresses();
-  }
-
-  private noteRamp(nowMs: number): void {
-    if (this.isRampNoted || this.options.basis.rampMs === 0 || this.ramp(nowMs) < 1) return;
-    this.isRampNoted = true;
-    this.options.logger.info('the ramp is over: all that -r and -n ask for is copied');
   }
 
   /**
@@ -352,7 +339,7 @@ export class Copy {
       sessionsOpen: this.engine.sessionsOpen,
       lagMs: this.lagMs,
       budget: this.budget.figures(),
-      ramp: this.ramp(this.options.edges.nowMs()),
+      ramp: this.ramp.progress(this.options.edges.nowMs()),
       sources: this.captures.figures(),
       lanes: this.lanes.all.map((lane) => lane.figures()),
       cpuUserUs: cpu.user,

@@ -19,6 +19,18 @@ export interface BudgetLimits {
   readonly memoryBytesMax: number;
 }
 
+/** Both budgets hold: of each limit the lower one that is there. */
+export function tighterBudget(one: BudgetLimits, other: BudgetLimits): BudgetLimits {
+  return {
+    cpuPercentMax: lowerLimit(one.cpuPercentMax, other.cpuPercentMax),
+    memoryBytesMax: lowerLimit(one.memoryBytesMax, other.memoryBytesMax),
+  };
+}
+
+function lowerLimit(one: number, other: number): number {
+  return one === 0 || other === 0 ? Math.max(one, other) : Math.min(one, other);
+}
+
 /** What the program used in the last interval. */
 export interface Usage {
   readonly cpuPercent: number;
@@ -43,7 +55,7 @@ const SHARE_PPM_MIN = 1000;
 const LOWER_FACTOR_MIN = 0.05;
 
 export class SafetyBudget {
-  readonly #limits: BudgetLimits;
+  #limits: BudgetLimits;
   #sharePpm = SHARE_PPM_MAX;
   #cpuPercent: number | undefined;
   #memoryPressure = 0;
@@ -58,6 +70,12 @@ export class SafetyBudget {
 
   constructor(limits: BudgetLimits) {
     this.#limits = limits;
+  }
+
+  /** The share stays as it is, and is whole where nothing is limited. */
+  setLimits(limits: BudgetLimits): void {
+    this.#limits = limits;
+    if (limits.cpuPercentMax === 0 && limits.memoryBytesMax === 0) this.#sharePpm = SHARE_PPM_MAX;
   }
 
   /** Of the connections that would be copied, the share that should be. */

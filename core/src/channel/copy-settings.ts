@@ -27,6 +27,10 @@ export interface CopySettings {
   readonly capture: 'wire' | 'loopback';
   readonly mappings: readonly CopyMappingSettings[];
   readonly sample: CopySampleSettings;
+  /** Undefined: all of it is copied at once. */
+  readonly ramp?: CopyRampSettings | undefined;
+  /** When the frame was sent, ms on the clock that `ramp.beganAtMs` is of. */
+  readonly sentAtMs?: number | undefined;
   /** Sessions for each connection and target, 1 or more. */
   readonly copies: number;
   /** Ranges (CIDR) that replace the clients' addresses; empty: they are kept. */
@@ -72,12 +76,24 @@ export interface CopySampleSettings {
   readonly seed: number;
 }
 
+/** Load that is raised evenly from nothing to all that is asked for. */
+export interface CopyRampSettings {
+  /** 1 or more. */
+  readonly durationMs: number;
+  /** When it began, for all copies of the TrafficCopy; undefined: it begins with the copying. */
+  readonly beganAtMs?: number | undefined;
+}
+
 export interface CopyLimitSettings {
   readonly sessionsMax: number;
   /** Octets of client streams that wait for targets. */
   readonly heldBytesMax: number;
   /** Octets towards the targets in a second; 0: no limit. */
   readonly bytesPerSecondMax: number;
+  /** What the copy may use before it copies less, percent of one core; undefined: no limit. */
+  readonly cpuPercentMax?: number | undefined;
+  /** The same for its memory (RSS), octets. */
+  readonly processBytesMax?: number | undefined;
 }
 
 /** What settings may hold. The frame's own limit holds beside these. */
@@ -114,12 +130,34 @@ export function parseCopySettings(
   const capture = choiceField(object, 'capture', ['wire', 'loopback'] as const);
   const mappings = itemsField(object, 'mappings', COPY_SETTINGS_LIMITS.mappings, readMapping);
   const sample = readSample(asJsonObject(object['sample']));
+  const ramp = optional(object, 'ramp', (value) => readRamp(asJsonObject(value)));
+  const sentAtMs = optional(object, 'sentAtMs', () => countField(object, 'sentAtMs', Number.MAX_SAFE_INTEGER));
   const copies = countField(object, 'copies', COPY_SETTINGS_LIMITS.copies);
   const clientRanges = itemsField(object, 'clientRanges', COPY_SETTINGS_LIMITS.clientRanges, readRange);
   const limits = readLimits(asJsonObject(object['limits']));
   if (generation === undefined || !state || !delivery || !capture || !mappings) return undefined;
   if (!sample || !copies || !clientRanges || !limits || !isWithinFrame(mappings)) return undefined;
-  return { kind: 'copy', generation, state, delivery, capture, mappings, sample, copies, clientRanges, limits };
+  if (ramp === undefined || sentAtMs === undefined) return undefined;
+  const settings = { generation, state, delivery, capture, mappings, sample, copies, clientRanges, limits };
+  return { kind: 'copy', ...settings, ...ramp, ...sentAtMs };
+}
+
+/** A field that an operator may leave out, as an object to spread: empty where it is not there, undefined where it cannot be read. */
+function optional<Key extends string, Value>(
+  object: JsonObject,
+  key: Key,
+  read: (value: unknown) => Value | undefined,
+): { readonly [K in Key]?: Value } | undefined {
+  if (object[key] === undefined) return {};
+  const value = read(object[key]);
+  return value === undefined ? undefined : ({ [key]: value } as { readonly [K in Key]?: Value });
+}
+
+function readRamp(object: JsonObject | undefined): CopyRampSettings | undefined {
+  const durationMs = object && countField(object, 'durationMs', Number.MAX_SAFE_INTEGER);
+  const beganAtMs =
+    object && optional(object, 'beganAtMs', () => countField(object, 'beganAtMs', Number.MAX_SAFE_INTEGER));
+  return durationMs && beganAtMs ? { durationMs, ...beganAtMs } : undefined;
 }
 
 function isWithinFrame(mappings: readonly CopyMappingSettings[]): boolean {
@@ -171,6 +209,14 @@ function readLimits(object: JsonObject | undefined): CopyLimitSettings | undefin
   const sessionsMax = object && countField(object, 'sessionsMax', Number.MAX_SAFE_INTEGER);
   const heldBytesMax = object && countField(object, 'heldBytesMax', Number.MAX_SAFE_INTEGER);
   const bytesPerSecondMax = object && countField(object, 'bytesPerSecondMax', Number.MAX_SAFE_INTEGER);
-  if (!sessionsMax || !heldBytesMax || bytesPerSecondMax === undefined) return undefined;
-  return { sessionsMax, heldBytesMax, bytesPerSecondMax };
+  if (!object || !sessionsMax || !heldBytesMax || bytesPerSecondMax === undefined) return undefined;
+  const cpu = optional(object, 'cpuPercentMax', () => positiveField(object, 'cpuPercentMax'));
+  const memory = optional(object, 'processBytesMax', () => positiveField(object, 'processBytesMax'));
+  return cpu && memory && { sessionsMax, heldBytesMax, bytesPerSecondMax, ...cpu, ...memory };
+}
+
+/** A limit that is there is none of 0. */
+function positiveField(object: JsonObject, key: string): number | undefined {
+  const value = numberField(object, key, Number.MAX_SAFE_INTEGER);
+  return value === 0 ? undefined : value;
 }

@@ -52,6 +52,18 @@ test('an endpoint with a token of its own, and one that is down, come back too',
   assert.equal(parseCopyReport(encodeJson(odd)), undefined);
 });
 
+test('settings with a ramp and a budget come back too; a copy of an older version would leave them out', () => {
+  const settings: CopySettings = {
+    ...COPY_SETTINGS,
+    ramp: { durationMs: 600_000, beganAtMs: 1_772_366_400_000 },
+    sentAtMs: 1_772_366_460_000,
+    limits: { ...COPY_SETTINGS.limits, cpuPercentMax: 2.5, processBytesMax: 1 << 28 },
+  };
+  assert.deepEqual(parseCopySettings(encodeCopySettings(settings)), settings);
+  const begins = { ...COPY_SETTINGS, ramp: { durationMs: 1 } };
+  assert.deepEqual(parseCopySettings(encodeCopySettings(begins)), begins);
+});
+
 test('a payload of another kind, and one in a larger chunk, is told apart', () => {
   assert.equal(parseCopySettings(encodeInterceptSettings(INTERCEPT_SETTINGS)), undefined);
   assert.equal(parseInterceptReport(encodeCopyReport(COPY_REPORT)), undefined);
@@ -69,6 +81,12 @@ for (const [what, change] of [
   ['a range with too many bits', { clientRanges: ['198.18.0.0/33'] }],
   ['a range that is none', { clientRanges: ['198.18.0.0/15; rm'] }],
   ['no sessions', { limits: { sessionsMax: 0, heldBytesMax: 1, bytesPerSecondMax: 0 } }],
+  ['a CPU limit of 0', { limits: { ...COPY_SETTINGS.limits, cpuPercentMax: 0 } }],
+  ['a memory limit that is text', { limits: { ...COPY_SETTINGS.limits, processBytesMax: '1Gi' } }],
+  ['a ramp without a length', { ramp: { beganAtMs: 1 } }],
+  ['a ramp of no time', { ramp: { durationMs: 0 } }],
+  ['a ramp that began at no time', { ramp: { durationMs: 1, beganAtMs: 'noon' } }],
+  ['a ramp that is none', { ramp: 5 }],
   ['an unknown state', { state: 'constructor' }],
   ['an online port of 0', { mappings: [{ onlinePort: 0, targets: [] }] }],
   [

@@ -29,6 +29,7 @@ export async function start(values: FlagValues<typeof START_COMMAND.flags>, outp
     ports: values.ports,
     percent: values.percent,
     multiply: values.multiply,
+    ramp: values.ramp === undefined ? undefined : formatDuration(values.ramp),
     duration: values.duration === undefined ? undefined : formatDuration(values.duration),
   });
   for (const { object, target } of targets) refuseTargetInSource(source, namespace, object, target);

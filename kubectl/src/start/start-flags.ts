@@ -63,6 +63,16 @@ const START_FLAGS = {
     value: integerValue(1, 1000),
     defaultNote: '1',
   },
+  ramp: {
+    kind: 'value',
+    short: 'g',
+    long: 'ramp',
+    argument: 'TIME',
+    group: HOW_MUCH,
+    help: 'Begin with nothing and get to all of it within this time, like 90s or 10m',
+    value: durationValue(1000, 7 * 86_400_000),
+    defaultNote: 'all at once',
+  },
   duration: {
     kind: 'value',
     long: 'duration',

@@ -20,12 +20,13 @@ export interface ManifestInput {
   readonly ports: readonly PortPair[];
   readonly percent: number | undefined;
   readonly multiply: number | undefined;
+  readonly ramp: string | undefined;
   readonly duration: string | undefined;
 }
 
 /** The resource that `start` creates: what was not asked for is left to the defaults of the schema. */
 export function trafficCopyManifest(input: ManifestInput): ClusterObject {
-  const { name, namespace, source, targets, ports, percent, multiply, duration } = input;
+  const { name, namespace, source, targets, ports, percent, multiply, ramp, duration } = input;
   const spec = {
     source: { selector: source },
     targets: targets.map((target) => ({
@@ -36,6 +37,7 @@ export function trafficCopyManifest(input: ManifestInput): ClusterObject {
     })),
     ...(percent === undefined ? {} : { sample: { percent } }),
     ...(multiply === undefined ? {} : { multiply }),
+    ...(ramp === undefined ? {} : { ramp }),
     ...(duration === undefined ? {} : { duration }),
   };
   return { apiVersion: API_VERSION, kind: KIND, metadata: { name, namespace }, spec };

@@ -69,6 +69,7 @@ describe('the resource that start makes', () => {
     ports: [{ source: 8080, target: 8080 }],
     percent: undefined,
     multiply: undefined,
+    ramp: undefined,
     duration: undefined,
   };
 
@@ -86,10 +87,12 @@ describe('the resource that start makes', () => {
       targets: [{ ...target, namespace: 'staging' }],
       percent: 10,
       multiply: 2,
+      ramp: '10m',
       duration: '1h',
     };
     const spec = trafficCopyManifest(asked).spec as Record<string, unknown>;
     assert.deepEqual((spec['targets'] as { namespace?: string }[])[0]?.namespace, 'staging');
-    assert.deepEqual([spec['sample'], spec['multiply'], spec['duration']], [{ percent: 10 }, 2, '1h']);
+    const { sample, multiply, ramp, duration } = spec;
+    assert.deepEqual([sample, multiply, ramp, duration], [{ percent: 10 }, 2, '10m', '1h']);
   });
 });

@@ -3,7 +3,7 @@ import { parseDuration } from './duration.js';
 import { duplicates, Field, FieldProblems } from './field.js';
 import type { InterceptToken } from './intercept-token.js';
 import type { LabelRequirement, LabelSelector } from './label-selector.js';
-import { parseQuantity } from './quantity.js';
+import { parseMillicores, parseQuantity } from './quantity.js';
 
 /**
  * The spec with defaults filled in, durations and quantities as numbers. The API server's schema has checked most of it already; what is read
@@ -17,6 +17,8 @@ export interface CheckedSpec {
   readonly sampleBy: 'connection' | 'client';
   readonly sampleSeed: number;
   readonly multiply: number;
+  /** Undefined: no ramp. */
+  readonly rampMs: number | undefined;
   /** Empty: clients keep their addresses. */
   readonly clientRanges: readonly string[];
   readonly capture: 'Auto' | 'Wire' | 'Loopback';
@@ -30,6 +32,10 @@ export interface CheckedSpec {
   readonly heldBytesMax: number;
   /** 0: no limit. */
   readonly bytesPerSecondMax: number;
+  /** Of one core; undefined: no limit. */
+  readonly cpuPercentMax: number | undefined;
+  /** Memory of the copy (RSS); undefined: no limit. */
+  readonly processBytesMax: number | undefined;
 }
 
 export interface CheckedTarget {
@@ -74,6 +80,13 @@ const MEMORY_DEFAULT = '64Mi';
 const MEMORY_BYTES_MIN = 2 ** 20;
 const MEMORY_BYTES_MAX = 8 * 2 ** 30;
 const BANDWIDTH_MIN = 1024;
+const MILLICORES_MIN = 10;
+const MILLICORES_MAX = 64_000;
+/** The program alone takes most of a smaller one. */
+const PROCESS_BYTES_MIN = 128 * 2 ** 20;
+const PROCESS_BYTES_MAX = 64 * 2 ** 30;
+const RAMP_MS_MIN = 1000;
+const RAMP_MS_MAX = 168 * 3_600_000;
 const SECRET_NAME_PATTERN = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 const NAME_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const HOST_PORT_PATTERN = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?)):([1-9][0-9]{0,4})$/;
@@ -87,6 +100,7 @@ export function checkSpec(spec: unknown): CheckedSpec | SpecProblems {
     targets: checkTargets(root.get('targets')),
     ...checkSample(root.get('sample')),
     multiply: root.get('multiply').integer(1, 1000, 1),
+    rampMs: checkRamp(root.get('ramp')),
     clientRanges: checkClientRanges(root.get('clientAddress')),
     capture: root.get('capture').choice(['Auto', 'Wire', 'Loopback'], 'Auto'),
     delivery: root.get('delivery').choice(['Tunnel', 'Direct'], 'Tunnel') === 'Direct' ? 'direct' : 'tunnel',
@@ -209,6 +223,14 @@ function checkDuration(field: Field): number | undefined {
   return durationMs;
 }
 
+function checkRamp(field: Field): number | undefined {
+  if (!field.isPresent) return undefined;
+  const rampMs = parseDuration(field.value);
+  if (rampMs === undefined) field.refuse('is no duration like 90s or 10m');
+  else if (rampMs < RAMP_MS_MIN || rampMs > RAMP_MS_MAX) field.refuse('must be from 1s to 168h (a week)');
+  return rampMs;
+}
+
 function checkTime(field: Field): number | undefined {
   if (!field.isPresent) return undefined;
   const timeMs = typeof field.value === 'string' ? Date.parse(field.value) : Number.NaN;
@@ -216,7 +238,12 @@ function checkTime(field: Field): number | undefined {
   return timeMs;
 }
 
-function checkLimits(field: Field): Pick<CheckedSpec, 'sessionsMax' | 'heldBytesMax' | 'bytesPerSecondMax'> {
+type CheckedLimits = Pick<
+  CheckedSpec,
+  'sessionsMax' | 'heldBytesMax' | 'bytesPerSecondMax' | 'cpuPercentMax' | 'processBytesMax'
+>;
+
+function checkLimits(field: Field): CheckedLimits {
   const memory = field.get('memory');
   const bandwidth = field.get('bandwidth');
   const heldBytesMax = parseQuantity(memory.value ?? MEMORY_DEFAULT) ?? 0;
@@ -227,5 +254,22 @@ function checkLimits(field: Field): Pick<CheckedSpec, 'sessionsMax' | 'heldBytes
     sessionsMax: field.get('sessions').integer(1, 1_000_000, SESSIONS_DEFAULT),
     heldBytesMax,
     bytesPerSecondMax,
+    cpuPercentMax: checkCpu(field.get('cpu')),
+    processBytesMax: checkProcessMemory(field.get('processMemory')),
   };
+}
+
+function checkCpu(field: Field): number | undefined {
+  if (!field.isPresent) return undefined;
+  const millicores = parseMillicores(field.value);
+  if (millicores === undefined) field.refuse('is no number of CPUs like 250m, 1 or 1.5');
+  else if (millicores < MILLICORES_MIN || millicores > MILLICORES_MAX) field.refuse('must be from 10m to 64');
+  return millicores === undefined ? undefined : millicores / 10;
+}
+
+function checkProcessMemory(field: Field): number | undefined {
+  if (!field.isPresent) return undefined;
+  const bytes = parseQuantity(field.value) ?? 0;
+  if (bytes < PROCESS_BYTES_MIN || bytes > PROCESS_BYTES_MAX) field.refuse('must be from 128Mi to 64Gi');
+  return bytes;
 }

@@ -16,3 +16,12 @@ export function parseQuantity(value: unknown): number | undefined {
   const octets = Number(match[1]) * FACTORS[match[2] ?? '']!;
   return Number.isSafeInteger(octets) ? octets : undefined;
 }
+
+/** Thousandths of a CPU (`250m`, `1.5`, 2), or undefined when it is no number of them. */
+export function parseMillicores(value: unknown): number | undefined {
+  const text = typeof value === 'number' ? String(value) : value;
+  const match = typeof text === 'string' ? /^([0-9]{1,6})(?:m|(?:\.([0-9]{1,3}))?)$/.exec(text) : null;
+  if (match === null) return undefined;
+  const whole = Number(match[1]);
+  return match[0].endsWith('m') ? whole : whole * 1000 + Number((match[2] ?? '').padEnd(3, '0'));
+}

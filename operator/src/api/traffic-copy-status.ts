@@ -24,6 +24,8 @@ export interface TrafficCopyStatus {
   /** The most frequent first. */
   readonly losses?: readonly { readonly reason: string; readonly turns: number }[];
   readonly startTime?: string;
+  /** While there is a ramp and copying goes on. */
+  readonly rampStartTime?: string;
   readonly completionTime?: string;
   readonly summary?: { readonly sources: string; readonly targets: string; readonly sample: string };
 }

@@ -26,6 +26,7 @@ export interface TrafficCopySpec {
   readonly targets: readonly TargetSpec[];
   readonly sample?: SampleSpec;
   readonly multiply?: number;
+  readonly ramp?: string;
   readonly clientAddress?: { readonly mode?: 'Preserve' | 'Range'; readonly cidrs?: readonly string[] };
   readonly capture?: 'Auto' | 'Wire' | 'Loopback';
   readonly delivery?: 'Tunnel' | 'Direct';
@@ -37,6 +38,8 @@ export interface TrafficCopySpec {
     readonly sessions?: number;
     readonly memory?: string | number;
     readonly bandwidth?: string | number;
+    readonly cpu?: string | number;
+    readonly processMemory?: string | number;
   };
 }
 

@@ -19,6 +19,8 @@ import { TrafficSum } from './traffic-sum.js';
 interface CopyLink extends Link<CopyReport> {
   readonly group: CopyGroup;
   readonly podUid: string;
+  /** What `settings` is the payload of. */
+  source: CopySettings | undefined;
   /** STOP to this one; the message. */
   stop: string | undefined;
 }
@@ -72,7 +74,8 @@ export class CopyLinks {
     link.group.stop = undefined;
     if (!wasStopped && isSamePayload(payload, link.settings)) return true;
     link.settings = payload;
-    tell(link);
+    link.source = settings;
+    tell(link, this.#now());
     return true;
   }
 
@@ -80,14 +83,14 @@ export class CopyLinks {
     const group = this.#group(uid);
     if (group.stop === message) return;
     group.stop = message;
-    for (const link of group.links.values()) tell(link);
+    for (const link of group.links.values()) tell(link, this.#now());
   }
 
   stop(podUid: string, uid: string, message: string): void {
     const link = this.#link(uid, podUid);
     if (link.stop === message) return;
     link.stop = message;
-    tell(link);
+    tell(link, this.#now());
   }
 
   /** The channels that are still there are closed: whoever comes back is told to stop. */
@@ -111,7 +114,7 @@ export class CopyLinks {
     const link = this.#link(identity.trafficCopyUid, identity.podUid);
     endOther(link.connection, connection);
     attach(link, connection, this.#now());
-    tell(link);
+    tell(link, this.#now());
   }
 
   detach(identity: CopyIdentity, connection: ChannelConnection): boolean {
@@ -122,7 +125,7 @@ export class CopyLinks {
   /** The queue of the channel has room again. */
   drained(identity: CopyIdentity): void {
     const link = this.#groups.get(identity.trafficCopyUid)?.links.get(identity.podUid);
-    if (link?.isOwed) tell(link);
+    if (link?.isOwed) tell(link, this.#now());
   }
 
   /** A report: `refused` was not read, `changed` says something that somebody may act on. */
@@ -190,6 +193,7 @@ export class CopyLinks {
     const link = this.#groups.get(uid)?.links.get(podUid);
     if (link === undefined) return;
     link.settings = undefined;
+    link.source = undefined;
     link.stop = undefined;
   }
 
@@ -216,7 +220,7 @@ export class CopyLinks {
     const group = this.#group(uid);
     let link = group.links.get(podUid);
     if (link === undefined) {
-      link = { ...newLink<CopyReport>(), group, podUid, stop: undefined };
+      link = { ...newLink<CopyReport>(), group, podUid, source: undefined, stop: undefined };
       group.links.set(podUid, link);
     }
     return link;
@@ -228,12 +232,18 @@ function stopOf(link: CopyLink): string | undefined {
 }
 
 /** What the copy should hear now, if it is there. */
-function tell(link: CopyLink): void {
-  const { connection, settings } = link;
+function tell(link: CopyLink, nowMs: number): void {
+  const { connection, settings, source } = link;
   const stop = stopOf(link);
   if (connection === undefined) return;
   if (stop !== undefined) link.isOwed = !connection.send(FRAME.STOP, encodeStop({ message: stop }));
-  else if (settings !== undefined) link.isOwed = !connection.send(FRAME.CONFIG, settings);
+  else if (settings !== undefined) link.isOwed = !connection.send(FRAME.CONFIG, stamped(settings, source, nowMs));
+}
+
+/** How much of a ramp has passed a copy can know only by our clock. */
+function stamped(payload: Uint8Array, source: CopySettings | undefined, nowMs: number): Uint8Array {
+  if (source?.ramp?.beganAtMs === undefined) return payload;
+  return encodeCopySettings({ ...source, sentAtMs: nowMs });
 }
 
 /** Two copies in one pod would copy everything twice. The newer container is there to replace the other one. */

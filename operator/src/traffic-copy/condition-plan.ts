@@ -2,6 +2,7 @@ import type { Condition, ConditionType } from '../api/index.js';
 import type { LifePhase } from './life-phase.js';
 import type { Observation } from './observation.js';
 import type { Problem } from './problem.js';
+import { type RampState, rampState } from './ramp-state.js';
 import { reachProblem } from './reach-problem.js';
 import type { SourcePlan } from './source-plan.js';
 import type { TargetPlan } from './target-plan.js';
@@ -32,7 +33,8 @@ export function conditionPlan(
     Ready: { isTrue: false, reason: '', message: '' },
   };
   const reach = sources && targets && reachProblem(observation, sources, targets);
-  findings.Ready = readyFinding(phase, sources, findings, trouble, reach);
+  const ramp = rampState(observation, phase, sources);
+  findings.Ready = withRamp(readyFinding(phase, sources, findings, trouble, reach), observation, ramp);
   const order = ['Ready', 'SourcesInjected', 'TargetsReady', 'Copying', 'Degraded'] as const;
   return order.map((type) => condition(observation, type, findings[type]));
 }
@@ -154,6 +156,13 @@ function readyFinding(
   if (copying < selected.length) return { isTrue: false, reason: 'CopiesStarting', message };
   if (reach !== undefined) return { isTrue: false, reason: reach.reason, message: `${message}; ${reach.message}` };
   return { isTrue: true, reason: 'Copying', message };
+}
+
+/** What was asked for is a load that rises: while it does, all is as it should be. */
+function withRamp(ready: Finding, { nowMs }: Observation, ramp: RampState | undefined): Finding {
+  if (!ready.isTrue || ramp === undefined || ramp.endsAtMs <= nowMs) return ready;
+  const message = `${ready.message}; spec.ramp raises the load until ${timestamp(ramp.endsAtMs)}`;
+  return { isTrue: true, reason: 'Ramping', message };
 }
 
 function unknownFinding(): Finding {

@@ -1,7 +1,7 @@
 import { COPY_SETTINGS_LIMITS, type CopyMappingSettings, type CopySettings } from '@trafficcopy/core';
 import type { CheckedSpec } from '../api/index.js';
 import type { PodRecord } from '../kube/index.js';
-import type { LifePhase } from './life-phase.js';
+import { type LifePhase, timeOf } from './life-phase.js';
 import type { Observation } from './observation.js';
 import type { SourcePlan } from './source-plan.js';
 import { endpointsOf, type TargetPlan } from './target-plan.js';
@@ -51,6 +51,7 @@ function settingsFor(
     delivery: spec.delivery,
     capture,
     mappings: mappings(targets),
+    ...rampSettings(trafficCopy.status.rampStartTime, spec.rampMs, phase),
     sample: { fraction: spec.sampleFraction, by: spec.sampleBy, seed: spec.sampleSeed },
     copies: spec.multiply,
     clientRanges: isLoopback ? LOOPBACK_RANGES : spec.clientRanges,
@@ -58,8 +59,21 @@ function settingsFor(
       sessionsMax: spec.sessionsMax,
       heldBytesMax: spec.heldBytesMax,
       bytesPerSecondMax: spec.bytesPerSecondMax,
+      ...(spec.cpuPercentMax === undefined ? {} : { cpuPercentMax: spec.cpuPercentMax }),
+      ...(spec.processBytesMax === undefined ? {} : { processBytesMax: spec.processBytesMax }),
     },
   };
+}
+
+/** One clock for all copies: a new pod is where the others are. */
+function rampSettings(
+  startTime: string | undefined,
+  durationMs: number | undefined,
+  phase: LifePhase,
+): Pick<CopySettings, 'ramp'> {
+  if (durationMs === undefined) return {};
+  const beganAtMs = phase.kind === 'active' ? timeOf(startTime) : undefined;
+  return { ramp: { durationMs, ...(beganAtMs === undefined ? {} : { beganAtMs }) } };
 }
 
 function mappings({ targets }: TargetPlan): CopyMappingSettings[] {

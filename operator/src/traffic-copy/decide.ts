@@ -190,7 +190,7 @@ function transitions({ trafficCopy }: Observation, conditions: readonly Conditio
   });
 }
 
-const GOOD = /^(Copying|Completed|Suspended|Scheduled)$/;
+const GOOD = /^(Copying|Ramping|Completed|Suspended|Scheduled)$/;
 /** Reasons that somebody has to do something about; others pass by themselves or were wanted. */
 const BAD =
   /Invalid|PodSecurity|Image|Refused|Fails|Failed|Consent|NotFound|TokenMissing|Refuses|Unreachable|HostNetwork|SourceIsTarget|Encrypted|TooLarge/;

@@ -33,7 +33,8 @@ export function lifePhase(observation: Observation): LifePhase {
   return spec.isSuspended ? { kind: 'suspended' } : { kind: 'active', endsAtMs };
 }
 
-function timeOf(text: string | undefined): number | undefined {
+/** Of a time in the status, ms since the epoch. */
+export function timeOf(text: string | undefined): number | undefined {
   const timeMs = text === undefined ? Number.NaN : Date.parse(text);
   return Number.isNaN(timeMs) ? undefined : timeMs;
 }

@@ -2,6 +2,7 @@ import type { CheckedSpec, Condition, TrafficCopyStatus, TrafficStatus } from '.
 import { timestamp } from './condition-plan.js';
 import type { LifePhase } from './life-phase.js';
 import type { Observation } from './observation.js';
+import { rampState } from './ramp-state.js';
 import type { SourcePlan } from './source-plan.js';
 import type { TargetPlan } from './target-plan.js';
 
@@ -25,6 +26,7 @@ export function statusPlan(
     ready,
   }));
   const startTime = status.startTime ?? (copying > 0 ? timestamp(observation.nowMs) : undefined);
+  const ramp = rampState(observation, phase, sources);
   const completionTime = phase.kind === 'completed' ? timestamp(phase.endedAtMs) : status.completionTime;
   return {
     observedGeneration: generation,
@@ -33,6 +35,7 @@ export function statusPlan(
     targets: states,
     ...figures(observation),
     ...(startTime === undefined ? {} : { startTime }),
+    ...(ramp === undefined ? {} : { rampStartTime: timestamp(ramp.beganAtMs) }),
     ...(completionTime === undefined ? {} : { completionTime }),
     summary: {
       sources: `${copying}/${selected}`,

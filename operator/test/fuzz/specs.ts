@@ -1,7 +1,7 @@
 /** Specs of TrafficCopies: whatever is in one, it is a spec within its bounds, or sentences about it. */
 import assert from 'node:assert/strict';
 import { type FuzzTarget, feature, jsonInputs } from '@trafficcopy/fuzz';
-import { checkSpec, parseDuration, parseQuantity, selects } from '../../src/api/index.js';
+import { checkSpec, parseDuration, parseMillicores, parseQuantity, selects } from '../../src/api/index.js';
 
 const SPEC = {
   source: { selector: { matchLabels: { app: 'checkout' } } },
@@ -24,7 +24,8 @@ const WHOLE = {
   clientAddress: { mode: 'Range', cidrs: ['198.18.0.0/15'] },
   duration: '2h30m',
   schedule: { start: '2026-03-01T08:00:00Z', end: '2026-03-02T08:00:00Z' },
-  limits: { sessions: 1000, memory: '64Mi', bandwidth: '200M' },
+  ramp: '10m',
+  limits: { sessions: 1000, memory: '64Mi', bandwidth: '200M', cpu: '1.5', processMemory: '512Mi' },
 };
 
 const encoder = new TextEncoder();
@@ -46,6 +47,7 @@ const target: FuzzTarget = {
     const spec = parsed(decoder.decode(input));
     parseDuration(spec);
     parseQuantity(spec);
+    parseMillicores(spec);
     const checked = checkSpec(spec);
     if ('problems' in checked) {
       assert.ok(checked.problems.length >= 1 && checked.problems.length <= 16);
@@ -55,6 +57,8 @@ const target: FuzzTarget = {
     assert.ok(checked.targets.length >= 1 && checked.targets.length <= 8);
     assert.ok(checked.sampleFraction >= 0 && checked.sampleFraction <= 1);
     assert.ok(checked.heldBytesMax >= 2 ** 20 && Number.isInteger(checked.sessionsMax));
+    assert.ok(checked.rampMs === undefined || (checked.rampMs >= 1000 && checked.rampMs <= 604_800_000));
+    assert.ok(checked.cpuPercentMax === undefined || (checked.cpuPercentMax >= 1 && checked.cpuPercentMax <= 6400));
     assert.ok(checked.durationMs === undefined || checked.durationMs > 0);
     return 32 + checked.targets.length * 2 + (selects(checked.sourceSelector, { app: 'checkout' }) ? 1 : 0);
   },

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CheckedSpec, checkSpec, parseDuration, parseQuantity, selects } from '../../src/api/index.js';
+import {
+  type CheckedSpec,
+  checkSpec,
+  parseDuration,
+  parseMillicores,
+  parseQuantity,
+  selects,
+} from '../../src/api/index.js';
 
 const SOURCE = { selector: { matchLabels: { app: 'a' } } };
 const TARGET = { name: 't', selector: { matchLabels: { app: 'b' } }, ports: [{ source: 8080 }] };
@@ -40,6 +47,7 @@ describe('spec', () => {
       sampleBy: 'connection',
       sampleSeed: 0,
       multiply: 1,
+      rampMs: undefined,
       clientRanges: [],
       capture: 'Auto',
       delivery: 'tunnel',
@@ -51,6 +59,8 @@ describe('spec', () => {
       sessionsMax: 50_000,
       heldBytesMax: 64 * 2 ** 20,
       bytesPerSecondMax: 0,
+      cpuPercentMax: undefined,
+      processBytesMax: undefined,
     });
   });
 
@@ -59,6 +69,12 @@ describe('spec', () => {
     assert.equal(good({ sample: { percent: 0.25 } }).sampleFraction, 0.0025);
     assert.equal(good({ sample: { fraction: { numerator: 1, denominator: 3 } } }).sampleFraction, 1 / 3);
     assert.equal(good({ sample: { fraction: { numerator: 7 } } }).sampleFraction, 0.07);
+  });
+
+  it('reads a ramp and the safety budget', () => {
+    const spec = good({ ramp: '2m30s', limits: { cpu: '250m', processMemory: '512Mi' } });
+    assert.deepEqual([spec.rampMs, spec.cpuPercentMax, spec.processBytesMax], [150_000, 25, 512 * 2 ** 20]);
+    assert.equal(good({ limits: { cpu: 2 } }).cpuPercentMax, 200);
   });
 
   it('reads an address outside the cluster, IPv6 too', () => {
@@ -103,6 +119,13 @@ describe('spec', () => {
     ['Range without cidrs', { clientAddress: { mode: 'Range' } }, /needs cidrs/],
     ['multiply 0', { multiply: 0 }, /spec.multiply must be/],
     ['a word for a duration', { duration: 'long' }, /spec.duration/],
+    ['a ramp that is none', { ramp: 'slowly' }, /spec.ramp is no duration like 90s or 10m/],
+    ['a ramp of no time', { ramp: '0s' }, /spec.ramp must be from 1s to 168h/],
+    ['a ramp of more than a week', { ramp: '169h' }, /spec.ramp must be from 1s to 168h/],
+    ['a CPU limit that is none', { limits: { cpu: '50%' } }, /spec.limits.cpu is no number of CPUs like 250m/],
+    ['no CPU', { limits: { cpu: '9m' } }, /spec.limits.cpu must be from 10m to 64/],
+    ['65 CPUs', { limits: { cpu: 65 } }, /spec.limits.cpu must be from 10m to 64/],
+    ['less memory than the program needs', { limits: { processMemory: '64Mi' } }, /processMemory must be from 128Mi/],
     ['too little memory', { limits: { memory: '1Ki' } }, /from 1Mi to 8Gi/],
     ['an unknown way of capture', { capture: 'Guess' }, /one of Auto, Wire, Loopback/],
   ] as const) {
@@ -128,6 +151,11 @@ describe('quantities and durations', () => {
     const texts = ['64Mi', '1k', 7, '2Gi', '0', '-1', '1.5Gi', 'lots', undefined, 1.5];
     const octets = [64 * 2 ** 20, 1000, 7, 2 * 2 ** 30, ...Array(6).fill(undefined)];
     assert.deepEqual(texts.map(parseQuantity), octets);
+  });
+
+  it('CPUs, in thousandths', () => {
+    const values = ['250m', '1', 2, '1.5', '0.125', '', 'm', '1.', '1.0001', '-1', '1k', null];
+    assert.deepEqual(values.map(parseMillicores), [250, 1000, 2000, 1500, 125, ...Array(7).fill(undefined)]);
   });
 
   it('durations', () => {

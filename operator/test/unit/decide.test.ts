@@ -422,12 +422,18 @@ describe('decide: settings', () => {
     const record = trafficCopy({
       sample: { percent: 0.5, by: 'Client', seed: 7 },
       multiply: 3,
-      limits: { sessions: 10, memory: '2Mi', bandwidth: '1Mi' },
+      limits: { sessions: 10, memory: '2Mi', bandwidth: '1Mi', cpu: '250m', processMemory: '256Mi' },
     });
     const settings = decide(observe({ trafficCopy: record })).copySettings.get('uid-a');
     assert.deepEqual(settings?.sample, { fraction: 0.005, by: 'client', seed: 7 });
     assert.equal(settings?.copies, 3);
-    assert.deepEqual(settings?.limits, { sessionsMax: 10, heldBytesMax: 2 ** 21, bytesPerSecondMax: 2 ** 20 });
+    assert.deepEqual(settings?.limits, {
+      sessionsMax: 10,
+      heldBytesMax: 2 ** 21,
+      bytesPerSecondMax: 2 ** 20,
+      cpuPercentMax: 25,
+      processBytesMax: 2 ** 28,
+    });
   });
 
   it('the generation is in the settings', () => {
@@ -512,6 +518,44 @@ describe('decide: life', () => {
     const record = trafficCopy({ duration: '60m2s' }, { status: STARTED });
     const { lookAgainMs } = decide(observe({ ...COPIED, trafficCopy: record }));
     assert.equal(lookAgainMs, 2000);
+  });
+
+  const RAMP = { ramp: '10m' };
+  const SOURCES = [pod('a', { copies: [copyContainer(1)] }), pod('bb')];
+
+  it('ramp: one clock, which the first copy at work begins', () => {
+    const waiting = decide(observe({ trafficCopy: trafficCopy(RAMP) }));
+    assert.equal(waiting.status?.rampStartTime, undefined);
+    assert.deepEqual(waiting.copySettings.get('uid-a')?.ramp, { durationMs: 600_000 });
+    const begun = decide(observe({ ...COPIED, trafficCopy: trafficCopy(RAMP) }));
+    assert.equal(begun.status?.rampStartTime, '2026-03-01T12:00:00Z');
+    expect(begun, 'Ready', 'True', 'Ramping', /raises the load until 2026-03-01T12:10:00Z/);
+  });
+
+  it('ramp: copies are told of its clock, those of new pods too; a change of its length keeps it', () => {
+    const status = { ...STARTED, rampStartTime: '2026-03-01T11:55:00Z' };
+    const record = trafficCopy({ ramp: '20m' }, { status });
+    const decision = decide(observe({ ...COPIED, sources: SOURCES, trafficCopy: record }));
+    const ramp = { durationMs: 1_200_000, beganAtMs: NOW_MS - 300_000 };
+    assert.deepEqual(
+      ['uid-a', 'uid-bb'].map((uid) => decision.copySettings.get(uid)?.ramp),
+      [ramp, ramp],
+    );
+    assert.equal(decision.status?.rampStartTime, status.rampStartTime);
+  });
+
+  it('ramp: when it is over it is ready for another reason', () => {
+    const status = { ...STARTED, rampStartTime: '2026-03-01T11:50:00Z' };
+    expect(decide(observe({ ...COPIED, trafficCopy: trafficCopy(RAMP, { status }) })), 'Ready', 'True', 'Copying');
+  });
+
+  it('ramp: suspend ends its clock, and so does a spec without it', () => {
+    const status = { ...STARTED, rampStartTime: '2026-03-01T11:55:00Z' };
+    const decision = decide(observe({ ...COPIED, trafficCopy: trafficCopy({ ...RAMP, suspend: true }, { status }) }));
+    assert.equal(decision.status?.rampStartTime, undefined);
+    assert.deepEqual(decision.copySettings.get('uid-a')?.ramp, { durationMs: 600_000 });
+    const without = decide(observe({ ...COPIED, trafficCopy: trafficCopy({}, { status }) }));
+    assert.deepEqual([without.status?.rampStartTime, without.copySettings.get('uid-a')?.ramp], [undefined, undefined]);
   });
 
   it('what has completed stays so, whatever the spec says then', () => {

@@ -60,6 +60,22 @@ test('settings that do not differ are not sent again, those that do are', async 
   );
 });
 
+test('a ramp that goes on is sent with the time by our clock, and sent again only when something changed', async (t) => {
+  const rig = await HubRig.leading(t);
+  const copy = await rig.copyIn(SOURCE);
+  const ramp = { durationMs: 600_000, beganAtMs: Date.now() - 60_000 };
+  const beforeMs = Date.now();
+  rig.hub.setCopySettings(SOURCE.uid, SHOP.uid, { ...SETTINGS, ramp });
+  rig.hub.setCopySettings(SOURCE.uid, SHOP.uid, { ...SETTINGS, ramp });
+  rig.hub.setCopySettings(SOURCE.uid, SHOP.uid, { ...SETTINGS, generation: 2, ramp });
+  await until('the last ones are there', () => copy.configs().some(({ generation }) => generation === 2));
+  assert.equal(copy.configs().length, 2);
+  copy.connection!.close('lost');
+  await until('it is told again', () => copy.ups === 2 && copy.configs().length === 3);
+  const times = copy.configs().map((config) => Number(config['sentAtMs']));
+  assert.ok(times[0]! >= beforeMs && times[2]! >= times[1]! && times[2]! <= Date.now());
+});
+
 test('a copy that comes back gets its settings again', async (t) => {
   const rig = await HubRig.leading(t);
   const copy = await rig.copyIn(SOURCE);

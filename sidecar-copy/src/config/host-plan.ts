@@ -18,6 +18,7 @@ export function hostPlan(config: CopyConfig): CopyPlan {
     ),
     copies,
     sample,
+    ramp: config.rampMs === 0 ? undefined : { durationMs: config.rampMs },
     clientAddresses: config.clientAddresses.map((address) => ({ address, prefixBits: address.length * 8 })),
     isSuspended: false,
     bytesPerSecondMax: 0,

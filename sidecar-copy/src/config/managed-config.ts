@@ -98,7 +98,6 @@ function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): Manag
   return {
     wait: !values.noWait,
     fullSessionsOnly: values.fullSessionsOnly,
-    rampMs: 0,
     mtuBytes: values.mtuBytes,
     responseTimeoutMs: values.responseTimeoutMs,
     idleTimeoutMs: values.idleTimeoutMs ?? values.responseTimeoutMs + 1_200_000,

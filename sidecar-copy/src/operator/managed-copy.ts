@@ -6,6 +6,7 @@ import { Copy } from '../copy.js';
 import type { CopyEdges } from '../copy-edges.js';
 import { type CopyFigures, noFigures } from '../copy-figures.js';
 import { shareText } from '../copy-status.js';
+import { tighterBudget } from '../safety-budget.js';
 import { copyReport, emptyReport, type ReportFrame } from './copy-report.js';
 import type { OutsideCredentials } from './outside-credentials.js';
 import { type SettingsPlan, settingsPlan } from './settings-plan.js';
@@ -38,6 +39,7 @@ export class ManagedCopy {
   private readonly options: ManagedCopyOptions;
   private copy: Copy | undefined;
   private settings: CopySettings | undefined;
+  private receivedMs = 0;
   /** What the copy was made with. */
   private made: CopySettings | undefined;
   private generation = 0;
@@ -57,13 +59,14 @@ export class ManagedCopy {
   apply(settings: CopySettings): void {
     if (this.isClosing) return;
     this.settings = settings;
+    this.receivedMs = this.options.edges.nowMs();
     this.tryToApply(settings);
   }
 
   private tryToApply(settings: CopySettings): void {
-    const { edges, logger, localNetwork } = this.options;
+    const { edges, logger } = this.options;
     try {
-      const planned = settingsPlan(settings, localNetwork().addresses);
+      const planned = this.plan(settings);
       this.planProblems = planned.problems;
       if (this.copy === undefined) this.open(settings, planned);
       else this.copy.apply(planned.plan);
@@ -78,6 +81,13 @@ export class ManagedCopy {
       this.fault = message;
       this.retryAtMs = edges.nowMs() + RETRY_MS;
     }
+  }
+
+  private plan(settings: CopySettings): SettingsPlan {
+    const { basis, localNetwork } = this.options;
+    const { plan, problems } = settingsPlan(settings, localNetwork().addresses, this.receivedMs);
+    const { budget } = plan;
+    return { plan: { ...plan, budget: budget && tighterBudget(basis.budget, budget) }, problems };
   }
 
   private open(settings: CopySettings, { plan }: SettingsPlan): void {
@@ -152,7 +162,7 @@ export class ManagedCopy {
     if (this.copy.isOverBandwidth) problems.push('the bandwidth limit is reached: new connections are not copied');
     const { budgetShare } = this.copy;
     if (budgetShare < 1)
-      problems.push(`the safety budget is used up: ${shareText(budgetShare)} of connections are copied`);
+      problems.push(`${this.budgetText()} is used up: ${shareText(budgetShare)} of connections are copied`);
     for (const { name, interfaceState } of this.copy.figures().sources) {
       if (interfaceState !== 'up') problems.push(`interface ${name} is ${interfaceState}`);
     }
@@ -160,6 +170,15 @@ export class ManagedCopy {
       if (!isUp && downReason !== undefined) problems.push(`no way to target ${target}: ${downReason.message}`);
     }
     return problems;
+  }
+
+  private budgetText(): string {
+    const { cpuPercentMax = 0, processBytesMax = 0 } = this.settings?.limits ?? {};
+    const fields = [
+      ...(cpuPercentMax > 0 ? ['spec.limits.cpu'] : []),
+      ...(processBytesMax > 0 ? ['spec.limits.processMemory'] : []),
+    ];
+    return fields.length === 0 ? 'the safety budget' : `the safety budget (${fields.join(', ')})`;
   }
 
   /** What settings ask for that only a new copy can do. */

@@ -10,7 +10,7 @@ import {
   parseIpAddress,
   type TargetConfig,
 } from '@trafficcopy/core';
-import { type CopyPlan, type LanePlan, laneKey, targetOf } from '../copy-plan.js';
+import { type CopyPlan, type LanePlan, laneKey, type RampPlan, targetOf } from '../copy-plan.js';
 
 /** Each is a TLS connection. When all are replaced at once the engine has room for the new ones beside the old. */
 const LANES_MAX = 256;
@@ -30,22 +30,28 @@ export interface SettingsPlan {
 
 /**
  * The plan for settings, which were read and checked by the codec. Pure. Each endpoint has a lane of its own, so that its
- * intercept binds the channel to one target pod.
+ * intercept binds the channel to one target pod. `receivedMs` is when they came, on the clock of the copy.
  */
-export function settingsPlan(settings: CopySettings, localAddresses: readonly IpAddress[]): SettingsPlan {
-  return new Planner(settings, localAddresses).result();
+export function settingsPlan(
+  settings: CopySettings,
+  localAddresses: readonly IpAddress[],
+  receivedMs: number,
+): SettingsPlan {
+  return new Planner(settings, localAddresses, receivedMs).result();
 }
 
 class Planner {
   private readonly settings: CopySettings;
+  private readonly receivedMs: number;
   private readonly own: ReadonlySet<string>;
   private readonly lanes = new Map<string, { readonly index: number; readonly plan: LanePlan }>();
   private readonly problems = new Set<string>();
   private readonly ports = new Set<number>();
   private lanesTooMany = 0;
 
-  constructor(settings: CopySettings, localAddresses: readonly IpAddress[]) {
+  constructor(settings: CopySettings, localAddresses: readonly IpAddress[], receivedMs: number) {
     this.settings = settings;
+    this.receivedMs = receivedMs;
     this.own = new Set(localAddresses.map((address) => formatIpAddress(address)));
   }
 
@@ -57,9 +63,14 @@ class Planner {
       lanes: [...this.lanes.values()].map((lane) => lane.plan),
       copies: settings.copies,
       sample: settings.sample,
+      ramp: this.ramp(),
       clientAddresses: this.clientAddresses(),
       isSuspended: settings.state === 'suspended',
       bytesPerSecondMax: settings.limits.bytesPerSecondMax,
+      budget: {
+        cpuPercentMax: settings.limits.cpuPercentMax ?? 0,
+        memoryBytesMax: settings.limits.processBytesMax ?? 0,
+      },
       leg: settings.capture,
       interfaces: [],
       filter: undefined,
@@ -70,6 +81,15 @@ class Planner {
       );
     }
     return { plan, problems: [...this.problems] };
+  }
+
+  /** How much of it has passed is told by the operator's clock; this pod's may be another. */
+  private ramp(): RampPlan | undefined {
+    const { ramp, sentAtMs } = this.settings;
+    if (ramp === undefined) return undefined;
+    const { durationMs, beganAtMs } = ramp;
+    if (beganAtMs === undefined || sentAtMs === undefined) return { durationMs };
+    return { durationMs, beganMs: this.receivedMs - Math.max(0, sentAtMs - beganAtMs) };
   }
 
   private clientAddresses(): AddressRange[] {

@@ -206,13 +206,12 @@ export class CopyWorkers {
 
 /** What of the configuration a worker needs: no token, no file; it logs in by itself. */
 function basisOf(config: CopyConfig): CopyBasis {
-  const { delivery, wait, fullSessionsOnly, rampMs, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
+  const { delivery, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
   const { captureBufferBytes, name, limits, wire, responsePayloadBytes, logins, connect, budget } = config;
   return {
     delivery,
     wait,
     fullSessionsOnly,
-    rampMs,
     mtuBytes,
     responseTimeoutMs,
     idleTimeoutMs,

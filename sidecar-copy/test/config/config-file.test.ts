@@ -32,7 +32,7 @@ function refuses(yaml: string, message: string): Promise<void> {
 
 const WORDS =
   '-x 80-10.16.12.11:8080,443-[fd00::1]:8443 -s 10.16.12.11=10.16.12.12:36525,fd00::1=[fd00::2] --delivery tunnel -c 10.9.0.0/30,fd00:9::/126 ' +
-  '-n 3 -r 10 --sample-by client --seed 7 --max-sessions 50000 --max-held 64 --duration 9000 -W --max-cpu 50';
+  '-n 3 -r 10 --sample-by client --seed 7 --max-sessions 50000 --max-held 64 --duration 9000 -W --max-cpu 50 -m 512 -g 600';
 
 describe('a configuration file of a copy', () => {
   it('says with the words of flags what a command line says', async () => {
@@ -50,6 +50,8 @@ maxHeld: 64
 duration: 9000
 noWait: true
 maxCpu: 50
+maxMemory: 512
+ramp: 600
 `;
     assert.deepEqual(await configureFile(yaml), await configure(WORDS));
   });
@@ -68,8 +70,9 @@ delivery: Tunnel
 clientAddress: {cidrs: [10.9.0.0/30, "fd00:9::/126"]}
 multiply: 3
 sample: {percent: 10, by: Client, seed: 7}
-limits: {sessions: 50000, memory: 64Mi}
+limits: {sessions: 50000, memory: 64Mi, processMemory: 512Mi}
 duration: 2h30m
+ramp: 10m
 noWait: true
 maxCpu: 50
 `;

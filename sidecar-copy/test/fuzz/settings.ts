@@ -8,13 +8,16 @@ import { copySettings } from '../kit/copy-settings.js';
 const OWN = ['127.0.0.1', '10.0.0.1', 'fd00::1'].map((text) => parseIpAddress(text)!);
 
 const target: FuzzTarget = {
-  seeds: [encodeCopySettings(copySettings(['10.0.0.2', 'fd00::2'], { clientRanges: ['198.18.0.0/15'] }))],
+  seeds: [
+    encodeCopySettings(copySettings(['10.0.0.2', 'fd00::2'], { clientRanges: ['198.18.0.0/15'] })),
+    encodeCopySettings(copySettings(['10.0.0.2'], { ramp: { durationMs: 60_000, beganAtMs: 1000 }, sentAtMs: 2000 })),
+  ],
   mutate: jsonInputs(),
   words: ['"endpoints":', '10.0.0.1', '::1', '/33', '0.0.0.0/0'],
   run: (input) => {
     const settings = parseCopySettings(input);
     if (settings === undefined) return 0;
-    const { plan, problems } = settingsPlan(settings, OWN);
+    const { plan, problems } = settingsPlan(settings, OWN, 0);
     for (const { ipVersion, targets } of plan.mappings) {
       assert.ok(targets.length >= 1 && targets.length <= TARGETS_MAX);
       for (const { endpoints } of targets) {

@@ -164,6 +164,89 @@ test('limits and delivery of a running copy stay, which is told until they are a
   assert.deepEqual(around.copy.report().problems, []);
 });
 
+const RAMP_MS = 100_000;
+const ramp = { durationMs: RAMP_MS, beganAtMs: 1_000_000 };
+
+/** How far the ramp is, in percent. */
+function rampPercent(around: ManagedSurroundings): number {
+  return Math.round(around.copy.figures().ramp * 100);
+}
+
+test('a ramp begins with the copying, and is where the TrafficCopy’s is once the operator has said so', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2'], { ramp: { durationMs: RAMP_MS } }));
+  around.second();
+  assert.equal(rampPercent(around), 0, 'there is no channel yet');
+  around.channels[0]!.onUp(around.connection());
+  for (let seconds = 0; seconds < 10; seconds += 1) around.second();
+  assert.equal(rampPercent(around), 10);
+  around.apply(copySettings(['10.0.0.2'], { ramp, sentAtMs: ramp.beganAtMs + 50_000 }));
+  assert.equal(rampPercent(around), 50);
+  around.second();
+  assert.equal(rampPercent(around), 51);
+  around.apply(
+    copySettings(['10.0.0.2'], { ramp: { ...ramp, durationMs: 60_000 }, sentAtMs: ramp.beganAtMs + 51_000 }),
+  );
+  assert.equal(rampPercent(around), 85);
+  for (let seconds = 0; seconds < 10; seconds += 1) around.second();
+  assert.deepEqual(
+    [rampPercent(around), around.logged.filter((line) => line.includes('ramp is over')).length],
+    [100, 1],
+  );
+});
+
+test('a new pod’s copy begins where the others are', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2'], { ramp, sentAtMs: ramp.beganAtMs + 50_000 }));
+  around.second();
+  around.channels[0]!.onUp(around.connection());
+  assert.equal(rampPercent(around), 51);
+});
+
+test('settings that are tried again are as old as they are', () => {
+  const around = new ManagedSurroundings();
+  around.sourceError = new Error('needs CAP_NET_RAW');
+  around.apply(copySettings(['10.0.0.2'], { ramp, sentAtMs: ramp.beganAtMs }));
+  around.sourceError = undefined;
+  for (let seconds = 0; seconds < 5; seconds += 1) around.second();
+  around.channels.at(-1)!.onUp(around.connection());
+  assert.equal(rampPercent(around), 5);
+});
+
+test('a ramp begins anew when copying goes on', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2'], { ramp: { durationMs: RAMP_MS } }));
+  around.channels[0]!.onUp(around.connection());
+  for (let seconds = 0; seconds < 50; seconds += 1) around.second();
+  around.apply(copySettings(['10.0.0.2'], { ramp: { durationMs: RAMP_MS }, state: 'suspended' }));
+  around.second();
+  around.apply(copySettings(['10.0.0.2'], { ramp: { durationMs: RAMP_MS } }));
+  assert.equal(rampPercent(around), 0);
+  around.apply(copySettings(['10.0.0.2']));
+  assert.equal(rampPercent(around), 100, 'the ramp was taken away');
+});
+
+test('a CPU limit holds from when it comes, names its field, and is gone with it', () => {
+  const around = new ManagedSurroundings();
+  const spend = (cpuPercent: number): void => {
+    around.cpuUs += cpuPercent * 10_000;
+    around.second();
+  };
+  around.apply(copySettings(['10.0.0.2']));
+  around.channels[0]!.onUp(around.connection());
+  spend(20);
+  spend(20);
+  assert.deepEqual(around.copy.report().problems, []);
+  around.apply(copySettings(['10.0.0.2'], { limits: { ...limits, cpuPercentMax: 10 } }));
+  spend(20);
+  spend(20);
+  assert.deepEqual(around.copy.report().problems, [
+    'the safety budget (spec.limits.cpu) is used up: 45 % of connections are copied',
+  ]);
+  around.apply(copySettings(['10.0.0.2']));
+  assert.deepEqual(around.copy.report().problems, []);
+});
+
 test('renewed credentials are shown to the intercepts from then on', async () => {
   const around = new ManagedSurroundings();
   around.copy.setCredentials(CREDENTIALS);

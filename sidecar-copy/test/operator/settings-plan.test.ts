@@ -7,8 +7,11 @@ import { copySettings, endpointSettings } from '../kit/copy-settings.js';
 
 const OWN = ['127.0.0.1', '10.0.0.1', 'fd00::1'].map((text) => parseIpAddress(text)!);
 
+/** When settings come. */
+const RECEIVED_MS = 50_000;
+
 function plan(settings: CopySettings): CopyPlan {
-  const { plan: made, problems } = settingsPlan(settings, OWN);
+  const { plan: made, problems } = settingsPlan(settings, OWN, RECEIVED_MS);
   assert.deepEqual(problems, []);
   return made;
 }
@@ -62,7 +65,7 @@ test('a mapping for each IP version of the endpoints; a target without any stays
 });
 
 test('a pod that is its own target is left out, and told', () => {
-  const { plan: made, problems } = settingsPlan(copySettings(['10.0.0.1', '10.0.0.2']), OWN);
+  const { plan: made, problems } = settingsPlan(copySettings(['10.0.0.1', '10.0.0.2']), OWN, RECEIVED_MS);
   assert.deepEqual(endpointsOf(made), ['4 80 candidate 10.0.0.2:8080@0']);
   assert.match(problems[0]!, /target of itself \(10\.0\.0\.1\)/);
 });
@@ -70,7 +73,7 @@ test('a pod that is its own target is left out, and told', () => {
 test('what stands twice counts once, and is told', () => {
   const target = { name: 'candidate', endpoints: ['10.0.0.2', '10.0.0.2'].map(endpointSettings) };
   const mapping = { onlinePort: 80, targets: [target, target] };
-  const { plan: made, problems } = settingsPlan(copySettings([], { mappings: [mapping, mapping] }), OWN);
+  const { plan: made, problems } = settingsPlan(copySettings([], { mappings: [mapping, mapping] }), OWN, RECEIVED_MS);
   assert.deepEqual(endpointsOf(made), ['4 80 candidate 10.0.0.2:8080@0']);
   assert.deepEqual(problems, [
     'port 80 has two targets with the name candidate: the first counts',
@@ -83,7 +86,11 @@ test('more endpoints than lanes: the first are used, and it is told', () => {
     name: `t${target}`,
     endpoints: Array.from({ length: 200 }, (_, index) => endpointSettings(`10.1.${target}.${index}`)),
   }));
-  const { plan: made, problems } = settingsPlan(copySettings([], { mappings: [{ onlinePort: 80, targets }] }), OWN);
+  const { plan: made, problems } = settingsPlan(
+    copySettings([], { mappings: [{ onlinePort: 80, targets }] }),
+    OWN,
+    RECEIVED_MS,
+  );
   assert.equal(made.lanes.length, 256);
   assert.equal(endpointsOf(made).length, 256);
   assert.match(problems[0]!, /^144 target pods are beyond the 256/);
@@ -108,4 +115,21 @@ test('the rest is taken over', () => {
   const { isSuspended, copies, bytesPerSecondMax, leg, interfaces, filter } = made;
   assert.deepEqual([isSuspended, copies, bytesPerSecondMax, leg], [true, 3, 3, 'loopback']);
   assert.deepEqual([made.sample, interfaces, filter], [sample, [], undefined]);
+});
+
+test('a ramp has passed as far as the clock of the operator says, whatever the own clock shows', () => {
+  const ramp = { durationMs: 600_000, beganAtMs: 1_772_366_400_000 };
+  const rampOf = (change: Partial<CopySettings>): CopyPlan['ramp'] => plan(copySettings([], change)).ramp;
+  assert.deepEqual(rampOf({ ramp, sentAtMs: ramp.beganAtMs + 20_000 }), { durationMs: 600_000, beganMs: 30_000 });
+  // Another operator leads now, whose clock is behind.
+  assert.deepEqual(rampOf({ ramp, sentAtMs: ramp.beganAtMs - 5 }), { durationMs: 600_000, beganMs: RECEIVED_MS });
+  assert.deepEqual(rampOf({ ramp: { durationMs: 1000 } }), { durationMs: 1000 });
+  assert.equal(rampOf({}), undefined);
+});
+
+test('limits of CPU and memory are the safety budget', () => {
+  const limits = { sessionsMax: 1, heldBytesMax: 2, bytesPerSecondMax: 0 };
+  assert.deepEqual(plan(copySettings([], { limits })).budget, { cpuPercentMax: 0, memoryBytesMax: 0 });
+  const made = plan(copySettings([], { limits: { ...limits, cpuPercentMax: 25, processBytesMax: 1 << 28 } }));
+  assert.deepEqual(made.budget, { cpuPercentMax: 25, memoryBytesMax: 1 << 28 });
 });
