@@ -63,7 +63,7 @@ export type LossReason = (typeof LOSS_REASONS)[number];
 
 /** Counted events, all monotonic. */
 export interface EngineCounters {
-  /** Captured packets by verdict: index as in PACKET_VERDICTS, plus packets of no mapping and malformed TCP. */
+  /** Captured packets by verdict: index as in IP_VERDICTS, plus packets of no mapping and malformed TCP. */
   packetsCaptured: number;
   packetsMalformed: number;
   packetsUnmapped: number;

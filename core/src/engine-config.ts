@@ -1,11 +1,11 @@
 import type { CompareConfig } from './compare/compare-config.js';
-import type { AddressRange } from './flow/address-pool.js';
 import type { PortShare } from './flow/port-share.js';
 import type { EngineLimits } from './limits.js';
 import type { Credentials } from './protocol/credential.js';
 import type { Digests } from './protocol/digests.js';
 import type { Protocol } from './protocol/protocol.js';
 import type { TargetMeter } from './session/target-meter.js';
+import type { AddressRange } from './wire/address-range.js';
 import type { IpAddress } from './wire/ip-address.js';
 
 /** Targets that one mapping may have. */

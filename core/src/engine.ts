@@ -13,7 +13,6 @@ import type { ResponseBatch } from './batch/response-record.js';
 import { Comparison } from './compare/comparison.js';
 import { createEngineCounters, type EngineCounters } from './counters.js';
 import type { EngineConfig, MappingConfig, SampleConfig } from './engine-config.js';
-import type { AddressRange } from './flow/address-pool.js';
 import { flowHash } from './flow/flow-hash.js';
 import { TimerWheel } from './flow/timer-wheel.js';
 import { ByteStore } from './session/byte-store.js';
@@ -23,6 +22,7 @@ import { Replayer } from './session/replayer.js';
 import { SegmentWriter } from './session/segment-writer.js';
 import { SESSIONS_MAX, SessionTable } from './session/session-table.js';
 import { SessionTrace } from './trace/session-trace.js';
+import type { AddressRange } from './wire/address-range.js';
 
 export class Engine {
   readonly counters: EngineCounters = createEngineCounters();

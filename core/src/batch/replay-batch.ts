@@ -22,6 +22,8 @@ export const RECORD_PACKET = 0;
 export const RECORD_OPEN = 1;
 /** The flow ends: no packet; intercept forgets it. */
 export const RECORD_RELEASE = 2;
+/** A UDP datagram, which belongs to no flow: session id 0. In PACKETS only, to an intercept that takes datagrams. */
+export const RECORD_DATAGRAM = 3;
 
 export class ReplayBatch {
   /** Octets kept free before the first record, where a sink writes a frame header. */

@@ -3,11 +3,15 @@ import type { PacketHeader } from '../wire/packet-header.js';
 import { SYN } from '../wire/tcp.js';
 import type { TcpOptions } from '../wire/tcp-options.js';
 import {
+  DATAGRAMS_FAILED,
+  DATAGRAMS_INJECTED,
+  DATAGRAMS_REFUSED,
   KEPT_BYTES_MAX,
   RESPONSE_ACK,
   RESPONSE_ELAPSED,
   RESPONSE_ELAPSED_UNIT_US,
   RESPONSE_EVENT,
+  RESPONSE_EVENT_DATAGRAMS,
   RESPONSE_EVENT_SEGMENT,
   RESPONSE_FLAGS,
   RESPONSE_HAS_SACK_PERMITTED,
@@ -81,6 +85,20 @@ export function writeEventRecord(bytes: Uint8Array, offset: number, sessionId: n
   bytes.fill(0, offset, offset + RESPONSE_RECORD_BYTES);
   writeU32(bytes, offset + RESPONSE_SESSION_ID, sessionId);
   bytes[offset + RESPONSE_EVENT] = event;
+}
+
+/** Writes what became of datagrams since the last such record. */
+export function writeDatagramsRecord(
+  bytes: Uint8Array,
+  offset: number,
+  injected: number,
+  refused: number,
+  failed: number,
+): void {
+  writeEventRecord(bytes, offset, 0, RESPONSE_EVENT_DATAGRAMS);
+  writeU32(bytes, offset + DATAGRAMS_INJECTED, injected);
+  writeU32(bytes, offset + DATAGRAMS_REFUSED, refused);
+  writeU32(bytes, offset + DATAGRAMS_FAILED, failed);
 }
 
 /**

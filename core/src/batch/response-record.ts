@@ -49,6 +49,15 @@ export const RESPONSE_EVENT_FLOW_TAKEN = 1;
 export const RESPONSE_EVENT_TARGET_UNKNOWN = 2;
 /** Intercept's flow table is full. */
 export const RESPONSE_EVENT_FLOW_TABLE_FULL = 3;
+/** What became of datagrams of this connection, since the last such record: three numbers, session id 0. */
+export const RESPONSE_EVENT_DATAGRAMS = 4;
+
+/** u32, in a record of RESPONSE_EVENT_DATAGRAMS: the target's kernel has them. */
+export const DATAGRAMS_INJECTED = 4;
+/** u32: intercept does not serve their destination, or does not take their source. */
+export const DATAGRAMS_REFUSED = 8;
+/** u32: the kernel did not take them. */
+export const DATAGRAMS_FAILED = 16;
 
 /** Where the number of kept octets stands in a record with payload, and where they begin. */
 const KEPT_BYTES = RESPONSE_RECORD_BYTES;

@@ -7,6 +7,7 @@
  */
 export * from './copy-report.js';
 export * from './copy-settings.js';
+export * from './datagram-capability.js';
 export * from './frame.js';
 export * from './frame-decoder.js';
 export * from './goodbye.js';

@@ -2,13 +2,8 @@
  * The addresses that stand in for those of clients (-c): ranges of one IP version, of which each client always gets the same
  * one. A range is never written out: 198.18.0.0/15 costs what one address costs.
  */
+import type { AddressRange } from '../wire/address-range.js';
 import type { IpAddress } from '../wire/ip-address.js';
-
-/** All addresses with the first `prefixBits` bits of `address`. With 32 (IPv4) or 128 (IPv6) it is that address alone. */
-export interface AddressRange {
-  readonly address: IpAddress;
-  readonly prefixBits: number;
-}
 
 /** Bits of an address that are chosen: of a larger range, the first 2^32 addresses are used. */
 const CHOSEN_BITS_MAX = 32;

@@ -13,12 +13,12 @@ import {
 import type { Comparison } from '../compare/comparison.js';
 import type { EngineCounters, TerminalState } from '../counters.js';
 import { type EngineConfig, type MappingConfig, type SampleConfig, SHARE_PPM_MAX } from '../engine-config.js';
-import type { AddressRange } from '../flow/address-pool.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
 import { TURNS_MAX_DEFAULT } from '../limits.js';
 import { add, lessThan, type Seq, sizeBetween } from '../seq.js';
 import type { SessionTrace } from '../trace/session-trace.js';
 import { TRACE_KIND } from '../trace/trace-event.js';
+import type { AddressRange } from '../wire/address-range.js';
 import { PacketHeader, parsePacket } from '../wire/packet-header.js';
 import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.js';
 import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.js';

@@ -1,5 +1,6 @@
-import { AddressPool, type AddressRange } from '../flow/address-pool.js';
+import { AddressPool } from '../flow/address-pool.js';
 import { flowHash } from '../flow/flow-hash.js';
+import type { AddressRange } from '../wire/address-range.js';
 import { type IpAddress, ipAddressesEqual } from '../wire/ip-address.js';
 
 /** Addresses that are remembered for sharing; a power of two. */

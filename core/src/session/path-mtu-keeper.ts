@@ -2,7 +2,7 @@
 import type { EngineCounters } from '../counters.js';
 import type { PortAllocator } from '../flow/port-allocator.js';
 import { sizeBetween } from '../seq.js';
-import { IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/packet-header.js';
+import { IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/ip-header.js';
 import { TCP_HEADER_BYTES } from '../wire/tcp.js';
 import type { TooBig } from '../wire/too-big.js';
 import { BLACK_HOLE_MTUS_V4, BLACK_HOLE_MTUS_V6, pathMtuAfter } from './path-mtu.js';

@@ -6,7 +6,7 @@ import type { EngineCounters } from '../counters.js';
 import type { EngineConfig } from '../engine-config.js';
 import type { Seq } from '../seq.js';
 import { writeU16, writeU32 } from '../wire/bytes.js';
-import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/packet-header.js';
+import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/ip-header.js';
 import { ACK, SYN, TCP_HEADER_BYTES } from '../wire/tcp.js';
 import { writeExperiment, writeMss, writeTimestamps, writeWindowScale } from '../wire/tcp-options.js';
 import type { ByteStore } from './byte-store.js';

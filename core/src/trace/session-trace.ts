@@ -6,6 +6,7 @@
 import { assert } from '../assert.js';
 import { TERMINAL_STATES, type TerminalState } from '../counters.js';
 import type { Session } from '../session/session.js';
+import { hasPrefix } from '../wire/address-range.js';
 import { readU32 } from '../wire/bytes.js';
 import type { IpAddress } from '../wire/ip-address.js';
 import type { PacketHeader } from '../wire/packet-header.js';
@@ -167,13 +168,4 @@ export class SessionTrace {
       this.#first = (this.#first + 1) % this.#eventsMax;
     }
   }
-}
-
-function hasPrefix(bytes: Uint8Array, offset: number, address: IpAddress, prefixBits: number): boolean {
-  for (let bit = 0; bit < prefixBits; bit += 8) {
-    const differs = bytes[offset + (bit >> 3)]! ^ address[bit >> 3]!;
-    const left = prefixBits - bit;
-    if ((left >= 8 ? differs : differs >> (8 - left)) !== 0) return false;
-  }
-  return true;
 }

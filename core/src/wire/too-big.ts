@@ -4,7 +4,7 @@
  */
 import { type Seq, seq } from '../seq.js';
 import { readI32, readU16, readU32 } from './bytes.js';
-import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from './packet-header.js';
+import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from './ip-header.js';
 
 const IPPROTO_ICMP = 1;
 const IPPROTO_ICMPV6 = 58;

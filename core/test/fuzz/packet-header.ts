@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import type { FuzzTarget } from '@trafficcopy/fuzz';
 import { tcpChecksumIsRight, writeChecksums } from '../../src/wire/checksum.js';
-import { PACKET_VERDICTS, PacketHeader, parsePacket } from '../../src/wire/packet-header.js';
+import { IP_VERDICTS } from '../../src/wire/ip-header.js';
+import { PacketHeader, parsePacket } from '../../src/wire/packet-header.js';
 import { SYN } from '../../src/wire/tcp.js';
 import { parseTcpOptions, TcpOptions } from '../../src/wire/tcp-options.js';
 import { packetOf, TEMPLATE } from '../kit/segment.js';
@@ -22,12 +23,12 @@ function run(input: Uint8Array): number {
   const length = input.length;
   const wireBytes = length + (input[0] ?? 0) * 300;
   const verdict = parsePacket(bytes, OFFSET, length, wireBytes, header);
-  if (verdict !== 'ok') return PACKET_VERDICTS.indexOf(verdict);
+  if (verdict !== 'ok') return IP_VERDICTS.indexOf(verdict);
   const end = OFFSET + length;
-  const { addressOffset, addressBytes, tcpOffset, optionsOffset, payloadOffset, payloadBytes, payloadBytesPresent } =
+  const { addressOffset, addressBytes, transportOffset, optionsOffset, payloadOffset, payloadBytes, payloadBytesPresent } =
     header;
-  assert.ok(addressOffset >= OFFSET && addressOffset + 2 * addressBytes <= tcpOffset);
-  assert.ok(optionsOffset === tcpOffset + 20 && optionsOffset <= payloadOffset && payloadOffset <= end);
+  assert.ok(addressOffset >= OFFSET && addressOffset + 2 * addressBytes <= transportOffset);
+  assert.ok(optionsOffset === transportOffset + 20 && optionsOffset <= payloadOffset && payloadOffset <= end);
   assert.ok(
     payloadBytesPresent >= 0 && payloadBytesPresent <= payloadBytes && payloadOffset + payloadBytesPresent <= end,
   );
@@ -40,7 +41,7 @@ function run(input: Uint8Array): number {
     assert.equal(parsePacket(bytes, OFFSET, length, wireBytes, header), 'ok', 'checksums change nothing else');
   }
   const seen = (options.mss > 0 ? 1 : 0) | (options.hasTimestamps ? 2 : 0) | (options.sackPermitted ? 4 : 0);
-  const shape = (tcpOffset - OFFSET) * 64 + (payloadOffset - tcpOffset);
+  const shape = (transportOffset - OFFSET) * 64 + (payloadOffset - transportOffset);
   return 16 + (shape << 8) + (seen << 5) + (header.flags & 31);
 }
 

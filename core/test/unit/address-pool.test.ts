@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AddressPool, type AddressRange } from '../../src/flow/address-pool.js';
+import { AddressPool } from '../../src/flow/address-pool.js';
+import type { AddressRange } from '../../src/wire/address-range.js';
 import { formatIpAddress, parseIpAddress } from '../../src/wire/ip-address.js';
 
 function range(text: string): AddressRange {

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { readI32, readU16, readU32, writeU16, writeU32 } from '../../src/wire/bytes.js';
 import { tcpChecksumIsRight, writeChecksums } from '../../src/wire/checksum.js';
 import { formatIpAddress, ipAddressesEqual, parseIpAddress } from '../../src/wire/ip-address.js';
-import { PacketHeader, type PacketVerdict, parsePacket } from '../../src/wire/packet-header.js';
+import type { IpVerdict } from '../../src/wire/ip-header.js';
+import { PacketHeader, parsePacket } from '../../src/wire/packet-header.js';
 import { ACK, PSH, SYN } from '../../src/wire/tcp.js';
 import {
   parseTcpOptions,
@@ -26,7 +27,7 @@ function parse(packet: Uint8Array, capturedBytes = packet.length, wireBytes = pa
   return header;
 }
 
-function verdictOf(packet: Uint8Array, capturedBytes = packet.length): PacketVerdict {
+function verdictOf(packet: Uint8Array, capturedBytes = packet.length): IpVerdict {
   return parsePacket(packet, 0, capturedBytes, packet.length, new PacketHeader());
 }
 
@@ -67,7 +68,7 @@ describe('an IPv4 packet', () => {
     const header = parse(packet);
     assert.equal(header.version, 4);
     assert.equal(header.addressOffset, 12);
-    assert.equal(header.tcpOffset, 20);
+    assert.equal(header.transportOffset, 20);
     assert.equal(header.payloadOffset, 40);
     assert.equal(header.payloadBytes, 5);
     assert.equal(header.payloadBytesPresent, 5);
@@ -93,7 +94,7 @@ describe('an IPv4 packet', () => {
     bytes[0] = 0x47;
     writeU16(bytes, 2, bytes.length);
     const header = parse(bytes);
-    assert.equal(header.tcpOffset, 28);
+    assert.equal(header.transportOffset, 28);
     assert.equal(header.payloadBytes, 5);
   });
 
@@ -144,7 +145,7 @@ describe('an IPv4 packet', () => {
   it('of another protocol or version is refused', () => {
     const udp = packet.slice();
     udp[9] = 17;
-    assert.equal(verdictOf(udp), 'notTcp');
+    assert.equal(verdictOf(udp), 'otherProtocol');
     for (const version of [0, 5, 7, 15]) {
       const other = packet.slice();
       other[0] = (version << 4) | 5;
@@ -179,14 +180,14 @@ describe('an IPv6 packet', () => {
     assert.equal(header.version, 6);
     assert.equal(header.addressOffset, 8);
     assert.equal(header.addressBytes, 16);
-    assert.equal(header.tcpOffset, 40);
+    assert.equal(header.transportOffset, 40);
     assert.equal(header.payloadBytes, 5);
   });
 
   it('may have extension headers (RFC 8200 4.1, RFC 4302 2.2)', () => {
     const chain = withExtensions(packet, 0, hopByHop(60), hopByHop(43), routing(51), authentication(6));
     const header = parse(chain);
-    assert.equal(header.tcpOffset, 40 + 8 + 8 + 24 + 24);
+    assert.equal(header.transportOffset, 40 + 8 + 8 + 24 + 24);
     assert.equal(header.payloadBytes, 5);
     assert.deepEqual(chain.slice(header.payloadOffset), textOf('hello'));
   });
@@ -205,8 +206,8 @@ describe('an IPv6 packet', () => {
 
   it('that is a fragment or of another protocol is refused', () => {
     assert.equal(verdictOf(withExtensions(packet, 44, hopByHop(6))), 'fragment');
-    assert.equal(verdictOf(withExtensions(packet, 60, hopByHop(17))), 'notTcp');
-    assert.equal(verdictOf(withExtensions(packet, 59)), 'notTcp');
+    assert.equal(verdictOf(withExtensions(packet, 60, hopByHop(17))), 'otherProtocol');
+    assert.equal(verdictOf(withExtensions(packet, 59)), 'otherProtocol');
   });
 
   it('too short for its headers is refused at every length', () => {

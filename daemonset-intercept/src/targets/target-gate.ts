@@ -7,8 +7,14 @@
  * list of --allow-source has it; when it is on the pass list: those clients are the target's own, and are never played; and
  * when no host can have it (unspecified, multicast, broadcast).
  */
-import { formatIpAddress, type IpAddress, type PacketHeader } from '@trafficcopy/core';
-import type { AddressRange } from '@trafficcopy/runtime';
+import {
+  type AddressRange,
+  formatIpAddress,
+  hasPrefix,
+  type IpAddress,
+  isInRange,
+  type PacketHeader,
+} from '@trafficcopy/core';
 
 /** An address and port, either of which may be open. */
 export interface TargetPattern {
@@ -87,18 +93,6 @@ function leadsTo({ address, port }: TargetPattern, bytes: Uint8Array, ends: Flow
 function plays({ clientRanges = [] }: TargetPattern, bytes: Uint8Array, ends: FlowEnds): boolean {
   if (clientRanges.length === 0) return true;
   return clientRanges.some((range) => isInRange(bytes, ends.addressOffset, ends.addressBytes, range));
-}
-
-function isInRange(bytes: Uint8Array, offset: number, addressBytes: number, range: AddressRange): boolean {
-  return range.address.length === addressBytes && hasPrefix(bytes, offset, range.address, range.prefixBits);
-}
-
-function hasPrefix(bytes: Uint8Array, offset: number, prefix: Uint8Array, bits: number): boolean {
-  for (let bit = 0; bit < bits; bit += 8) {
-    const mask = bits - bit >= 8 ? 0xff : (0xff00 >> (bits - bit)) & 0xff;
-    if (((bytes[offset + (bit >> 3)]! ^ prefix[bit >> 3]!) & mask) !== 0) return false;
-  }
-  return true;
 }
 
 /** 0.0.0.0/8, 224.0.0.0/4, 240.0.0.0/4 with broadcast (RFC 6890); ::, ff00::/8, and IPv4-mapped addresses. */

@@ -20,10 +20,10 @@ export function shiftClientPort(
   run: number,
 ): void {
   if (run === 0 || parsePacket(bytes, offset, capturedBytes, wireBytes, header) !== 'ok') return;
-  const port = readU16(bytes, header.tcpOffset);
+  const port = readU16(bytes, header.transportOffset);
   const shifted = shiftedPort(port, run);
-  bytes[header.tcpOffset] = shifted >> 8;
-  bytes[header.tcpOffset + 1] = shifted & 0xff;
+  bytes[header.transportOffset] = shifted >> 8;
+  bytes[header.transportOffset + 1] = shifted & 0xff;
 }
 
 export function shiftedPort(port: number, run: number): number {

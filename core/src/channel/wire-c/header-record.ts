@@ -6,8 +6,8 @@
 
 import { seq } from '../../seq.js';
 import { readI32, readU16, writeU16 } from '../../wire/bytes.js';
+import { IPPROTO_TCP, IPV4_HEADER_BYTES } from '../../wire/ip-header.js';
 import type { PacketHeader } from '../../wire/packet-header.js';
-import { IPPROTO_TCP, IPV4_HEADER_BYTES } from '../../wire/packet-header.js';
 import { TCP_HEADER_BYTES } from '../../wire/tcp.js';
 import { parseTcpOptions, type TcpOptions } from '../../wire/tcp-options.js';
 
@@ -26,9 +26,9 @@ export function writeHeaderRecord(
   packetAt: number,
   header: PacketHeader,
 ): void {
-  const tcpBytes = Math.min(header.payloadOffset - header.tcpOffset, recordBytes - RECORD_TCP);
+  const tcpBytes = Math.min(header.payloadOffset - header.transportOffset, recordBytes - RECORD_TCP);
   for (let at = 0; at < IPV4_HEADER_BYTES; at += 1) out[offset + at] = packet[packetAt + at]!;
-  for (let at = 0; at < tcpBytes; at += 1) out[offset + RECORD_TCP + at] = packet[header.tcpOffset + at]!;
+  for (let at = 0; at < tcpBytes; at += 1) out[offset + RECORD_TCP + at] = packet[header.transportOffset + at]!;
   out.fill(0, offset + RECORD_TCP + tcpBytes, offset + recordBytes);
   // The receiver knows of the payload by this field only.
   if (readU16(out, offset + 2) === 0) writeU16(out, offset + 2, IP_BYTES_MAX);
@@ -52,7 +52,7 @@ export function readHeaderRecord(
   header.version = 4;
   header.addressOffset = offset + 12;
   header.addressBytes = 4;
-  header.tcpOffset = tcp;
+  header.transportOffset = tcp;
   header.optionsOffset = offset + RECORD_OPTIONS;
   header.payloadOffset = Math.min(tcp + tcpHeaderBytes, offset + recordBytes);
   header.payloadBytes = payloadBytes;

@@ -1,16 +1,11 @@
-import type { IpAddress } from '@trafficcopy/core';
+import type { AddressRange } from '@trafficcopy/core';
 import { ipAddressValue } from './ip-address-value.js';
 import { ValueProblem } from './value-problem.js';
 import type { ValueType } from './value-type.js';
 
-/** All addresses whose first `prefixBits` bits are those of `address`; its other bits are 0. */
-export interface AddressRange {
-  readonly address: IpAddress;
-  /** 0 to 32, or to 128 for IPv6; one single address: all bits. */
-  readonly prefixBits: number;
-}
+export type { AddressRange } from '@trafficcopy/core';
 
-/** One address, or a range in CIDR form. */
+/** One address, or a range in CIDR form. Bits beyond the prefix are 0. */
 export const addressRangeValue: ValueType<AddressRange> = {
   expected: 'an IP address or a range, like 10.16.12.11, 10.16.0.0/16 or fd00::/64',
   parse(text: string): AddressRange {
