@@ -20,6 +20,7 @@ import { Capturer } from './session/capturer.js';
 import { Lanes } from './session/lanes.js';
 import { Replayer } from './session/replayer.js';
 import { SegmentWriter } from './session/segment-writer.js';
+import { Selection } from './session/selection.js';
 import { SESSIONS_MAX, SessionTable } from './session/session-table.js';
 import { SessionTrace } from './trace/session-trace.js';
 import type { AddressRange } from './wire/address-range.js';
@@ -35,6 +36,7 @@ export class Engine {
   readonly #store: ByteStore;
   readonly #sessions: SessionTable;
   readonly #writer: SegmentWriter;
+  readonly #selection: Selection;
   readonly #capturer: Capturer;
   readonly #replayer: Replayer;
   readonly #wheel: TimerWheel;
@@ -56,8 +58,10 @@ export class Engine {
     this.#wheel = new TimerWheel(limits.sessionsMax + limits.connectionsMax, nowMs);
     this.#sessions = new SessionTable(limits.sessionsMax);
     this.#writer = new SegmentWriter(this.#lanes, this.#store, this.counters, config);
+    this.#selection = new Selection(config);
     this.#capturer = new Capturer(
       config,
+      this.#selection,
       this.counters,
       this.#store,
       this.#sessions,
@@ -175,7 +179,7 @@ export class Engine {
 
   /** Removes a lane to which no endpoint of the mappings belongs any more. What is still in its output is dropped. */
   removeLane(lane: number, nowMs: number): void {
-    assert(!this.#capturer.usesLane(lane), 'a lane is removed when no endpoint is left on it');
+    assert(!this.#selection.usesLane(lane), 'a lane is removed when no endpoint is left on it');
     this.#setTime(nowMs);
     this.#replayer.forgetLane(lane);
     this.#lanes.remove(lane);
@@ -196,7 +200,7 @@ export class Engine {
    */
   setMappings(mappings: readonly MappingConfig[], nowMs: number): void {
     const now = this.#setTime(nowMs);
-    this.#capturer.setMappings(mappings);
+    this.#selection.setMappings(mappings);
     this.#replayer.applySettings(now);
     this.#capturer.dropUnmapped();
     this.#replayer.flush(now);
@@ -204,7 +208,7 @@ export class Engine {
 
   /** Sessions for each new connection and target; running connections keep theirs. */
   setCopies(copies: number): void {
-    this.#capturer.setCopies(copies);
+    this.#selection.copies = copies;
   }
 
   /**
@@ -212,17 +216,17 @@ export class Engine {
    * is made. Which ones is chosen uniformly, and only ever more; running connections get theirs with their next turn.
    */
   setRamp(beginMs: number, durationMs: number): void {
-    this.#capturer.setRamp(beginMs, durationMs);
+    this.#selection.setRamp(beginMs, durationMs);
   }
 
   /** Changes the share of connections that are copied; running sessions go on. */
   setSampleFraction(fraction: number): void {
-    this.#capturer.setSampleFraction(fraction);
+    this.#selection.setSampleFraction(fraction);
   }
 
   /** As {@link setSampleFraction}, with by what and how they are chosen. */
   setSample(sample: SampleConfig): void {
-    this.#capturer.setSample(sample);
+    this.#selection.setSample(sample);
   }
 
   /**
@@ -230,7 +234,7 @@ export class Engine {
    * million, uniform and nested like the sample. The others end as `overBudget`. Running sessions go on.
    */
   setBudgetShare(sharePpm: number): void {
-    this.#capturer.setBudgetShare(sharePpm);
+    this.#selection.setBudgetShare(sharePpm);
   }
 
   /**
@@ -254,7 +258,7 @@ export class Engine {
 
   /** The addresses that replace those of the clients of new sessions; empty: clients keep theirs. */
   setClientAddresses(ranges: readonly AddressRange[]): void {
-    this.#capturer.setClientAddresses(ranges);
+    this.#selection.setClientAddresses(ranges);
   }
 
   /**
@@ -263,7 +267,7 @@ export class Engine {
    */
   setPaused(isPaused: boolean, nowMs: number): void {
     const now = this.#setTime(nowMs);
-    this.#capturer.setPaused(isPaused);
+    this.#selection.isPaused = isPaused;
     if (isPaused) this.#replayer.endAll('suspended', now);
     this.#replayer.flush(now);
   }

@@ -12,13 +12,12 @@ import {
 } from '../batch/packet-batch.js';
 import type { Comparison } from '../compare/comparison.js';
 import type { EngineCounters, TerminalState } from '../counters.js';
-import { type EngineConfig, type MappingConfig, type SampleConfig, SHARE_PPM_MAX } from '../engine-config.js';
+import type { EngineConfig } from '../engine-config.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
 import { TURNS_MAX_DEFAULT } from '../limits.js';
 import { add, lessThan, type Seq, sizeBetween } from '../seq.js';
 import type { SessionTrace } from '../trace/session-trace.js';
 import { TRACE_KIND } from '../trace/trace-event.js';
-import type { AddressRange } from '../wire/address-range.js';
 import { PacketHeader, parsePacket } from '../wire/packet-header.js';
 import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.js';
 import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.js';
@@ -36,16 +35,12 @@ import {
   NEVER_JOINED,
   OUT_OF_ORDER_BYTES_MAX,
 } from './captured.js';
-import { ClientAddresses } from './client-addresses.js';
-import { ConnectionSample, type SampleVerdict } from './connection-sample.js';
 import { ConnectionTable } from './connection-table.js';
-import { CopyRamp } from './copy-ramp.js';
 import { Gap } from './gap.js';
 import { GapTime } from './gap-time.js';
 import type { MappingState } from './mapping-state.js';
-import { MappingTable } from './mapping-table.js';
-import { OnlineTable } from './online-table.js';
 import type { Replayer } from './replayer.js';
+import type { Selection } from './selection.js';
 import type { Session } from './session.js';
 import type { SessionTable } from './session-table.js';
 import { StreamOpening } from './stream-opening.js';
@@ -71,17 +66,10 @@ export class Capturer {
   readonly #wheelBase: number;
   readonly #connections: ConnectionTable;
   readonly #sessions: SessionTable;
-  readonly #mappings: MappingTable;
-  readonly #onlines = new OnlineTable();
-  readonly #addresses: ClientAddresses;
+  readonly #selection: Selection;
   readonly #header = new PacketHeader();
   readonly #options = new TcpOptions();
   readonly #tooBig = new TooBig();
-  #sample: ConnectionSample;
-  #budgetSharePpm = SHARE_PPM_MAX;
-  #copies: number;
-  #ramp: CopyRamp | undefined;
-  #isPaused = false;
   #replayer!: Replayer;
   /** Octets of early segments of all connections, and how many there may be. */
   #earlyBytes = 0;
@@ -94,6 +82,7 @@ export class Capturer {
 
   constructor(
     config: EngineConfig,
+    selection: Selection,
     counters: EngineCounters,
     store: ByteStore,
     sessions: SessionTable,
@@ -103,7 +92,7 @@ export class Capturer {
     comparison: Comparison | undefined,
   ) {
     this.#config = config;
-    this.#mappings = new MappingTable(config.meterFor);
+    this.#selection = selection;
     this.#counters = counters;
     this.#store = store;
     this.#sessions = sessions;
@@ -112,10 +101,6 @@ export class Capturer {
     this.#trace = trace;
     this.#comparison = comparison;
     this.#connections = new ConnectionTable(config.limits.connectionsMax, config.seed);
-    this.#addresses = new ClientAddresses(config.clientAddresses, config.seed);
-    this.#sample = new ConnectionSample(config.sample);
-    this.#copies = config.copies;
-    this.setMappings(config.mappings);
     this.#turnsMax = config.limits.turnsMax ?? TURNS_MAX_DEFAULT;
     this.#earlyBytesMax = Math.max(OUT_OF_ORDER_BYTES_MAX, Math.floor(config.limits.heldBytesMax / 4));
   }
@@ -128,19 +113,6 @@ export class Capturer {
     return this.#connections.openCount;
   }
 
-  /** Puts other mappings in force; {@link dropUnmapped} follows when their sessions have ended. */
-  setMappings(mappings: readonly MappingConfig[]): void {
-    this.#mappings.replace(mappings);
-    this.#onlines.setMappings(this.#mappings.mappings);
-  }
-
-  /** Whether an endpoint is reached over the lane. */
-  usesLane(lane: number): boolean {
-    return this.#mappings.mappings.some(({ targets }) =>
-      targets.some(({ endpoints }) => endpoints.some((endpoint) => endpoint.lane === lane)),
-    );
-  }
-
   /** Forgets the connections whose mapping is gone. */
   dropUnmapped(): void {
     for (const captured of this.#connections.all) {
@@ -148,20 +120,6 @@ export class Capturer {
       this.#countUnjoined(captured, 'withdrawn');
       this.#remove(captured);
     }
-  }
-
-  setCopies(copies: number): void {
-    this.#copies = copies;
-  }
-
-  setSample(sample: SampleConfig): void {
-    this.#sample = new ConnectionSample(sample, this.#budgetSharePpm);
-  }
-
-  /** Of the connections that the sample chooses, the share that is copied while the program is beyond its safety budget. */
-  setBudgetShare(sharePpm: number): void {
-    this.#budgetSharePpm = sharePpm;
-    this.setSample(this.#sample.config);
   }
 
   /**
@@ -172,7 +130,7 @@ export class Capturer {
     const beyond: Captured[] = [];
     for (const captured of this.#connections.all) {
       if (captured === undefined || captured.sessions.length === 0) continue;
-      if (this.#sample.isOverBudget(captured)) beyond.push(captured);
+      if (this.#selection.isOverBudget(captured)) beyond.push(captured);
     }
     beyond.sort((a, b) => b.order - a.order);
     let ended = 0;
@@ -183,24 +141,6 @@ export class Capturer {
       this.#remove(captured);
     }
     return ended;
-  }
-
-  setSampleFraction(fraction: number): void {
-    this.setSample({ ...this.#sample.config, fraction });
-  }
-
-  /** Raises the copies of each connection from none to all of them, uniformly over the time. */
-  setRamp(beginMs: number, durationMs: number): void {
-    this.#ramp = new CopyRamp(beginMs, durationMs);
-  }
-
-  setClientAddresses(ranges: readonly AddressRange[]): void {
-    this.#addresses.replaceBy(ranges);
-  }
-
-  /** While paused, connections that are known are followed, and none is joined. */
-  setPaused(isPaused: boolean): void {
-    this.#isPaused = isPaused;
   }
 
   /** client --captured packets--> connections. */
@@ -224,7 +164,7 @@ export class Capturer {
       return;
     }
     const { addressOffset, addressBytes, destinationPort, flags } = header;
-    const online = this.#onlines.find(bytes, addressOffset + addressBytes, addressBytes, destinationPort);
+    const online = this.#selection.onlines.find(bytes, addressOffset + addressBytes, addressBytes, destinationPort);
     if (online < 0) {
       if (this.#comparison === undefined || !this.#isAnswer(this.#comparison, bytes, nowMs))
         counters.packetsUnmapped += 1;
@@ -251,7 +191,7 @@ export class Capturer {
   /** online --segment--> client, which only a capture for a comparison has. */
   #isAnswer(comparison: Comparison, bytes: Uint8Array, nowMs: number): boolean {
     const { addressOffset, addressBytes, sourcePort } = this.#header;
-    const online = this.#onlines.find(bytes, addressOffset, addressBytes, sourcePort);
+    const online = this.#selection.onlines.find(bytes, addressOffset, addressBytes, sourcePort);
     if (online < 0) return false;
     const captured = this.#connections.findAnswered(bytes, this.#header, online);
     if (captured !== undefined) comparison.noteOnline(captured, bytes, this.#header, this.#capturedAtUs, nowMs);
@@ -262,7 +202,7 @@ export class Capturer {
   #onTooBig(bytes: Uint8Array, nowMs: number): void {
     const { addressOffset, addressBytes, destinationPort } = this.#tooBig;
     const from = addressOffset + addressBytes;
-    const portKey = this.#mappings.portKeyOf(bytes.slice(from, from + addressBytes), destinationPort);
+    const portKey = this.#selection.mappings.portKeyOf(bytes.slice(from, from + addressBytes), destinationPort);
     if (portKey >= 0) this.#replayer.noteTooBig(bytes, this.#tooBig, portKey, nowMs);
   }
 
@@ -290,10 +230,10 @@ export class Capturer {
       else if (known.sessions.length === 0) this.#remove(known);
     }
     // It is joined when copying goes on, as one that ran before the capture.
-    if (this.#isPaused) return;
+    if (this.#selection.isPaused) return;
     this.#counters.connectionsSeen += 1;
-    const mapping = this.#onlines.mappingOf(online)!;
-    const verdict = this.#verdict(bytes, nowMs);
+    const mapping = this.#selection.onlines.mappingOf(online)!;
+    const verdict = this.#selection.verdict(bytes, header, nowMs);
     if (verdict !== 'chosen') {
       if (this.#trace.isOn) this.#trace.noteNotCopied(bytes, header, verdict);
       this.#countUnreplayed(mapping, verdict);
@@ -327,8 +267,8 @@ export class Capturer {
   }
 
   #onUnknown(bytes: Uint8Array, online: number, nowMs: number): void {
-    if (this.#isPaused || this.#config.fullSessionsOnly) return;
-    if (this.#verdict(bytes, nowMs) !== 'chosen') return;
+    if (this.#selection.isPaused || this.#config.fullSessionsOnly) return;
+    if (this.#selection.verdict(bytes, this.#header, nowMs) !== 'chosen') return;
     const captured = this.#createConnection(bytes, online, undefined, nowMs);
     if (captured === undefined) return;
     this.#counters.connectionsSeen += 1;
@@ -339,31 +279,14 @@ export class Capturer {
     this.#counters.turnsBeforeJoin += 1;
   }
 
-  /** Whether the connection of the current header's packet is copied as of now, and else why not. */
-  #verdict(bytes: Uint8Array, nowMs: number): SampleVerdict {
-    const verdict = this.#sample.verdict(bytes, this.#header);
-    if (verdict !== 'chosen' || this.#ramp === undefined) return verdict;
-    const place = this.#sample.placeOf(bytes, this.#header);
-    return this.#ramp.copiesDue(place, this.#copies, nowMs) > 0 ? 'chosen' : 'sampledOut';
-  }
-
-  /** Sessions that the connection should have towards each target as of now. */
-  #copiesDue(captured: Captured, nowMs: number): number {
-    const ramp = this.#ramp;
-    if (ramp === undefined) return this.#copies;
-    const place = this.#sample.placeOfCaptured(captured);
-    // One that was chosen is never without.
-    return Math.max(1, ramp.copiesDue(Math.min(place, 1), this.#copies, nowMs));
-  }
-
   #createConnection(bytes: Uint8Array, online: number, iss: Seq | undefined, nowMs: number): Captured | undefined {
     const { addressOffset, addressBytes, sourcePort } = this.#header;
     // A connection from its start is worth more than one that waits for its turn to be joined.
     if (this.#connections.isFull && iss !== undefined) this.#makeRoom(nowMs);
     const slot = this.#connections.takeSlot(bytes, this.#header, online);
     if (slot < 0) return undefined;
-    const address = this.#addresses.shared(bytes, addressOffset, addressBytes);
-    const mapping = this.#onlines.mappingOf(online)!;
+    const address = this.#selection.addresses.shared(bytes, addressOffset, addressBytes);
+    const mapping = this.#selection.onlines.mappingOf(online)!;
     const looksForTls = this.#config.recogniseTls !== false;
     const captured = new Captured(slot, mapping, online, address, sourcePort, iss, looksForTls, nowMs);
     captured.order = this.#counters.connectionsSeen;
@@ -412,29 +335,29 @@ export class Capturer {
   #addSessions(captured: Captured, nowMs: number): void {
     const made = this.#made;
     made.length = 0;
-    const copies = this.#copiesDue(captured, nowMs);
-    const firstDue = this.#ramp === undefined ? copies : captured.copies;
+    const copies = this.#selection.copiesDue(captured, nowMs);
+    const firstDue = this.#selection.hasRamp ? captured.copies : copies;
     for (const target of captured.mapping.targets) {
       const first = target.revision <= captured.revision ? firstDue : 0;
       for (let copy = first; copy < copies; copy += 1) this.#addSession(captured, target, copy, nowMs);
     }
-    captured.revision = this.#mappings.revision;
+    captured.revision = this.#selection.mappings.revision;
     captured.copies = copies;
-    captured.copiesMax = this.#copies;
+    captured.copiesMax = this.#selection.copies;
     // A copy has just the room that it needs; an array that grew has more.
     if (made.length > 0) captured.sessions = captured.sessions.concat(made);
   }
 
   #addSession(captured: Captured, target: TargetState, copy: number, nowMs: number): void {
     if (this.#sessions.isFull) this.#endSilent(captured, nowMs);
-    const address = this.#addresses.towardsTarget(captured.clientAddress, captured.clientPort, copy);
+    const address = this.#selection.addresses.towardsTarget(captured.clientAddress, captured.clientPort, copy);
     const session = this.#replayer.create(captured, target, copy, address, captured.turns.endIndex, nowMs);
     if (session === undefined) this.#counters.terminal.shed += 1;
     else this.#made.push(session);
   }
 
   #countUnreplayed({ targets }: MappingState, terminal: TerminalState): void {
-    this.#counters.terminal[terminal] += targets.length * this.#copies;
+    this.#counters.terminal[terminal] += targets.length * this.#selection.copies;
   }
 
   /** A connection ends that was seen, and never had a session. */
@@ -617,9 +540,9 @@ export class Capturer {
   }
 
   #lacksSessions(captured: Captured, nowMs: number): boolean {
-    if (captured.revision !== this.#mappings.revision) return true;
-    if (this.#ramp === undefined || captured.copies >= this.#copies) return false;
-    return this.#copiesDue(captured, nowMs) > captured.copies;
+    if (captured.revision !== this.#selection.mappings.revision) return true;
+    if (!this.#selection.hasRamp || captured.copies >= this.#selection.copies) return false;
+    return this.#selection.copiesDue(captured, nowMs) > captured.copies;
   }
 
   /** Takes segments that came too early, as far as they continue the stream now. */
@@ -710,7 +633,7 @@ export class Capturer {
       // Sessions may have ended before the client said anything: what comes first begins a turn, too.
       const isFirst = captured.hasSyn && captured.rcvNxt === add(captured.iss, 1);
       const mayBegin = isFirst || (hasAnswer && captured.isPushed);
-      if (header.seq === captured.rcvNxt && mayBegin && !this.#isPaused) {
+      if (header.seq === captured.rcvNxt && mayBegin && !this.#selection.isPaused) {
         this.#join(captured, bytes, nowMs);
         return;
       }
@@ -729,7 +652,7 @@ export class Capturer {
 
   /** The current header's segment begins a turn: the stream starts, or goes on, with it. */
   #join(captured: Captured, bytes: Uint8Array, nowMs: number): void {
-    if (captured.sessions.length === 0 && this.#sample.isOverBudget(captured)) {
+    if (captured.sessions.length === 0 && this.#selection.isOverBudget(captured)) {
       this.#countUnjoined(captured, 'overBudget');
       this.#remove(captured);
       return;

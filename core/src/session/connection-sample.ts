@@ -5,6 +5,9 @@ import type { Captured } from './captured.js';
 
 const HASHES = 0x100000000;
 
+/** Who sends a packet, and to which port: TCP or UDP. */
+export type ClientEnd = Pick<PacketHeader, 'addressOffset' | 'addressBytes' | 'sourcePort' | 'destinationPort'>;
+
 export type SampleVerdict = 'chosen' | 'sampledOut' | 'overBudget';
 
 /**
@@ -26,10 +29,7 @@ export class ConnectionSample {
   }
 
   /** Whether the connection of a client's packet is chosen, and else why not. */
-  verdict(
-    bytes: Uint8Array,
-    { addressOffset, addressBytes, sourcePort, destinationPort }: PacketHeader,
-  ): SampleVerdict {
+  verdict(bytes: Uint8Array, { addressOffset, addressBytes, sourcePort, destinationPort }: ClientEnd): SampleVerdict {
     if (this.#budgetLimit === HASHES) return 'chosen';
     const hash = this.#hash(bytes, addressOffset, addressBytes, sourcePort, destinationPort);
     if (hash < this.#budgetLimit) return 'chosen';
@@ -37,7 +37,7 @@ export class ConnectionSample {
   }
 
   /** Where a connection stands among those that are chosen, from 0 up to but not including 1. */
-  placeOf(bytes: Uint8Array, { addressOffset, addressBytes, sourcePort, destinationPort }: PacketHeader): number {
+  placeOf(bytes: Uint8Array, { addressOffset, addressBytes, sourcePort, destinationPort }: ClientEnd): number {
     return this.#hash(bytes, addressOffset, addressBytes, sourcePort, destinationPort) / this.#limit;
   }
 

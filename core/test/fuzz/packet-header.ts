@@ -25,8 +25,15 @@ function run(input: Uint8Array): number {
   const verdict = parsePacket(bytes, OFFSET, length, wireBytes, header);
   if (verdict !== 'ok') return IP_VERDICTS.indexOf(verdict);
   const end = OFFSET + length;
-  const { addressOffset, addressBytes, transportOffset, optionsOffset, payloadOffset, payloadBytes, payloadBytesPresent } =
-    header;
+  const {
+    addressOffset,
+    addressBytes,
+    transportOffset,
+    optionsOffset,
+    payloadOffset,
+    payloadBytes,
+    payloadBytesPresent,
+  } = header;
   assert.ok(addressOffset >= OFFSET && addressOffset + 2 * addressBytes <= transportOffset);
   assert.ok(optionsOffset === transportOffset + 20 && optionsOffset <= payloadOffset && payloadOffset <= end);
   assert.ok(
