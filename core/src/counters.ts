@@ -61,6 +61,46 @@ export const LOSS_REASONS = [
 ] as const;
 export type LossReason = (typeof LOSS_REASONS)[number];
 
+/** Why a copy of a datagram did not come to its target. */
+export const DATAGRAM_LOSS_REASONS = [
+  /** It came in fragments, which are not put together. */
+  'fragmented',
+  /** The capture holds a part of it only. */
+  'cutShort',
+  /** With its headers it has more octets than a packet to a target may have. */
+  'tooLarge',
+  /** A limit was reached, or the way to intercept was full. */
+  'shed',
+  /** The program was beyond its safety budget. */
+  'overBudget',
+  /** Copying was suspended. */
+  'suspended',
+  /** The target had no endpoint. */
+  'targetUnavailable',
+  /** The channel to intercept was down, or lost while the datagram was on its way. */
+  'channelLost',
+  /** Intercept does not serve the target, or takes no datagrams of that client address. */
+  'refused',
+  /** The target's kernel did not take it. */
+  'failed',
+  /** The program ended before it was heard of. */
+  'interrupted',
+] as const;
+export type DatagramLossReason = (typeof DATAGRAM_LOSS_REASONS)[number];
+
+/** The ledger of UDP datagrams: captured x targets x copies = notChosen + copies, and copies = delivered + lost + pending. */
+export interface DatagramCounters {
+  /** Datagrams of clients to ports that are copied. */
+  captured: number;
+  /** Copies that -r and -g leave out. */
+  notChosen: number;
+  copies: number;
+  /** The target's kernel has taken them, as intercept says. */
+  delivered: number;
+  pending: number;
+  lost: Record<DatagramLossReason, number>;
+}
+
 /** Counted events, all monotonic. */
 export interface EngineCounters {
   /** Captured packets by verdict: index as in IP_VERDICTS, plus packets of no mapping and malformed TCP. */
@@ -98,6 +138,8 @@ export interface EngineCounters {
   responsesUnknown: number;
   /** Packets that an output batch had no room for; they are sent again by their session's timer. */
   outputOverflows: number;
+  /** Where UDP is copied. */
+  datagrams: DatagramCounters;
 }
 
 export function createEngineCounters(): EngineCounters {
@@ -127,6 +169,14 @@ export function createEngineCounters(): EngineCounters {
     responseBytes: 0,
     responsesUnknown: 0,
     outputOverflows: 0,
+    datagrams: {
+      captured: 0,
+      notChosen: 0,
+      copies: 0,
+      delivered: 0,
+      pending: 0,
+      lost: zeroes(DATAGRAM_LOSS_REASONS),
+    },
   };
 }
 

@@ -74,6 +74,8 @@ export interface EngineConfig {
   readonly clientAddresses: readonly AddressRange[];
   /** Hold each turn until the target answered the one before (false: -W). */
   readonly wait: boolean;
+  /** Copy UDP datagrams, one way, instead of TCP connections. Clients have addresses of `clientAddresses` then. Default: false. */
+  readonly udp?: boolean | undefined;
   /** Only connections whose SYN was captured (-O). */
   readonly fullSessionsOnly: boolean;
   /** Connections that carry TLS are counted and not copied: no target could read another client's secrets. Default: true. */

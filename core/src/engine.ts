@@ -12,6 +12,7 @@ import type { ReplayBatch } from './batch/replay-batch.js';
 import type { ResponseBatch } from './batch/response-record.js';
 import { Comparison } from './compare/comparison.js';
 import { createEngineCounters, type EngineCounters } from './counters.js';
+import { DatagramCopier } from './datagram/datagram-copier.js';
 import type { EngineConfig, MappingConfig, SampleConfig } from './engine-config.js';
 import { flowHash } from './flow/flow-hash.js';
 import { TimerWheel } from './flow/timer-wheel.js';
@@ -38,6 +39,8 @@ export class Engine {
   readonly #writer: SegmentWriter;
   readonly #selection: Selection;
   readonly #capturer: Capturer;
+  /** In the place of capturer and replayer where UDP is copied. */
+  readonly #datagrams: DatagramCopier | undefined;
   readonly #replayer: Replayer;
   readonly #wheel: TimerWheel;
   readonly #timestampBase: number;
@@ -77,6 +80,7 @@ export class Engine {
       (captured, now) => this.#capturer.endEncrypted(captured, now),
     );
     this.#capturer.attach(this.#replayer);
+    if (config.udp === true) this.#datagrams = new DatagramCopier(config, this.#selection, this.#lanes, this.counters);
     this.#timestampBase = flowHash(config.seed, new Uint8Array(4), 0, 4, 0x7473);
   }
 
@@ -108,14 +112,18 @@ export class Engine {
     return this.#capturer.openCount;
   }
 
-  /** Octets of client streams that wait for their targets. */
+  /** Octets of clients that wait for their targets. */
   get heldBytes(): number {
-    return this.#store.usedBytes;
+    return this.#store.usedBytes + (this.#datagrams?.heldBytes ?? 0);
   }
 
   /** client --captured packets--> engine. Nothing of the batch is kept: it may be reused when the call returns. */
   ingestCaptured(batch: PacketBatch, nowMs: number): void {
     const now = this.#setTime(nowMs);
+    if (this.#datagrams !== undefined) {
+      this.#datagrams.ingest(batch, now);
+      return;
+    }
     this.#capturer.ingest(batch, now);
     this.#replayer.flush(now);
   }
@@ -123,6 +131,10 @@ export class Engine {
   /** target --response headers--> engine, received on `lane`. */
   ingestResponses(lane: number, batch: ResponseBatch, nowMs: number): void {
     const now = this.#setTime(nowMs);
+    if (this.#datagrams !== undefined) {
+      this.#datagrams.receive(lane, batch);
+      return;
+    }
     this.#replayer.receive(lane, batch, now);
     this.#replayer.flush(now);
   }
@@ -139,6 +151,7 @@ export class Engine {
   advance(nowMs: number): void {
     const now = this.#setTime(nowMs);
     this.#wakeNowMs = now;
+    this.#datagrams?.flush();
     this.#wheel.expire(now, this.#wake);
     this.#replayer.flush(now);
   }
@@ -154,14 +167,20 @@ export class Engine {
    * the batches to be drained.
    */
   nextDeadlineMs(): number {
-    return this.#replayer.hasBacklog ? 0 : this.#wheel.nextDeadlineMs();
+    return this.#replayer.hasBacklog || this.#datagrams?.hasBacklog === true ? 0 : this.#wheel.nextDeadlineMs();
   }
 
   /** The lane's channel went away or came back. Sessions of a lane that is down are held up to their timeouts. */
   setLaneUp(lane: number, isUp: boolean, nowMs: number): void {
     const now = this.#setTime(nowMs);
+    if (!isUp) this.#datagrams?.noteLaneDown(lane);
     this.#replayer.setLaneUp(lane, isUp, now);
     this.#replayer.flush(now);
+  }
+
+  /** The channel of the lane took none of so many packets of its output. Sessions send them again; datagrams are lost. */
+  noteDropped(lane: number, packets: number): void {
+    this.#datagrams?.noteDropped(lane, packets);
   }
 
   /** While congested no new session is started on the lane: it goes to another endpoint, or is shed and counted. */
@@ -181,6 +200,7 @@ export class Engine {
   removeLane(lane: number, nowMs: number): void {
     assert(!this.#selection.usesLane(lane), 'a lane is removed when no endpoint is left on it');
     this.#setTime(nowMs);
+    this.#datagrams?.noteLaneDown(lane);
     this.#replayer.forgetLane(lane);
     this.#lanes.remove(lane);
   }
@@ -288,6 +308,7 @@ export class Engine {
     this.#capturer.endGaps(now);
     this.comparison?.close(now);
     this.#replayer.endAll('interrupted', now);
+    this.#datagrams?.close();
     this.#capturer.endAll();
   }
 

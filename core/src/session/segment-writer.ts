@@ -7,6 +7,7 @@ import type { EngineConfig } from '../engine-config.js';
 import type { Seq } from '../seq.js';
 import { writeU16, writeU32 } from '../wire/bytes.js';
 import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../wire/ip-header.js';
+import { ipHeaderBytes, writeIpHeader } from '../wire/ip-writer.js';
 import { ACK, SYN, TCP_HEADER_BYTES } from '../wire/tcp.js';
 import { writeExperiment, writeMss, writeTimestamps, writeWindowScale } from '../wire/tcp-options.js';
 import type { ByteStore } from './byte-store.js';
@@ -16,8 +17,6 @@ import type { Session } from './session.js';
 
 const TIMESTAMPS_BYTES = 12;
 const EXPERIMENT_BYTES = 4;
-const TTL = 64;
-const DONT_FRAGMENT = 0x4000;
 
 export class SegmentWriter {
   readonly #lanes: Lanes;
@@ -104,9 +103,8 @@ export class SegmentWriter {
   #begin(session: Session, kind: number, flags: number, seq: Seq, optionBytes: number, payloadBytes: number): number {
     const { replay, clientAddress } = session;
     const endpoint = session.endpoint!;
-    const isV6 = clientAddress.length === 16;
     const tcpBytes = TCP_HEADER_BYTES + optionBytes + payloadBytes;
-    const packetBytes = tcpBytes + (isV6 ? IPV6_HEADER_BYTES : IPV4_HEADER_BYTES);
+    const packetBytes = tcpBytes + ipHeaderBytes(clientAddress);
     const output = this.#lanes.outputs[endpoint.lane]!;
     if (!output.hasRoom(packetBytes)) {
       this.#counters.outputOverflows += 1;
@@ -115,32 +113,7 @@ export class SegmentWriter {
     this.#counters.packetsSent += 1;
     const start = output.append(session.id, kind, packetBytes);
     const bytes = output.bytes;
-    const destination = endpoint.address;
-    let at: number;
-    if (isV6) {
-      writeU32(bytes, start, 0x60000000);
-      writeU16(bytes, start + 4, tcpBytes);
-      bytes[start + 6] = IPPROTO_TCP;
-      bytes[start + 7] = TTL;
-      for (let index = 0; index < 16; index += 1) {
-        bytes[start + 8 + index] = clientAddress[index]!;
-        bytes[start + 24 + index] = destination[index]!;
-      }
-      at = start + IPV6_HEADER_BYTES;
-    } else {
-      writeU16(bytes, start, 0x4500);
-      writeU16(bytes, start + 2, packetBytes);
-      writeU16(bytes, start + 4, 0);
-      writeU16(bytes, start + 6, DONT_FRAGMENT);
-      bytes[start + 8] = TTL;
-      bytes[start + 9] = IPPROTO_TCP;
-      writeU16(bytes, start + 10, 0);
-      for (let index = 0; index < 4; index += 1) {
-        bytes[start + 12 + index] = clientAddress[index]!;
-        bytes[start + 16 + index] = destination[index]!;
-      }
-      at = start + IPV4_HEADER_BYTES;
-    }
+    const at = writeIpHeader(bytes, start, IPPROTO_TCP, tcpBytes, clientAddress, endpoint.address);
     writeU16(bytes, at, session.clientPort);
     writeU16(bytes, at + 2, endpoint.port);
     writeU32(bytes, at + 4, seq);

@@ -3,18 +3,8 @@
  * blocks. Offsets count from the first byte of the stream that was captured.
  */
 import { assert } from '../assert.js';
+import { copyBytes } from '../wire/bytes.js';
 import { BLOCK_BYTES, type ByteStore, NO_BLOCK } from './byte-store.js';
-
-/** Below this a loop copies faster than `set` of a view. */
-const LOOP_BYTES_MAX = 32;
-
-export function copyBytes(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {
-  if (length <= LOOP_BYTES_MAX) {
-    for (let index = 0; index < length; index += 1) to[toAt + index] = from[fromAt + index]!;
-  } else {
-    to.set(from.subarray(fromAt, fromAt + length), toAt);
-  }
-}
 
 export class StreamBuffer {
   startOffset = 0;

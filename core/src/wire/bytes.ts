@@ -23,3 +23,14 @@ export function writeU32(bytes: Uint8Array, offset: number, value: number): void
   bytes[offset + 2] = value >>> 8;
   bytes[offset + 3] = value;
 }
+
+/** Below this a loop copies faster than `set` of a view. */
+const LOOP_BYTES_MAX = 32;
+
+export function copyBytes(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {
+  if (length <= LOOP_BYTES_MAX) {
+    for (let index = 0; index < length; index += 1) to[toAt + index] = from[fromAt + index]!;
+  } else {
+    to.set(from.subarray(fromAt, fromAt + length), toAt);
+  }
+}
