@@ -21,6 +21,8 @@ export interface Addon {
     workers: number,
     netnsPath: string,
     seesOutgoing: number,
+    once: number,
+    besides: Uint32Array,
   ) => NativePacketRing;
   readonly RawSender: new (
     family: number,
@@ -52,7 +54,7 @@ export interface NativePacketRing {
   /** Packets of the next filled block, now in `entries`; 0 when none is filled. */
   next(entries: Uint32Array): number;
   release(): void;
-  setFilter(expression: string): void;
+  setFilter(expression: string, besides: Uint32Array): void;
   start(onReadable: () => void): void;
   stop(): void;
   /** Fills in packets, drops, freezes, malformed, interface state (0 up, 1 down, 2 gone). */

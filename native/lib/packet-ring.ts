@@ -23,7 +23,18 @@ export interface PacketRingOptions {
   readonly share?: PortShare | undefined;
   /** Take what leaves the host, too; over the loopback each packet comes twice then. Default: false. */
   readonly seesOutgoing?: boolean | undefined;
+  /**
+   * Take each packet once, on all interfaces: not at these, whose packets come again at another one (ports of a bond or bridge), and
+   * none with a VLAN tag, which comes again without it. BESIDES_MAX at most. Default: whatever comes, as often as it does.
+   */
+  readonly besides?: Interfaces | undefined;
 }
+
+/** Interface indices. */
+export type Interfaces = readonly number[];
+
+/** The program of a filter has room for as many. */
+export const BESIDES_MAX = 256;
 
 export interface PacketRingStatistics {
   /** Packets that passed the filter, dropped ones included. */
@@ -84,7 +95,21 @@ export class PacketRing implements PacketBatch {
       const { interfaceName, filter, netnsPath } = options;
       const sees = options.seesOutgoing === true ? 1 : 0;
       const at = netnsPath ?? '';
-      return new Native(interfaceName, filter, blockBytes, blockCount, retireMs, worker, workers, at, sees);
+      const once = options.besides === undefined ? 0 : 1;
+      const besides = indices(options.besides);
+      return new Native(
+        interfaceName,
+        filter,
+        blockBytes,
+        blockCount,
+        retireMs,
+        worker,
+        workers,
+        at,
+        sees,
+        once,
+        besides,
+      );
     });
     this.bytes = new Uint8Array(this.#native.memory());
     this.entries = new Uint32Array(Math.ceil(blockBytes / RECORD_BYTES_MIN) * PACKET_ENTRY_FIELDS);
@@ -123,13 +148,14 @@ export class PacketRing implements PacketBatch {
   }
 
   /**
-   * Goes on with another filter: the kernel changes it between two packets, so nothing comes twice or gets lost.
+   * Goes on with another filter: the kernel changes it between two packets, so nothing comes twice or gets lost. `besides` counts where
+   * the ring was opened with some.
    *
    * @throws FilterError; the old filter stays then.
    */
-  setFilter(filter: string): void {
+  setFilter(filter: string, besides?: Interfaces): void {
     if (this.#isClosed) throw new NativeError('ERR_NATIVE_CLOSED', `the capture ring on ${this.name} is closed`);
-    callNative(`change the filter on ${this.name}`, () => this.#native.setFilter(filter));
+    callNative(`change the filter on ${this.name}`, () => this.#native.setFilter(filter, indices(besides)));
   }
 
   /** Cumulative since the ring was opened; after close() as they were then. */
@@ -153,4 +179,8 @@ export class PacketRing implements PacketBatch {
     this.#count = 0;
     this.#native.close();
   }
+}
+
+function indices(interfaces: Interfaces = []): Uint32Array {
+  return Uint32Array.from(interfaces.slice(0, BESIDES_MAX));
 }

@@ -62,6 +62,8 @@ bool Arguments::AreRight() const {
 
 std::span<uint8_t> BytesOf(Napi::Value value) { return ArrayOf<uint8_t>(value, napi_uint8_array); }
 
+std::span<uint32_t> WordsOf(Napi::Value value) { return ArrayOf<uint32_t>(value, napi_uint32_array); }
+
 std::span<BatchEntry> EntriesOf(Napi::Value value) {
   const std::span<uint32_t> fields = ArrayOf<uint32_t>(value, napi_uint32_array);
   return {reinterpret_cast<BatchEntry*>(fields.data()), fields.size() / kPacketEntryFields};

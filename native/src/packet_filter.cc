@@ -39,6 +39,21 @@ std::vector<sock_filter> OnlyShare(const PortShare& share) {
   };
 }
 
+// Passes what comes by no other device again on to the instruction after these, and drops the rest.
+std::vector<sock_filter> OnlyOnce(const DeviceChoice& devices) {
+  std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_IFINDEX)),
+  };
+  for (const uint32_t index : devices.besides) {
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, index, 0, 1));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+  }
+  return program;
+}
+
 static_assert(sizeof(sock_filter) == sizeof(bpf_insn), "libpcap and the kernel share the instruction layout");
 
 SysError Refused(const std::string& expression, std::string reason) {
@@ -47,7 +62,7 @@ SysError Refused(const std::string& expression, std::string reason) {
 
 }  // namespace
 
-Outcome PacketFilter::Compile(const std::string& expression, const PortShare& share) {
+Outcome PacketFilter::Compile(const std::string& expression, const PortShare& share, const DeviceChoice& devices) {
   pcap_t* const pcap = pcap_open_dead(DLT_RAW, kSnapBytes);
   if (pcap == nullptr) return SysError{ENOMEM, "pcap_open_dead", expression, {}};
   bpf_program compiled{};
@@ -60,6 +75,10 @@ Outcome PacketFilter::Compile(const std::string& expression, const PortShare& sh
   if (share.workers > 1) {
     const std::vector<sock_filter> only_share = OnlyShare(share);
     program_.insert(program_.end(), only_share.begin(), only_share.end());
+  }
+  if (devices.once) {
+    const std::vector<sock_filter> only_once = OnlyOnce(devices);
+    program_.insert(program_.end(), only_once.begin(), only_once.end());
   }
   for (u_int i = 0; i < compiled.bf_len; i++) {
     const bpf_insn& from = compiled.bf_insns[i];

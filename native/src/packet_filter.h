@@ -18,12 +18,21 @@ struct PortShare {
   uint32_t workers = 1;
 };
 
+// Which devices' packets are taken by a ring that is bound to all of them. A packet passes every device of a stack: that
+// of a bond, bridge or VLAN comes again behind the one that it arrived at.
+struct DeviceChoice {
+  // Each packet once: what carries a VLAN tag comes again without it.
+  bool once = false;
+  // Interface indices of devices whose packets come again.
+  std::vector<uint32_t> besides;
+};
+
 // A classic BPF program for packets that start at their IP header.
 class PacketFilter {
  public:
   // Compiles a libpcap expression. The program also refuses what is not IP by its link-layer protocol, since the bytes
-  // of an ARP packet may look like an IP header, and what is not in the share.
-  Outcome Compile(const std::string& expression, const PortShare& share = {});
+  // of an ARP packet may look like an IP header, and what is not in the share or of another device.
+  Outcome Compile(const std::string& expression, const PortShare& share = {}, const DeviceChoice& devices = {});
 
   Outcome Attach(int socket) const;
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <utility>
 
 #include "netns.h"
 
@@ -42,8 +43,9 @@ void RingMapping::Unmap() {
 
 Outcome PacketRing::Open(const PacketRingConfig& config) {
   share_ = config.share;
+  devices_ = config.devices;
   PacketFilter filter;
-  if (Outcome error = filter.Compile(config.filter, share_)) return error;
+  if (Outcome error = filter.Compile(config.filter, share_, devices_)) return error;
   {
     NetnsScope netns;
     if (Outcome error = netns.Enter(config.netns_path)) return error;
@@ -83,10 +85,13 @@ void PacketRing::Close() {
   socket_.Reset();
 }
 
-Outcome PacketRing::SetFilter(const std::string& expression) {
+Outcome PacketRing::SetFilter(const std::string& expression, std::span<const uint32_t> besides) {
   PacketFilter filter;
-  if (Outcome error = filter.Compile(expression, share_)) return error;
-  return filter.Attach(fd());
+  DeviceChoice devices{.once = devices_.once, .besides = {besides.begin(), besides.end()}};
+  if (Outcome error = filter.Compile(expression, share_, devices)) return error;
+  if (Outcome error = filter.Attach(fd())) return error;
+  devices_ = std::move(devices);
+  return std::nullopt;
 }
 
 // The interface is looked up by the socket, in the namespace that the socket is in.

@@ -26,6 +26,7 @@ struct PacketRingConfig {
   uint32_t block_count;
   uint32_t retire_ms;
   PortShare share;
+  DeviceChoice devices;
   bool sees_outgoing;  // what the host sends as well
 };
 
@@ -65,7 +66,8 @@ class PacketRing {
   void Close();
 
   // Goes on with another filter; the kernel changes it between two packets. The old one stays when it fails.
-  Outcome SetFilter(const std::string& expression);
+  // `besides` as in DeviceChoice: counts where the ring was opened with `once`.
+  Outcome SetFilter(const std::string& expression, std::span<const uint32_t> besides);
 
   int fd() const { return socket_.get(); }
   const std::shared_ptr<RingMapping>& mapping() const { return mapping_; }
@@ -87,6 +89,7 @@ class PacketRing {
   std::shared_ptr<RingMapping> mapping_;
   std::string interface_name_;
   PortShare share_;
+  DeviceChoice devices_;
   Statistics statistics_;
   uint32_t block_bytes_ = 0;
   uint32_t block_count_ = 0;

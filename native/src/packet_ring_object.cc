@@ -20,6 +20,7 @@ Napi::Function PacketRingObject::Define(Napi::Env env) {
 
 PacketRingObject::PacketRingObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   Arguments arguments(info);
+  const std::span<uint32_t> besides = WordsOf(info[10]);
   const PacketRingConfig config{
       .interface_name = arguments.Text(0),
       .filter = arguments.Text(1),
@@ -28,6 +29,7 @@ PacketRingObject::PacketRingObject(const Napi::CallbackInfo& info) : ObjectWrap(
       .block_count = arguments.Unsigned(3),
       .retire_ms = arguments.Unsigned(4),
       .share = {.worker = arguments.Unsigned(5), .workers = arguments.Unsigned(6)},
+      .devices = {.once = arguments.Unsigned(9) != 0, .besides = {besides.begin(), besides.end()}},
       .sees_outgoing = arguments.Unsigned(8) != 0,
   };
   if (!arguments.AreRight()) return;
@@ -72,7 +74,7 @@ void PacketRingObject::SetFilter(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const std::string expression = arguments.Text(0);
   if (!arguments.AreRight()) return;
-  if (const Outcome error = ring_.SetFilter(expression)) ThrowSysError(info.Env(), *error);
+  if (const Outcome error = ring_.SetFilter(expression, WordsOf(info[1]))) ThrowSysError(info.Env(), *error);
 }
 
 void PacketRingObject::Start(const Napi::CallbackInfo& info) {

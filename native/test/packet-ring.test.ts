@@ -234,6 +234,30 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
     );
   });
 
+  it('besides: what passes a port of a bridge and then the bridge comes once', async () => {
+    const bridged = own(new TestNetwork());
+    const { a, b } = bridged;
+    const run = (...words: string[]): string => bridged.run(b.netns, ...words);
+    run('ip', 'link', 'add', 'bridge', 'type', 'bridge');
+    run('ip', 'address', 'flush', 'dev', 'eth0');
+    run('ip', 'link', 'set', 'eth0', 'master', 'bridge');
+    run('ip', 'address', 'add', `${b.ipv4}/24`, 'dev', 'bridge');
+    run('ip', 'link', 'set', 'bridge', 'up');
+    const options = { interfaceName: '', filter: 'tcp dst port 9', netnsPath: b.netnsPath, ...RING };
+    const every = own(new PacketRing(options));
+    const once = own(new PacketRing({ ...options, besides: [] }));
+    once.setFilter(options.filter, [Number(run('cat', '/sys/class/net/eth0/ifindex'))]);
+    const [all, single] = [collect(every), collect(once)];
+    const sender = own(new RawSender({ family: 4, netnsPath: a.netnsPath }));
+    sender.send(batchOf([1, 2, 3].map((seq) => packet({ source: a.ipv4, destination: b.ipv4, seq }))));
+    await until('all of them at both devices', () => all.length === 6);
+    await until('each once', () => single.length >= 3);
+    assert.deepEqual(
+      single.map((bytes) => bytes[27]),
+      [1, 2, 3],
+    );
+  });
+
   it('an empty filter takes IP only: neighbour discovery by ARP is left out', async () => {
     const ring = own(new PacketRing({ interfaceName: 'eth0', filter: '', netnsPath: network.b.netnsPath, ...RING }));
     const captured = collect(ring);

@@ -33,6 +33,7 @@ import { COPY_FLAGS } from './config/copy-flags.js';
 import type { InterceptText } from './config/intercept-value.js';
 import { formatEndpoint, type MappingText } from './config/mapping-value.js';
 import { offlinePlan } from './config/offline-config.js';
+import { checkUdp } from './config/udp-config.js';
 import { wireFormat } from './config/wire-format.js';
 import type { CopyPlan } from './copy-plan.js';
 import { shareText } from './copy-status.js';
@@ -58,6 +59,8 @@ export interface CopyConfig extends ProgramConfig {
   readonly mappings: readonly MappingConfig[];
   /** The intercepts: one lane each, 1 or more, all different. */
   readonly lanes: readonly SocketAddress[];
+  /** Datagrams are copied, in the place of connections. */
+  readonly udp: boolean;
   readonly delivery: 'tunnel' | 'direct';
   /** Empty: the clients' own addresses stay. Has an address of each family that a target has. */
   readonly clientAddresses: readonly IpAddress[];
@@ -120,6 +123,7 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
   if (values.map.length === 0) {
     throw new UsageError(`-x/--map ${COPY_FLAGS.map.argument} is missing: expected ${COPY_FLAGS.map.value.expected}`);
   }
+  checkUdp(values);
   const offline = offlinePlan(values);
   const lanes = new Lanes(values.connect ? [NO_INTERCEPT] : values.intercept, values.port);
   const mappings = mergeMappings(values.map, lanes);
@@ -160,7 +164,8 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
     ...programConfig(values, notesOf(values)),
     mappings,
     lanes: lanes.all,
-    delivery: values.connect ? 'tunnel' : values.delivery,
+    udp: values.udp,
+    delivery: values.connect || values.udp ? 'tunnel' : values.delivery,
     clientAddresses: clientAddressesOf(values.clientAddresses.flat(), mappings, families),
     copies: values.copies,
     sample: { fraction: values.percent / 100, by: values.sampleBy, seed: values.seed },
@@ -215,6 +220,7 @@ function notesOf({ lonely, rampMs = 0, durationMs }: FlagValues<typeof COPY_FLAG
 /** What of a configuration stays until the end of the program, whatever the plan is. */
 export type CopyBasis = Pick<
   CopyConfig,
+  | 'udp'
   | 'delivery'
   | 'wait'
   | 'fullSessionsOnly'
@@ -237,7 +243,8 @@ export type CopyBasis = Pick<
  * randomness.
  */
 export function engineConfigOf(basis: CopyBasis, plan: CopyPlan, seed: number): EngineConfig {
-  const { delivery, wire, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs, limits, compare } = basis;
+  const { udp, delivery, wire, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs, limits, compare } =
+    basis;
   const { copies, sample, clientAddresses } = plan;
   return {
     mappings: [],
@@ -245,6 +252,7 @@ export function engineConfigOf(basis: CopyBasis, plan: CopyPlan, seed: number): 
     copies,
     sample,
     clientAddresses,
+    udp,
     wait,
     fullSessionsOnly,
     mtuBytes,

@@ -15,6 +15,8 @@ export interface SourceRequest {
   readonly bufferBytes: number;
   /** What this host sends, too. Default: false. */
   readonly seesOutgoing?: boolean | undefined;
+  /** Each packet once, and not at these interfaces, where it comes again by another one. Default: as often as it comes. */
+  readonly besides?: readonly number[] | undefined;
 }
 
 /** Where a copy touches the kernel and the network. Tests put something else there. */

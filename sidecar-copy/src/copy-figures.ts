@@ -43,6 +43,8 @@ export interface CopyFigures {
   /** Workers that run (--threads), and how often one was started again. */
   readonly workers: number;
   readonly workerRestarts: number;
+  /** Whether datagrams are copied, and not connections. Default: false. */
+  readonly udp?: boolean | undefined;
   /** Of capture files. */
   readonly offline?: OfflineFigures | undefined;
   /** Of --compare. */
@@ -74,11 +76,17 @@ export function turnsLost(engine: Readonly<EngineCounters>): number {
   return Object.values(engine.turnsLost).reduce((sum, count) => sum + count, 0);
 }
 
+/** Copies of datagrams that reached no target, for whatever reason. */
+export function datagramsLost(engine: Readonly<EngineCounters>): number {
+  return Object.values(engine.datagrams.lost).reduce((sum, count) => sum + count, 0);
+}
+
 export function captureDrops(figures: Pick<CopyFigures, 'sources'>): number {
   return figures.sources.reduce((sum, source) => sum + source.drops, 0);
 }
 
-/** CPU time for each turn that was delivered, microseconds; 0 when none was. */
+/** CPU time for each turn or datagram that was delivered, microseconds; 0 when none was. */
 export function cpuUsPerTurn({ cpuUserUs, cpuSystemUs, engine }: CopyFigures): number {
-  return engine.turnsDelivered === 0 ? 0 : (cpuUserUs + cpuSystemUs) / engine.turnsDelivered;
+  const delivered = engine.turnsDelivered + engine.datagrams.delivered;
+  return delivered === 0 ? 0 : (cpuUserUs + cpuSystemUs) / delivered;
 }

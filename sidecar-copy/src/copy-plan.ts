@@ -58,6 +58,8 @@ export interface CopyPlan {
   readonly interfaces: readonly string[];
   /** A pcap expression that captured packets must fit as well. */
   readonly filter: string | undefined;
+  /** Datagrams are copied, in the place of connections. Default: false. */
+  readonly udp?: boolean | undefined;
   /** What online sends is captured as well. Default: false. */
   readonly seesAnswers?: boolean | undefined;
 }

@@ -1,5 +1,5 @@
 import { counted } from '@trafficcopy/runtime';
-import { type CopyFigures, captureDrops, turnsLost } from './copy-figures.js';
+import { type CopyFigures, captureDrops, datagramsLost, turnsLost } from './copy-figures.js';
 import { offlineStatus } from './offline/offline-figures.js';
 
 const MS_PER_SECOND = 1000;
@@ -18,23 +18,36 @@ export function copyStatus(before: CopyFigures, now: CopyFigures): string[] {
     ...(now.budget.share < 1 ? [`over budget: ${shareText(now.budget.share)} of connections copied`] : []),
     // Rounded up it would be over before its end.
     ...(now.ramp < 1 ? [`ramp ${shareText(Math.min(now.ramp, 0.99))}`] : []),
-    `${perSecond(now.engine.turnsDelivered - before.engine.turnsDelivered)} requests/s copied`,
-    counted(now.sessionsOpen, 'session'),
+    ...(now.udp === true
+      ? [`${perSecond(now.engine.datagrams.delivered - before.engine.datagrams.delivered)} datagrams/s copied`]
+      : [
+          `${perSecond(now.engine.turnsDelivered - before.engine.turnsDelivered)} requests/s copied`,
+          counted(now.sessionsOpen, 'session'),
+        ]),
     `lost ${lossText(now)}`,
     `lag ${lagText(now.lagMs)}`,
     ...(hasBegun ? [`CPU ${Math.round(cpuUs / (intervalMs * 10))} %`] : []),
   ];
 }
 
+/** What the log says now and then of how it goes. */
+export function progressFields({ engine, sessionsOpen, udp }: CopyFigures): Record<string, number> {
+  const { turnsCaptured, turnsDelivered, turnsPending, datagrams } = engine;
+  if (udp !== true) return { sessions: sessionsOpen, turnsCaptured, turnsDelivered, turnsPending };
+  const { captured, delivered, pending } = datagrams;
+  return { datagramsCaptured: captured, datagramsDelivered: delivered, datagramsPending: pending };
+}
+
 /** `0`, or `12 (targetReset 10, captureGap 2)`; drops of the capture buffer are named although they are packets. */
 export function lossText(figures: Pick<CopyFigures, 'engine' | 'sources'>): string {
-  const reasons = Object.entries(figures.engine.turnsLost)
+  const { turnsLost: turns, datagrams } = figures.engine;
+  const reasons = [...Object.entries(turns), ...Object.entries(datagrams.lost)]
     .filter(([, count]) => count > 0)
     .sort(([, a], [, b]) => b - a)
     .map(([reason, count]) => `${reason} ${count.toLocaleString('en-US')}`);
   const drops = captureDrops(figures);
   if (drops > 0) reasons.push(`capture buffer full: ${counted(drops, 'packet')}`);
-  const total = turnsLost(figures.engine).toLocaleString('en-US');
+  const total = (turnsLost(figures.engine) + datagramsLost(figures.engine)).toLocaleString('en-US');
   return reasons.length === 0 ? total : `${total} (${reasons.join(', ')})`;
 }
 

@@ -1,6 +1,7 @@
+import type { DatagramCounters } from '@trafficcopy/core';
 import { type SummaryRow, SummaryTable } from '@trafficcopy/runtime';
 import { addComparison } from './compare/comparison-sections.js';
-import { type CopyFigures, captureDrops, cpuUsPerTurn, turnsLost } from './copy-figures.js';
+import { type CopyFigures, captureDrops, cpuUsPerTurn, datagramsLost, turnsLost } from './copy-figures.js';
 import type { OfflineFigures } from './offline/offline-figures.js';
 import type { LoadFigures } from './report/load-report.js';
 import { loadRows } from './report/load-rows.js';
@@ -21,6 +22,21 @@ export const LOSS_NOTES: Readonly<Record<string, string>> = {
   loginRefused: 'the target did not let users in, or --credentials does not have them; the log says whom and why',
   stateUnknown: 'they need what only the online server knows, like a statement prepared before the copy began',
   interrupted: 'the program, or the worker that had them, ended before they were delivered',
+};
+
+/** The same of a datagram's copy. */
+const DATAGRAM_LOSS_NOTES: Readonly<Record<string, string>> = {
+  fragmented: 'they came in IP fragments, which are not put together',
+  cutShort: 'the capture holds a part of them only (a short snap length)',
+  tooLarge: 'larger than a packet to a target may be',
+  shed: 'the way to intercept was full, or no port was free: give -c more addresses',
+  overBudget: 'the program was beyond --max-cpu or -m/--max-memory',
+  suspended: 'copying was suspended',
+  targetUnavailable: 'their port or target was taken out of the settings',
+  channelLost: 'the channel to intercept was down, or lost while they were on their way',
+  refused: 'intercept does not serve the target, or does not take that address (--udp-clients)',
+  failed: "the target's kernel did not take them; intercept's table says why",
+  interrupted: 'the program, or the worker that had them, ended before they were heard of',
 };
 
 export const TERMINAL_LABELS: Readonly<Record<string, string>> = {
@@ -47,6 +63,54 @@ export const TERMINAL_LABELS: Readonly<Record<string, string>> = {
 export function copySummaryTable(figures: CopyFigures, load?: LoadFigures): SummaryTable {
   const { engine } = figures;
   const table = new SummaryTable();
+  if (figures.udp === true) addDatagrams(table, engine.datagrams);
+  else addTurns(table, figures);
+  for (const target of load?.targets ?? []) table.add(`Target ${target.name}`, loadRows(target));
+  if (figures.offline !== undefined) table.add('Capture files', fileRows(figures.offline));
+  table.add('Packets', [
+    { label: 'captured', value: engine.packetsCaptured },
+    ...present(
+      {
+        label: 'dropped by the capture buffer',
+        value: captureDrops(figures),
+        note: 'the copy was too slow for a moment: a larger -B/--capture-buffer helps',
+      },
+      { label: 'captured, not understood', value: engine.packetsMalformed },
+    ),
+    { label: 'sent', value: engine.packetsSent },
+    ...present({ label: 'of them sent again', value: engine.segmentsRetransmitted }),
+    ...(figures.udp === true ? [] : [{ label: 'answers received', value: engine.responsesReceived }]),
+  ]);
+  if (figures.comparison !== undefined) addComparison(table, figures.comparison);
+  for (const lane of figures.lanes) table.add(`Channel to ${lane.name}`, laneRows(lane));
+  const perWhat = figures.udp === true ? 'CPU time per datagram' : 'CPU time per request';
+  table.add('Cost', [
+    { label: 'ran for', value: `${(figures.elapsedMs / 1000).toFixed(1)} s` },
+    { label: 'CPU time', value: `${((figures.cpuUserUs + figures.cpuSystemUs) / 1e6).toFixed(2)} s` },
+    ...(cpuUsPerTurn(figures) === 0 ? [] : [{ label: perWhat, value: `${cpuUsPerTurn(figures).toFixed(1)} us` }]),
+    { label: 'memory', value: `${Math.round(figures.rssBytes / (1024 * 1024))} MiB` },
+    ...present({ label: 'workers started again', value: figures.workerRestarts, note: 'the log says why they died' }),
+  ]);
+  return table;
+}
+
+/** Datagrams of clients, and their copies: one for each target and -n. */
+function addDatagrams(table: SummaryTable, { captured, copies, notChosen, delivered, lost }: DatagramCounters): void {
+  const reasons = Object.entries(lost);
+  table.add('Datagrams', [
+    { label: 'captured', value: captured },
+    ...present({ label: 'copies not chosen (-r), not due yet (-g)', value: notChosen }),
+    { label: 'copies made', value: copies },
+    { label: 'delivered to targets', value: delivered },
+    { label: 'lost', value: reasons.reduce((sum, [, value]) => sum + value, 0) },
+    ...reasons.flatMap(([reason, value]) =>
+      present({ label: `  ${reason}`, value, note: DATAGRAM_LOSS_NOTES[reason] ?? '' }),
+    ),
+  ]);
+}
+
+function addTurns(table: SummaryTable, figures: CopyFigures): void {
+  const { engine } = figures;
   table.add('Requests (turns)', [
     { label: 'captured', value: engine.turnsCaptured },
     { label: 'delivered to targets', value: engine.turnsDelivered },
@@ -62,34 +126,6 @@ export function copySummaryTable(figures: CopyFigures, load?: LoadFigures): Summ
       present({ label: TERMINAL_LABELS[state] ?? state, value }),
     ),
   ]);
-  for (const target of load?.targets ?? []) table.add(`Target ${target.name}`, loadRows(target));
-  if (figures.offline !== undefined) table.add('Capture files', fileRows(figures.offline));
-  table.add('Packets', [
-    { label: 'captured', value: engine.packetsCaptured },
-    ...present(
-      {
-        label: 'dropped by the capture buffer',
-        value: captureDrops(figures),
-        note: 'the copy was too slow for a moment: a larger -B/--capture-buffer helps',
-      },
-      { label: 'captured, not understood', value: engine.packetsMalformed },
-    ),
-    { label: 'sent', value: engine.packetsSent },
-    ...present({ label: 'of them sent again', value: engine.segmentsRetransmitted }),
-    { label: 'answers received', value: engine.responsesReceived },
-  ]);
-  if (figures.comparison !== undefined) addComparison(table, figures.comparison);
-  for (const lane of figures.lanes) table.add(`Channel to ${lane.name}`, laneRows(lane));
-  table.add('Cost', [
-    { label: 'ran for', value: `${(figures.elapsedMs / 1000).toFixed(1)} s` },
-    { label: 'CPU time', value: `${((figures.cpuUserUs + figures.cpuSystemUs) / 1e6).toFixed(2)} s` },
-    ...(engine.turnsDelivered === 0
-      ? []
-      : [{ label: 'CPU time per request', value: `${cpuUsPerTurn(figures).toFixed(1)} us` }]),
-    { label: 'memory', value: `${Math.round(figures.rssBytes / (1024 * 1024))} MiB` },
-    ...present({ label: 'workers started again', value: figures.workerRestarts, note: 'the log says why they died' }),
-  ]);
-  return table;
 }
 
 function lossRows({ engine }: CopyFigures): SummaryRow[] {
@@ -159,6 +195,9 @@ export function copySummaryJson(figures: CopyFigures, reason: string, load?: Loa
       lostByReason: engine.turnsLost,
       beforeJoin: engine.turnsBeforeJoin,
     },
+    ...(figures.udp === true
+      ? { datagrams: { ...engine.datagrams, lost: datagramsLost(engine), lostByReason: engine.datagrams.lost } }
+      : {}),
     engine,
     ...(load === undefined ? {} : { load }),
     capture: { drops: captureDrops(figures), sources: figures.sources },

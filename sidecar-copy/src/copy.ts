@@ -23,6 +23,8 @@ import { TurnLag } from './turn-lag.js';
 /** How long the last frames may take at the end. */
 const DRAIN_MS_MAX = 2000;
 const DRAIN_POLL_MS = 5;
+/** At the end, how long to wait for word of datagrams that are on their way. */
+const DATAGRAMS_SETTLE_MS = 1000;
 /** How often the addresses of this host are looked at. */
 const ADDRESS_CHECK_MS = 5000;
 /** While new sessions are held off for the bandwidth, how often it is looked at, at least. */
@@ -123,6 +125,7 @@ export class Copy {
       connectSocketsMax: basis.connect ? (options.socketsMax ?? socketLimit()) : undefined,
       instance: options.instance ?? options.seed,
       responsePayloadBytes: basis.responsePayloadBytes,
+      datagramSources: basis.udp ? () => this.plan.clientAddresses : undefined,
       onResponses: (lane, batch) => this.pipeline.ingestResponses(lane, batch),
       onOutput: () => this.pipeline.flushSoon(),
       onSent: (bytes) => this.sent(bytes),
@@ -217,8 +220,9 @@ export class Copy {
   tick(): void {
     this.checkLogins();
     const nowMs = this.options.edges.nowMs();
-    const { turnsCaptured, turnsPending } = this.engine.counters;
-    this.lagMs = this.lag.sample(nowMs, turnsCaptured, turnsCaptured - turnsPending);
+    const { turnsCaptured, turnsPending, datagrams } = this.engine.counters;
+    const captured = turnsCaptured + datagrams.copies;
+    this.lagMs = this.lag.sample(nowMs, captured, captured - turnsPending - datagrams.pending);
     for (const lane of this.lanes.all) lane.checkQueue();
     this.engine.comparison?.tick(nowMs);
     this.holdOffLanes();
@@ -312,10 +316,17 @@ export class Copy {
 
   /** What waits here, for a source that can wait as well. */
   load(): CopyLoad {
-    const { turnsPending, turnsCaptured, responsesReceived } = this.engine.counters;
+    const { turnsPending, turnsCaptured, responsesReceived, datagrams } = this.engine.counters;
     const { sessionsOpen, connectionsOpen, heldBytes } = this.engine;
     const isCongested = this.lanes.all.some((lane) => lane.isCongested);
-    const inEngine = { sessionsOpen, connectionsOpen, heldBytes, turnsPending, turnsCaptured };
+    const inEngine = {
+      // A datagram is a turn, and a session that lasts until it is heard of.
+      sessionsOpen: sessionsOpen + datagrams.pending,
+      turnsPending: turnsPending + datagrams.pending,
+      turnsCaptured: turnsCaptured + datagrams.captured,
+      connectionsOpen,
+      heldBytes,
+    };
     return { ...inEngine, responses: responsesReceived, isUp: this.lanes.hasUp, isCongested };
   }
 
@@ -335,7 +346,7 @@ export class Copy {
     const cpu = process.cpuUsage(this.cpuAtBegin);
     return {
       elapsedMs: this.beganMs === undefined ? 0 : this.options.edges.nowMs() - this.beganMs,
-      engine: { ...this.engine.counters },
+      engine: engineFigures(this.engine),
       sessionsOpen: this.engine.sessionsOpen,
       lagMs: this.lagMs,
       budget: this.budget.figures(),
@@ -347,6 +358,7 @@ export class Copy {
       rssBytes: process.memoryUsage.rss(),
       workers: 1,
       workerRestarts: 0,
+      udp: this.options.basis.udp,
       comparison: report && comparisonFigures(report),
     };
   }
@@ -355,6 +367,8 @@ export class Copy {
   async close(): Promise<CopyFigures> {
     clearTimeout(this.bandwidthTimer);
     this.memory.stop();
+    this.pipeline.stopSources();
+    await this.settleDatagrams();
     this.pipeline.close();
     this.tracer.close();
     const figures = this.figures();
@@ -368,11 +382,26 @@ export class Copy {
     return figures;
   }
 
+  /** What became of datagrams that are on their way is heard of in a moment, where intercept is there. */
+  private async settleDatagrams(): Promise<void> {
+    const deadlineMs = this.options.edges.nowMs() + DATAGRAMS_SETTLE_MS;
+    const { datagrams } = this.engine.counters;
+    while (datagrams.pending > 0 && this.lanes.hasUp && this.options.edges.nowMs() < deadlineMs) {
+      this.pipeline.flush();
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+  }
+
   private async drainQueues(deadlineMs: number): Promise<void> {
     do {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     } while (this.lanes.queuedBytes > 0 && this.options.edges.nowMs() < deadlineMs);
   }
+}
+
+/** The counters as they are now. */
+function engineFigures({ counters }: Engine): CopyFigures['engine'] {
+  return { ...counters, datagrams: { ...counters.datagrams, lost: { ...counters.datagrams.lost } } };
 }
 
 /** A mapping of a plan with the engine's lanes in place of the plan's. */

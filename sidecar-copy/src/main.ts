@@ -20,7 +20,7 @@ import { limitsFor, socketLimit } from './connect/socket-limit.js';
 import { Copy } from './copy.js';
 import { type CopyEdges, copyEdges } from './copy-edges.js';
 import type { CopyFigures } from './copy-figures.js';
-import { copyStatus, lossText } from './copy-status.js';
+import { copyStatus, lossText, progressFields } from './copy-status.js';
 import { copySummaryJson, copySummaryTable } from './copy-summary.js';
 import { loginConfig } from './logins/login-config.js';
 import { endFirstWhenMemoryIsShort } from './memory-shortage.js';
@@ -279,13 +279,9 @@ class CopyProgram {
   }
 
   private logProgress(now: CopyFigures): void {
-    const { turnsCaptured, turnsDelivered, turnsPending } = now.engine;
     this.log.logger.info(
       {
-        sessions: now.sessionsOpen,
-        turnsCaptured,
-        turnsDelivered,
-        turnsPending,
+        ...progressFields(now),
         lost: lossText(now),
         lagMs: Math.round(now.lagMs),
         ...(now.offline === undefined ? {} : offlineProgress(now.offline)),
@@ -302,8 +298,12 @@ class CopyProgram {
     await this.differenceFile?.close(figures.comparison);
     this.statusLine.close();
     if (this.fatal !== undefined) this.log.logger.fatal({ err: this.fatal }, this.fatal.message);
-    const { turnsCaptured, turnsDelivered } = figures.engine;
-    this.log.logger.info({ reason, turnsCaptured, turnsDelivered, lost: lossText(figures) }, 'ended');
+    const { turnsCaptured, turnsDelivered, datagrams } = figures.engine;
+    const done =
+      figures.udp === true
+        ? { datagramsCaptured: datagrams.captured, datagramsDelivered: datagrams.delivered }
+        : { turnsCaptured, turnsDelivered };
+    this.log.logger.info({ reason, ...done, lost: lossText(figures) }, 'ended');
     if (this.fatal === undefined || figures.elapsedMs > 0) await this.writeSummary(figures, reason);
     const problems = [runProblem(figures, reason, this.replay?.unwanted), this.unwritten.problem].filter(
       (problem) => problem !== undefined,

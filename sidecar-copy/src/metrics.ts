@@ -1,4 +1,4 @@
-import type { EngineCounters } from '@trafficcopy/core';
+import type { DatagramCounters, EngineCounters } from '@trafficcopy/core';
 import { ProgramMetrics } from '@trafficcopy/runtime/metrics';
 import type { CopyFigures, LaneFigures, SourceFigures } from './copy-figures.js';
 
@@ -48,6 +48,7 @@ export function copyMetrics(read: () => CopyFigures): ProgramMetrics {
     'state',
     () => read().engine.terminal,
   );
+  addDatagrams(metrics, () => read().engine.datagrams);
   metrics.gauge(`${PREFIX}turns_pending`, 'Turns on their way', () => read().engine.turnsPending);
   metrics.gauge(`${PREFIX}sessions`, 'Sessions that are open', () => read().sessionsOpen);
   metrics.gauge(`${PREFIX}lag_seconds`, 'How far targets are behind clients', () => read().lagMs / 1000);
@@ -81,6 +82,16 @@ export function copyMetrics(read: () => CopyFigures): ProgramMetrics {
   addSources(metrics, () => read().sources);
   addLanes(metrics, () => read().lanes);
   return metrics;
+}
+
+/** With --udp: 0 otherwise. */
+function addDatagrams(metrics: ProgramMetrics, read: () => DatagramCounters): void {
+  metrics
+    .counter(`${PREFIX}datagrams_captured_total`, 'UDP datagrams of clients (--udp)', () => read().captured)
+    .counter(`${PREFIX}datagram_copies_total`, 'Copies of datagrams that were due', () => read().copies)
+    .counter(`${PREFIX}datagrams_delivered_total`, 'Copies that the kernel of a target took', () => read().delivered)
+    .counters(`${PREFIX}datagrams_lost_total`, 'Copies that reached no target', 'reason', () => read().lost)
+    .gauge(`${PREFIX}datagrams_pending`, 'Copies on their way', () => read().pending);
 }
 
 /** None without --compare. */

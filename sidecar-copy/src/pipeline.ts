@@ -174,12 +174,18 @@ export class Pipeline {
     this.timer = setTimeout(this.onDeadline, delayMs);
   }
 
+  /** Nothing is captured any more; what is under way goes on. */
+  stopSources(): void {
+    for (const source of this.sources) source.stop();
+    this.sources.clear();
+  }
+
   /** Ends every session at its target and sends what that takes. Nothing is captured afterwards. */
   close(): void {
     this.isClosed = true;
     clearTimeout(this.timer);
     clearTimeout(this.tick);
-    for (const source of this.sources) source.stop();
+    this.stopSources();
     this.engine.close(this.nowMs());
     this.flush();
   }

@@ -65,7 +65,7 @@ export class HostileCaller {
   }
 
   #abuseRing(): void {
-    const ring = new this.#addon.PacketRing('', 'ip', 4096, 4, 1, 0, 1, this.#task.netnsPath, 0);
+    const ring = new this.#addon.PacketRing('', 'ip', 4096, 4, 1, 0, 1, this.#task.netnsPath, 0, 1, new Uint32Array(2));
     const bytes = new Uint8Array(ring.memory());
     const entries = new Uint32Array(ENTRIES_MAX * PACKET_ENTRY_FIELDS);
     for (let calls = 0; calls < 30; calls += 1) {

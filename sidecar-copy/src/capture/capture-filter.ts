@@ -10,6 +10,8 @@ export interface OnlineEndpoint {
 }
 
 export interface CaptureFilterOptions {
+  /** Default: TCP. */
+  readonly transport?: 'tcp' | 'udp' | undefined;
   readonly online: readonly OnlineEndpoint[];
   /**
    * The addresses of this host, for endpoints without one: packets that it only forwards are not its traffic. Empty or
@@ -40,11 +42,15 @@ export interface CaptureFilterOptions {
 export const LOCAL_ADDRESSES_MAX = 64;
 
 /**
- * IPv6 extension headers before TCP: `tcp` of a filter sees only a header that follows directly (RFC 8200 4.1), and the
+ * IPv6 extension headers before the transport's: `tcp` of a filter sees only a header that follows directly (RFC 8200 4.1), and the
  * kernel's filters know no loops. What starts a chain is taken and the engine looks at its end: hop-by-hop options,
- * routing, authentication, destination options.
+ * routing, authentication, destination options; and of UDP fragments, which are counted. (IPv4's are known by the filter: the first one has
+ * the port.)
  */
-const IPV6_CHAIN = '(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 51 or ip6[6] = 60)';
+const IPV6_CHAIN = {
+  tcp: '(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 51 or ip6[6] = 60)',
+  udp: '(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 51 or ip6[6] = 60)',
+} as const;
 
 /** «Fragmentation needed» and «packet too big»: type and code, in packets without IP options and extension headers. */
 const TOO_BIG = '(icmp[0:2] = 0x0304) or (ip6[6] = 58 and ip6[40:2] = 0x0200)';
@@ -70,7 +76,7 @@ export function captureFilter(options: CaptureFilterOptions): string {
 /** online --packets--> clients. Whose they are is known by the connections that are followed. */
 function answerFilters(options: CaptureFilterOptions, local: readonly IpAddress[]): string[] {
   return ([4, 16] as const).flatMap((addressBytes) => {
-    const clauses = endpointClauses(options.online, local, addressBytes, 'src');
+    const clauses = endpointClauses(options, local, addressBytes, 'src');
     return clauses.length === 0 ? [] : [`(${addressBytes === 4 ? 'ip' : 'ip6'} and ${anyOf(clauses)})`];
   });
 }
@@ -80,21 +86,23 @@ function familyFilter(
   local: readonly IpAddress[],
   addressBytes: 4 | 16,
 ): string | undefined {
-  const clauses = endpointClauses(options.online, local, addressBytes, 'dst');
+  const clauses = endpointClauses(options, local, addressBytes, 'dst');
   if (clauses.length === 0) return undefined;
   const parts = [addressBytes === 4 ? 'ip' : 'ip6', anyOf(clauses)];
   if (options.ownClientsOnly === true) parts.push(ownClientsClause(local, addressBytes));
   else if (!options.loopbackClients) parts.push(addressBytes === 4 ? 'not src net 127.0.0.0/8' : 'not src host ::1');
   for (const target of options.targets) {
     if (target.address.length !== addressBytes) continue;
-    parts.push(`not (dst host ${formatIpAddress(target.address)} and tcp dst port ${target.port})`);
+    parts.push(
+      `not (dst host ${formatIpAddress(target.address)} and ${options.transport ?? 'tcp'} dst port ${target.port})`,
+    );
   }
   return `(${parts.join(' and ')})`;
 }
 
 /** One for each endpoint whose packets can be told: those that it gets (`dst`) or sends (`src`). */
 function endpointClauses(
-  online: readonly OnlineEndpoint[],
+  { online, transport = 'tcp' }: CaptureFilterOptions,
   local: readonly IpAddress[],
   addressBytes: 4 | 16,
   side: 'dst' | 'src',
@@ -103,11 +111,11 @@ function endpointClauses(
   for (const { address, port, addressBytes: wantedBytes } of online) {
     if (wantedBytes !== addressBytes) continue;
     if (address !== undefined) {
-      clauses.add(endpointClause([address], port, addressBytes, side));
+      clauses.add(endpointClause(transport, [address], port, addressBytes, side));
       continue;
     }
     const own = local.filter((one) => one.length === addressBytes);
-    if (own.length > 0 || local.length === 0) clauses.add(endpointClause(own, port, addressBytes, side));
+    if (own.length > 0 || local.length === 0) clauses.add(endpointClause(transport, own, port, addressBytes, side));
   }
   return [...clauses];
 }
@@ -124,12 +132,14 @@ function isLoopback(address: IpAddress): boolean {
 }
 
 function endpointClause(
+  transport: 'tcp' | 'udp',
   addresses: readonly IpAddress[],
   port: number,
   addressBytes: 4 | 16,
   side: 'dst' | 'src',
 ): string {
-  const onPort = addressBytes === 4 ? `tcp ${side} port ${port}` : `(tcp ${side} port ${port} or ${IPV6_CHAIN})`;
+  const atPort = `${transport} ${side} port ${port}`;
+  const onPort = addressBytes === 4 ? atPort : `(${atPort} or ${IPV6_CHAIN[transport]})`;
   if (addresses.length === 0) return `(${onPort})`;
   return `(${onPort} and ${anyOf(addresses.map((address) => `${side} host ${formatIpAddress(address)}`))})`;
 }

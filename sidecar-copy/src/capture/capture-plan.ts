@@ -7,7 +7,7 @@ import type { LocalNetwork } from './local-network.js';
 /** What of a copy's plan decides on the capture. */
 export type CapturePlanInput = Pick<
   CopyPlan,
-  'mappings' | 'clientAddresses' | 'leg' | 'interfaces' | 'filter' | 'seesAnswers'
+  'mappings' | 'clientAddresses' | 'leg' | 'interfaces' | 'filter' | 'seesAnswers' | 'udp'
 >;
 
 /** What to capture, and where. */
@@ -16,6 +16,8 @@ export interface CapturePlan {
   readonly interfaceNames: readonly string[];
   /** The libpcap expression, for packets that start at their IP header. */
   readonly filter: string;
+  /** Each packet once, and not at these interfaces (indices), where it comes again by another one. Undefined: as often as it comes. */
+  readonly besides?: readonly number[] | undefined;
   /** For the log: what will not be captured although one might expect it. */
   readonly notes: readonly string[];
 }
@@ -36,6 +38,8 @@ export function capturePlan(plan: CapturePlanInput, local: LocalNetwork): Captur
   return {
     interfaceNames: interfaceNames(plan, local),
     filter: plan.mappings.length === 0 ? NOTHING : captureFilter(filterOptions(plan, local, loopbackClients)),
+    besides:
+      plan.udp === true && plan.leg === 'host' && plan.interfaces.length === 0 ? (local.lowers?.() ?? []) : undefined,
     notes: [...loopbackNotes(plan, loopbackClients), ...addressNotes(plan, local)],
   };
 }
@@ -55,8 +59,9 @@ function interfaceNames({ leg, interfaces }: CapturePlanInput, { wires }: LocalN
 }
 
 function filterOptions(plan: CapturePlanInput, local: LocalNetwork, loopbackClients: boolean): CaptureFilterOptions {
-  const { mappings, clientAddresses, leg, filter, seesAnswers } = plan;
+  const { mappings, clientAddresses, leg, filter, seesAnswers, udp = false } = plan;
   return {
+    transport: udp ? 'udp' : 'tcp',
     online: mappings.map(({ onlineAddress, onlinePort, ipVersion }) => ({
       address: onlineAddress,
       port: onlinePort,
@@ -67,7 +72,7 @@ function filterOptions(plan: CapturePlanInput, local: LocalNetwork, loopbackClie
     targets: leg === 'host' ? mappings.flatMap(({ targets }) => targets.flatMap(({ endpoints }) => endpoints)) : [],
     loopbackClients: leg !== 'wire' && loopbackClients,
     ownClientsOnly: leg === 'loopback',
-    isSender: local.addresses.some((address) => clientAddresses.some((range) => hasAddress(range, address))),
+    isSender: !udp && local.addresses.some((address) => clientAddresses.some((range) => hasAddress(range, address))),
     seesAnswers,
     condition: filter,
   };

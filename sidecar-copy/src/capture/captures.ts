@@ -30,6 +30,7 @@ export class Captures {
   private readonly options: CapturesOptions;
   private captures: Capture[] = [];
   private filter = '';
+  private besides: readonly number[] | undefined;
   private isRunning = false;
   /** Packets that sources dropped which are closed now. */
   private dropsBefore = 0;
@@ -49,33 +50,34 @@ export class Captures {
    * @throws FilterError, NativeError: the sources are those of before then
    */
   follow(plan: CapturePlan): boolean {
-    const { filter, interfaceNames } = plan;
-    const isFilterNew = filter !== this.filter;
+    const { filter, interfaceNames, besides } = plan;
+    const isFilterNew = filter !== this.filter || besides?.join() !== this.besides?.join();
     const gone = this.captures.filter(({ interfaceName }) => !interfaceNames.includes(interfaceName));
     const missing = interfaceNames.filter((name) => this.captures.every((one) => one.interfaceName !== name));
     if (!isFilterNew && gone.length === 0 && missing.length === 0) return false;
     if (isFilterNew) this.options.edges.checkFilter(filter);
-    const opened = this.open(missing, filter);
+    const opened = this.open(missing, plan);
     const kept = this.captures.filter((capture) => !gone.includes(capture));
     try {
-      if (isFilterNew) for (const { source } of kept) source.setFilter(filter);
+      if (isFilterNew) for (const { source } of kept) source.setFilter(filter, besides);
     } catch (error) {
       for (const { source } of opened) source.close();
       throw error;
     }
     this.filter = filter;
+    this.besides = besides;
     this.captures = [...kept, ...opened];
     for (const capture of gone) this.end(capture);
     if (this.isRunning) for (const capture of opened) this.begin(capture);
     return true;
   }
 
-  private open(interfaceNames: readonly string[], filter: string): Capture[] {
+  private open(interfaceNames: readonly string[], { filter, besides }: CapturePlan): Capture[] {
     const opened: Capture[] = [];
     try {
       for (const interfaceName of interfaceNames) {
         const { edges, bufferBytes, seesOutgoing } = this.options;
-        const source = edges.openSource({ interfaceName, filter, bufferBytes, seesOutgoing });
+        const source = edges.openSource({ interfaceName, filter, bufferBytes, seesOutgoing, besides });
         opened.push({ interfaceName, source, alarm: new DropAlarm(), before: { packets: 0, drops: 0, freezes: 0 } });
       }
       return opened;

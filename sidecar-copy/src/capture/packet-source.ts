@@ -32,9 +32,10 @@ export interface PacketSource extends PacketBatch {
   statistics(): CaptureStatistics;
   /**
    * Goes on with another filter (libpcap, packets that start at their IP header). What fits both filters may come twice, but
-   * not get lost. @throws the error of the filter or the kernel; the old filter stays then.
+   * not get lost. `besides`: interfaces whose packets come again by another one; where the source was opened with such.
+   * @throws the error of the filter or the kernel; the old filter stays then.
    */
-  setFilter(filter: string): void;
+  setFilter(filter: string, besides?: readonly number[]): void;
   /** Frees everything; the source is unusable afterwards. Idempotent. */
   close(): void;
 }

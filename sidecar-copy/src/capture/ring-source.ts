@@ -14,6 +14,8 @@ export interface RingSourceOptions {
   readonly share?: PortShare | undefined;
   /** What this host sends, too. Default: false. */
   readonly seesOutgoing?: boolean | undefined;
+  /** Each packet once, and not at these interfaces; see PacketRingOptions. */
+  readonly besides?: readonly number[] | undefined;
 }
 
 /**
@@ -37,7 +39,7 @@ export class RingSource implements PacketSource {
 
   /** @throws NativeError (permission, interface, memory), FilterError. */
   constructor(options: RingSourceOptions) {
-    const { interfaceName, filter, bufferBytes, netnsPath, share, seesOutgoing } = options;
+    const { interfaceName, filter, bufferBytes, netnsPath, share, seesOutgoing, besides } = options;
     const blockCount = Math.max(Math.floor(bufferBytes / BLOCK_BYTES), BLOCK_COUNT_MIN);
     this.ring = new PacketRing({
       interfaceName,
@@ -48,6 +50,7 @@ export class RingSource implements PacketSource {
       netnsPath,
       share,
       seesOutgoing,
+      besides,
     });
     this.name = this.ring.name;
     this.bytes = this.ring.bytes;
@@ -74,8 +77,8 @@ export class RingSource implements PacketSource {
     this.ring.stop();
   }
 
-  setFilter(filter: string): void {
-    this.ring.setFilter(filter);
+  setFilter(filter: string, besides?: readonly number[]): void {
+    this.ring.setFilter(filter, besides);
   }
 
   statistics(): CaptureStatistics {

@@ -21,7 +21,7 @@ export interface LaneConnection extends SinkChannel {
 }
 
 /** The part of the engine that follows a lane's channel. */
-export type LaneEngine = Pick<Engine, 'outputs' | 'setLaneUp' | 'setLaneCongested' | 'reopenFlows'>;
+export type LaneEngine = Pick<Engine, 'outputs' | 'setLaneUp' | 'setLaneCongested' | 'reopenFlows' | 'noteDropped'>;
 
 export interface LaneOptions {
   readonly index: number;
@@ -138,8 +138,13 @@ export class Lane {
 
   /** engine --crafted packets--> target */
   send(batch: ReplayBatch): void {
-    this.options.onSend?.(batch);
+    const { onSend, engine } = this.options;
+    onSend?.(batch);
+    const { counters } = this.sink;
+    const refusedBefore = counters.packetsRefused;
     this.sink.send(batch);
+    if (counters.packetsRefused > refusedBefore)
+      engine.noteDropped(this.index, counters.packetsRefused - refusedBefore);
     this.checkQueue();
   }
 

@@ -1,6 +1,10 @@
 import {
+  type AddressRange,
+  containsRange,
+  datagramRanges,
   type Engine,
   type FrameType,
+  formatIpAddress,
   type IpAddress,
   PAYLOAD_CAPABILITY,
   parseIpAddress,
@@ -13,6 +17,7 @@ import {
   formatSocketAddress,
   type PcapngRecorder,
   type ProgramLog,
+  StartError,
 } from '@trafficcopy/runtime';
 import type { ConnectPlan } from '../connect/connect-channel.js';
 import type { CopyEdges } from '../copy-edges.js';
@@ -58,6 +63,8 @@ export interface LanesOptions extends LaneIdentity {
   readonly instance: number;
   /** Octets of each response's payload that the intercepts are asked for; 0: none. */
   readonly responsePayloadBytes: number;
+  /** Where datagrams are copied: the addresses that they come from. */
+  readonly datagramSources: (() => readonly AddressRange[]) | undefined;
   readonly onResponses: (lane: number, batch: ResponseBatch) => void;
   readonly onOutput: () => void;
   /** So many octets went towards a target. */
@@ -229,6 +236,11 @@ export class Lanes {
   private up(way: Way, connection: InterceptConnection): void {
     const { logger, onUp, responsePayloadBytes, wire, connectSocketsMax } = this.options;
     const { lane } = way;
+    const problem = this.datagramProblem(connection);
+    if (problem !== undefined) {
+      this.refused(way, problem);
+      return;
+    }
     const wantsPayload = responsePayloadBytes > 0 && wire === undefined;
     if (wantsPayload && !connection.peer.capabilities.includes(PAYLOAD_CAPABILITY)) {
       logger.warn(
@@ -246,6 +258,29 @@ export class Lanes {
     }
     lane.up(connection);
     onUp();
+  }
+
+  /** Why an intercept cannot be used where datagrams are copied; undefined: it can. */
+  private datagramProblem({ peer }: InterceptConnection): string | undefined {
+    const { datagramSources } = this.options;
+    if (datagramSources === undefined) return undefined;
+    const taken = datagramRanges(peer.capabilities);
+    if (taken.length === 0) {
+      return 'this intercept takes no UDP: start it with --udp-clients and the ranges that -c has here, so that it keeps answers to them from leaving; an older one has to be updated';
+    }
+    const other = datagramSources().find((range) => !taken.some((outer) => containsRange(outer, range)));
+    if (other === undefined) return undefined;
+    const ranges = taken.map(formatRange).join(', ');
+    return `this intercept takes UDP from ${ranges} only (its --udp-clients), and -c has ${formatRange(other)}`;
+  }
+
+  /** The channel is there, and of no use. It ends a copy that has never begun; later, intercept may come back as it was. */
+  private refused(way: Way, problem: string): void {
+    const { logger, onFatal } = this.options;
+    const { lane } = way;
+    way.downReason = new StartError('ERR_START_UDP', `${lane.name}: ${problem}`);
+    if (lane.counters.connects === 0) onFatal(way.downReason);
+    else logger.error({ intercept: lane.name }, `${problem}; nothing is copied there until it comes back with it`);
   }
 
   private down(way: Way, reason: Error, willRetry: boolean): void {
@@ -291,6 +326,10 @@ export class Lanes {
   closeSinks(): void {
     for (const { lane } of this.ways.values()) lane.sink.close();
   }
+}
+
+function formatRange({ address, prefixBits }: AddressRange): string {
+  return `${formatIpAddress(address)}/${prefixBits}`;
 }
 
 function downMessage(wasUp: boolean, everUp: boolean): string {

@@ -63,6 +63,12 @@ export const COPY_FLAGS = {
     value: mappingValue,
     itemsMax: 256,
   },
+  udp: {
+    kind: 'switch',
+    long: 'udp',
+    group: WHAT,
+    help: 'Copy UDP datagrams of these ports, one way, instead of TCP connections: inside the channel, from addresses of -c that nobody has and that intercept was given as --udp-clients',
+  },
   intercept: {
     kind: 'list',
     short: 's',

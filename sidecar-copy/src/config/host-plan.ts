@@ -26,6 +26,7 @@ export function hostPlan(config: CopyConfig): CopyPlan {
     interfaces,
     filter,
     seesAnswers: config.compare !== undefined,
+    udp: config.udp,
   };
 }
 

@@ -96,6 +96,7 @@ export function managedConfig(values: FlagValues<typeof COPY_FLAGS>, env: Enviro
 
 function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): ManagedBasis {
   return {
+    udp: false,
     wait: !values.noWait,
     fullSessionsOnly: values.fullSessionsOnly,
     mtuBytes: values.mtuBytes,

@@ -65,6 +65,6 @@ function parseAddress(text: string): IpAddress {
 
 function parsePort(text: string): number {
   const port = Number(text);
-  if (port < 1 || port > 65535) throw new ValueProblem(`${text} is no TCP port: ports are from 1 to 65535`);
+  if (port < 1 || port > 65535) throw new ValueProblem(`${text} is no port: ports are from 1 to 65535`);
   return port;
 }

@@ -9,11 +9,13 @@
  */
 import {
   ACK,
+  DatagramHeader,
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
   ENTRY_WIRE_BYTES,
   PACKET_ENTRY_FIELDS,
   PacketHeader,
+  parseDatagram,
   parsePacket,
   SYN,
 } from '@trafficcopy/core';
@@ -37,6 +39,8 @@ export interface OfflineReplayOptions {
   readonly recordings: readonly Recording[];
   readonly limits: ReplayRoomOptions['limits'];
   readonly sessionsForEach: number;
+  /** Datagrams are replayed, each of which is a request. Default: false. */
+  readonly udp?: boolean | undefined;
   readonly nowMs: () => number;
   readonly onNote: (note: string) => void;
 }
@@ -61,6 +65,7 @@ export class OfflineReplay implements PacketSource {
   private readonly room: ReplayRoom;
   private readonly packetsMax: number;
   private readonly header = new PacketHeader();
+  private readonly datagram = new DatagramHeader();
   private reader: RecordingReader | undefined;
   private copy: ReplayedCopy | undefined;
   private onEnd: () => void = () => {};
@@ -170,7 +175,7 @@ export class OfflineReplay implements PacketSource {
     const end = Math.min(reader.count, first + this.packetsMax);
     for (let index = first; index < end; index += 1) {
       let dueMs = this.lookAhead(reader, index);
-      const beginsRequest = this.isHeadParsed && schedule.pacesRequests && this.header.payloadBytes > 0;
+      const beginsRequest = this.isHeadParsed && schedule.pacesRequests && this.hasRequest();
       if (beginsRequest) dueMs = schedule.requestDueMs(load.turnsCaptured - this.turnsAtRunStart);
       if (dueMs > nowMs) {
         this.wakeAt(dueMs);
@@ -188,7 +193,8 @@ export class OfflineReplay implements PacketSource {
   private lookAhead(reader: RecordingReader, index: number): number {
     if (this.headDueMs === undefined) {
       this.isHeadParsed = this.options.plan.rate !== undefined && this.parse(reader, index);
-      const beginsConnection = this.isHeadParsed && (this.header.flags & (SYN | ACK)) === SYN;
+      const { udp = false } = this.options;
+      const beginsConnection = this.isHeadParsed && !udp && (this.header.flags & (SYN | ACK)) === SYN;
       this.headDueMs = this.schedule.dueMs(reader.timesUs[index]!, beginsConnection);
     }
     return this.headDueMs;
@@ -198,7 +204,14 @@ export class OfflineReplay implements PacketSource {
     const at = index * PACKET_ENTRY_FIELDS;
     const captured = entries[at + ENTRY_CAPTURED_BYTES]!;
     const wire = entries[at + ENTRY_WIRE_BYTES]!;
-    return parsePacket(bytes, entries[at + ENTRY_OFFSET]!, captured, wire, this.header) === 'ok';
+    const offset = entries[at + ENTRY_OFFSET]!;
+    if (this.options.udp === true) return parseDatagram(bytes, offset, captured, wire, this.datagram) === 'ok';
+    return parsePacket(bytes, offset, captured, wire, this.header) === 'ok';
+  }
+
+  /** Whether the packet that was parsed last may begin a request. */
+  private hasRequest(): boolean {
+    return this.options.udp === true || this.header.payloadBytes > 0;
   }
 
   private shiftPort({ bytes, entries }: RecordingReader, index: number): void {

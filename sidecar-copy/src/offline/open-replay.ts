@@ -14,12 +14,13 @@ export async function openReplay(
   edges: CopyEdges,
   logger: ProgramLog['logger'],
 ): Promise<OfflineReplay | undefined> {
-  const { offline, mappings, copies, limits } = config;
+  const { offline, mappings, copies, limits, udp } = config;
   if (offline === undefined) return undefined;
   return new OfflineReplay({
     plan: offline,
     recordings: await recordingsOf(offline.files, offline.runs),
     limits,
+    udp,
     sessionsForEach: copies * Math.max(1, ...mappings.map(({ targets }) => targets.length)),
     nowMs: () => edges.nowMs(),
     onNote: (note) => logger.warn(note),

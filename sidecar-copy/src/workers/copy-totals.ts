@@ -44,7 +44,7 @@ export function copyTotals(all: readonly WorkerTotals[]): WorkerTotals {
 /** The last figures of a worker that died, as its ledger is closed: what was open is interrupted, and nothing of it is left. */
 export function closedFigures(last: CopyFigures): WorkerTotals {
   const { engine, sessionsOpen } = last;
-  const { turnsPending, turnsLost, terminal } = engine;
+  const { turnsPending, turnsLost, terminal, datagrams } = engine;
   return {
     ...last,
     engine: {
@@ -52,6 +52,11 @@ export function closedFigures(last: CopyFigures): WorkerTotals {
       turnsPending: 0,
       turnsLost: { ...turnsLost, interrupted: turnsLost.interrupted + turnsPending },
       terminal: { ...terminal, interrupted: terminal.interrupted + sessionsOpen },
+      datagrams: {
+        ...datagrams,
+        pending: 0,
+        lost: { ...datagrams.lost, interrupted: datagrams.lost.interrupted + datagrams.pending },
+      },
     },
     sessionsOpen: 0,
     budget: { ...last.budget, share: 1 },

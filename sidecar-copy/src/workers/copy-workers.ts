@@ -200,15 +200,17 @@ export class CopyWorkers {
       rssBytes: totals.rssBytes + process.memoryUsage.rss(),
       workers: this.#pool.up,
       workerRestarts: this.#pool.restarts,
+      udp: this.#options.config.udp,
     };
   }
 }
 
 /** What of the configuration a worker needs: no token, no file; it logs in by itself. */
 function basisOf(config: CopyConfig): CopyBasis {
-  const { delivery, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
+  const { udp, delivery, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
   const { captureBufferBytes, name, limits, wire, responsePayloadBytes, logins, connect, budget } = config;
   return {
+    udp,
     delivery,
     wait,
     fullSessionsOnly,

@@ -28,12 +28,14 @@ interface Sent {
   readonly port: number;
   /** Kinds of IPv6 extension headers before TCP. */
   readonly chain?: readonly number[];
+  /** Default: TCP. */
+  readonly protocol?: 6 | 17;
   /** Type and code: an ICMP packet instead. */
   readonly icmp?: readonly [number, number];
 }
 
 /** The packet of a client as captured: IP header first. */
-function packet({ from, fromPort = 40_000, to, port, chain = [], icmp }: Sent): Buffer {
+function packet({ from, fromPort = 40_000, to, port, chain = [], protocol = 6, icmp }: Sent): Buffer {
   if (icmp !== undefined) return icmpPacket(address(from), address(to), icmp);
   const tcp = Buffer.alloc(20);
   tcp.writeUInt16BE(fromPort, 0);
@@ -47,15 +49,15 @@ function packet({ from, fromPort = 40_000, to, port, chain = [], icmp }: Sent): 
     ip[0] = 0x45;
     ip.writeUInt16BE(40, 2);
     ip[8] = 64;
-    ip[9] = 6;
+    ip[9] = protocol;
     return Buffer.concat([ip.subarray(0, 12), source, destination, tcp]);
   }
   const ip = Buffer.alloc(8);
   ip[0] = 0x60;
   ip.writeUInt16BE(20 + 8 * chain.length, 4);
-  ip[6] = chain[0] ?? 6;
+  ip[6] = chain[0] ?? protocol;
   ip[7] = 64;
-  const extensions = chain.map((_, index) => Buffer.from([chain[index + 1] ?? 6, 0, 1, 4, 0, 0, 0, 0]));
+  const extensions = chain.map((_, index) => Buffer.from([chain[index + 1] ?? protocol, 0, 1, 4, 0, 0, 0, 0]));
   return Buffer.concat([ip, source, destination, ...extensions, tcp]);
 }
 
@@ -227,4 +229,27 @@ test('a port with targets of one IP version only: the other version does not pas
   const filter = filterOf({ online: [{ port: 80, addressBytes: 4 }] });
   const wanted = { from: client, to: '10.0.0.1', port: 80 };
   assert.deepEqual(passing(filter, [wanted, { from: client6, to: '2001:db8::1', port: 80 }]), [wanted]);
+});
+
+test('UDP: datagrams to the port, behind extension headers and in fragments too; nothing of TCP, and nothing towards a target', () => {
+  const filter = filterOf({
+    transport: 'udp',
+    online: online(53),
+    localAddresses: [address('10.0.0.1'), address('2001:db8::1')],
+    targets: [{ address: address('10.0.0.1'), port: 5353 }],
+  });
+  const wanted: Sent[] = [
+    { from: client, to: '10.0.0.1', port: 53, protocol: 17 },
+    { from: client6, to: '2001:db8::1', port: 53, protocol: 17 },
+    { from: client6, to: '2001:db8::1', port: 53, protocol: 17, chain: [60] },
+    { from: client6, to: '2001:db8::1', port: 53, protocol: 17, chain: [44] },
+  ];
+  const others: Sent[] = [
+    { from: client, to: '10.0.0.1', port: 53 },
+    { from: client6, to: '2001:db8::1', port: 53 },
+    { from: client, to: '10.0.0.1', port: 5353, protocol: 17 },
+    { from: client, to: '10.0.0.2', port: 53, protocol: 17 },
+    { from: '127.0.0.1', to: '10.0.0.1', port: 53, protocol: 17 },
+  ];
+  assert.deepEqual(passing(filter, [...others, ...wanted]), wanted);
 });

@@ -97,3 +97,13 @@ test('routers are listened to where packets are sent with an address of this hos
   assert.doesNotMatch(filterWith('10.0.0.4', 30), /icmp/);
   assert.doesNotMatch(filterWith('2001:db9::', 32), /icmp/);
 });
+
+test('UDP on all devices: each datagram once, not at ports of bonds and bridges; at named devices as it comes', () => {
+  const network: LocalNetwork = { ...local([address('10.0.0.1')]), lowers: () => [4, 7] };
+  const udp = input({ mappings: [mapping(undefined, '10.0.0.2')], udp: true });
+  assert.deepEqual(capturePlan(udp, network).besides, [4, 7]);
+  assert.match(capturePlan(udp, network).filter, /udp dst port 80/);
+  assert.equal(capturePlan({ ...udp, interfaces: ['eth0'] }, network).besides, undefined);
+  assert.equal(capturePlan({ ...udp, udp: false }, network).besides, undefined);
+  assert.equal(capturePlan({ ...udp, leg: 'file' }, network).besides, undefined);
+});

@@ -20,6 +20,7 @@ class Surroundings implements LaneEngine, LaneConnection {
   readonly remote = '10.0.0.2:36524';
   queuedBytes = 0;
   framesDropped = 0;
+  isQueueFull = false;
 
   setLaneUp(_lane: number, isUp: boolean): void {
     this.calls.push(isUp ? 'up' : 'down');
@@ -34,9 +35,13 @@ class Surroundings implements LaneEngine, LaneConnection {
     this.outputs[0]!.append(7, RECORD_OPEN, 40);
   }
 
+  noteDropped(_lane: number, packets: number): void {
+    this.calls.push(`dropped ${packets}`);
+  }
+
   sendBatch(type: FrameType, batch: ReplayBatch): boolean {
     this.calls.push(`${type === FRAME.REGISTER ? 'REGISTER' : 'PACKETS'} ${batch.count}`);
-    return true;
+    return !this.isQueueFull;
   }
 
   flush(): void {}
@@ -132,4 +137,16 @@ test('HEADERS go to the engine; malformed ones are counted, other frames skipped
   assert.deepEqual(responses, [2]);
   assert.equal(lane.counters.framesMalformed, 1);
   assert.equal(lane.counters.headersFrames, 2);
+});
+
+test('a queue that takes no more: the engine hears how many packets it had', () => {
+  const around = new Surroundings();
+  const { lane } = laneWith(around);
+  lane.up(around);
+  around.calls.length = 0;
+  around.outputs[0]!.append(1, RECORD_PACKET, 40);
+  lane.send(around.outputs[0]!);
+  around.isQueueFull = true;
+  lane.send(around.outputs[0]!);
+  assert.deepEqual(around.calls, ['PACKETS 1', 'PACKETS 1', 'dropped 1']);
 });

@@ -99,7 +99,7 @@ maxCpu: 50
     );
     await refuses(
       'targets:\n- address: 10.16.12.11\n  ports:\n  - source: 80\n    target: 99999\n',
-      '4: targets[0].ports[0]: "80-10.16.12.11:99999" does not fit (99999 is no TCP port: ports are from 1 to 65535): ' +
+      '4: targets[0].ports[0]: "80-10.16.12.11:99999" does not fit (99999 is no port: ports are from 1 to 65535): ' +
         `expected ${COPY_COMMAND.flags.map.value.expected}`,
     );
   });

@@ -104,9 +104,9 @@ describe('what a copy refuses before anything is touched', () => {
     ['-x 80-81', /the IP address of the target with port 81 is missing/],
     ['-x 80-:81', /the IP address of the target with port 81 is missing/],
     ['-x 80-10.16.12.11', /the port of the target 10\.16\.12\.11 is missing/],
-    ['-x 80-10.16.12.11:0', /0 is no TCP port/],
-    ['-x 80-10.16.12.11:65536', /65536 is no TCP port/],
-    ['-x 0-10.16.12.11:80', /0 is no TCP port/],
+    ['-x 80-10.16.12.11:0', /0 is no port/],
+    ['-x 80-10.16.12.11:65536', /65536 is no port/],
+    ['-x 0-10.16.12.11:80', /0 is no port/],
     ['-x 80-10.16.12.300:80', /"10\.16\.12\.300" is no IP address/],
     ['-x 80-web.example:80', /is no IP address|is no ip:port/],
     ['-x 80-0.0.0.0:80', /0\.0\.0\.0 is no address of a host/],
@@ -219,6 +219,41 @@ describe('what a copy refuses before anything is touched', () => {
   });
 });
 
+describe('--udp', () => {
+  const udp = '-x 53-10.16.12.11:53 --udp -c 198.18.0.0/24';
+
+  it('always goes through the channel', async () => {
+    const config = await configure(udp);
+    assert.deepEqual([config.udp, config.delivery, hostPlan(config).udp], [true, 'tunnel', true]);
+    const { udp: isUdp, clientAddresses } = engineConfigOf(config, hostPlan(config), 1);
+    assert.deepEqual([isUdp, clientAddresses.length], [true, 254]);
+  });
+
+  const rows: readonly [words: string, message: RegExp][] = [
+    ['-W', /^-W\/--no-wait does not go together with --udp: nothing waits/],
+    ['-O', /^-O\/--full-sessions-only does not go together with --udp: a datagram belongs to no connection/],
+    ['--credentials f', /^--credentials does not/],
+    ['--compare', /^--compare does not go together with --udp: datagrams are copied one way/],
+    ['--measure', /^--measure does not/],
+    ['--report f', /^--report does not/],
+    ['-t 5', /^-t\/--timeout does not/],
+    ['-k 5', /^-k\/--keepalive-timeout does not/],
+    ['-M 1400', /^-M\/--mtu does not/],
+    ['--trace lost', /^--trace does not/],
+    ['--wire 1.x --insecure', /^--wire does not go together with --udp: it needs an intercept of ours/],
+    ['-i f --connect', /^--connect does not/],
+    ['--capture cap', /^--capture=cap does not go together with --udp: only the native capture/],
+    ['-i f --rate 5conn', /^--rate counts datagrams as requests where --udp is given/],
+  ];
+  for (const [words, message] of rows) it(`refuses ${words}`, () => refuses(`${udp} ${words}`, message));
+
+  it('refuses to send from the clients’ own addresses', () =>
+    refuses(
+      '-x 53-10.16.12.11:53 --udp',
+      /^--udp needs -c\/--client-address: nothing marks the answers.*--udp-clients/,
+    ));
+});
+
 describe('the configuration of a copy', () => {
   it('has the defaults that the help names', async () => {
     const config = await configure('-x 80-10.16.12.11:80');
@@ -280,6 +315,7 @@ describe('the configuration of a copy', () => {
       [10, 20, 16 * 1024 * 1024, 16 * 1024 * 1024],
     );
     assert.deepEqual(rest, {
+      udp: false,
       delivery: 'tunnel',
       copies: 3,
       sample: { fraction: 0.025, by: 'client', seed: 9 },

@@ -159,6 +159,7 @@ export const COPY_CONFIG: CopyConfig = {
     { host: '10.0.0.2', port: 36524 },
     { host: '10.0.0.3', port: 36524 },
   ],
+  udp: false,
   delivery: 'tunnel',
   clientAddresses: [],
   copies: 1,

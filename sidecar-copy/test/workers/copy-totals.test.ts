@@ -92,6 +92,7 @@ describe('the share of a worker', () => {
     const basis = {
       delivery: 'tunnel',
       wait: true,
+      udp: false,
       fullSessionsOnly: false,
       rampMs: 0,
       mtuBytes: 1500,
