@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 build_packages=(g++ make python3 pkg-config libpcap-dev libmnl-dev libnetfilter-queue-dev iptables nftables iproute2 procps dpkg-dev binutils)
 test_packages=(curl tcpdump tshark wrk ethtool nginx-light redis-server redis-tools postgresql postgresql-client
   mariadb-server mariadb-client nghttp2-client nghttp2-server clang-format clang-tidy openssl shellcheck libfaketime man-db mandoc bsdextrautils zsh fish adduser systemd
-  chromium-headless-shell apache2-utils)
+  chromium-headless-shell apache2-utils dnsmasq-base unbound bind9-dnsutils dnsperf)
 packages=("${build_packages[@]}")
 [ "${1:-}" = --run ] || packages+=("${test_packages[@]}")
 

@@ -21,11 +21,13 @@ export { type ProcessCpu, readProcessCpu } from './process-cpu.js';
 export { readProcessMemory } from './process-memory.js';
 export { reapDeadLabs } from './reaper.js';
 export { type ReportView, viewReport } from './report-plots.js';
+export { Dnsmasq, type DnsQuery } from './servers/dnsmasq.js';
 export { Mariadb } from './servers/mariadb.js';
 export { Nghttpd } from './servers/nghttpd.js';
 export { Nginx, type NginxOptions, type NginxRequest } from './servers/nginx.js';
 export { Postgresql } from './servers/postgresql.js';
 export { Redis } from './servers/redis.js';
+export { Unbound } from './servers/unbound.js';
 export { Sniffer, type SnifferOptions } from './sniffer.js';
 export type { StreamRecord } from './stream-record.js';
 export {

@@ -24,6 +24,8 @@ export interface CopyLabOptions {
   readonly map?: string | undefined;
   readonly copyFlags?: readonly string[] | undefined;
   readonly interceptFlags?: readonly string[] | undefined;
+  /** Datagrams are copied: nothing of UDP and ICMP may leave the target. */
+  readonly udp?: boolean | undefined;
   /** What the target may send to the client: a libpcap expression. Default: nothing. */
   readonly allowed?: string | undefined;
 }
@@ -33,6 +35,9 @@ export interface CopyLabOptions {
  * session takes with a timeout that has learnt from that lag. It ends sooner where nothing waits.
  */
 const SETTLE_TIMEOUT_MS = 60_000;
+
+/** Of the target's: all but neighbour discovery. What comes in has other addresses. */
+const DATAGRAMS_OUT = '((udp or icmp or (icmp6 and ip6[40] < 128)) and (src net 10.77.0.0/24 or src net fd77::/64))';
 
 const SYSCTLS = [
   'net.ipv4.tcp_fwmark_accept',
@@ -104,14 +109,14 @@ export class CopyLab {
   }
 
   async listenForLeaks(): Promise<void> {
-    const { targetPort = TARGET_PORT, allowed } = this.options;
+    const { targetPort = TARGET_PORT, allowed, udp = false } = this.options;
     const except = allowed === undefined ? '' : ` and not (${allowed})`;
     this.#namespaceBefore = await namespaceState(this.target);
     this.#sniffers = await Promise.all([
       this.client.sniff(
         `(src host ${this.target.ipv4} or src host ${this.target.ipv6}) and not arp and not icmp6${except}`,
       ),
-      this.target.sniff(`tcp src port ${targetPort}${except}`),
+      this.target.sniff(`${udp ? DATAGRAMS_OUT : `(tcp src port ${targetPort})`}${except}`),
     ]);
   }
 
