@@ -43,7 +43,7 @@ export function checkUdp(values: FlagValues<typeof COPY_FLAGS>): void {
   }
   if (values.clientAddresses.length === 0) {
     throw new UsageError(
-      '--udp needs -c/--client-address: nothing marks the answers to a datagram, so they are kept from clients by their destination; give addresses that nobody has, such as 198.18.0.0/16, and the same to intercept as --udp-clients',
+      '--udp needs -c/--client-address: nothing marks the answers to a datagram, so they are kept from clients by their destination; give addresses that nobody has, such as 198.18.0.0/24, and the same to intercept as --udp-clients',
     );
   }
 }
