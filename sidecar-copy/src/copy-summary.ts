@@ -25,7 +25,7 @@ export const LOSS_NOTES: Readonly<Record<string, string>> = {
 };
 
 /** The same of a datagram's copy. */
-const DATAGRAM_LOSS_NOTES: Readonly<Record<string, string>> = {
+export const DATAGRAM_LOSS_NOTES: Readonly<Record<string, string>> = {
   fragmented: 'they came in IP fragments, which are not put together',
   cutShort: 'the capture holds a part of them only (a short snap length)',
   tooLarge: 'larger than a packet to a target may be',

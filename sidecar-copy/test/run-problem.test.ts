@@ -43,3 +43,17 @@ test('a replay that began too late for every request says so', () => {
     /of 2 connections none .*under way when the recording began: 2\)/,
   );
 });
+
+test('a replay of datagrams of which none arrived names its losses; one that did is enough', () => {
+  const engine = createEngineCounters();
+  Object.assign(engine.datagrams, { captured: 2, copies: 4 });
+  engine.datagrams.lost.channelLost = 3;
+  engine.datagrams.lost.refused = 1;
+  const replayed = { ...figures(OFFLINE, 0), engine, udp: true };
+  assert.match(
+    runProblem(replayed, 'complete')!,
+    /^nothing was delivered: of 4 copies of datagrams none arrived: channelLost 3 \(.*\), refused 1 \(.*--udp-clients\)$/,
+  );
+  engine.datagrams.delivered = 1;
+  assert.equal(runProblem(replayed, 'complete'), undefined);
+});

@@ -1,5 +1,5 @@
 import { writeU16, writeU32 } from '../../src/wire/bytes.js';
-import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../../src/wire/packet-header.js';
+import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from '../../src/wire/ip-header.js';
 import { TCP_HEADER_BYTES } from '../../src/wire/tcp.js';
 
 /** What goes into one TCP segment over IPv4 or IPv6. */

@@ -61,7 +61,7 @@ export function nothingFitsText(figures: OfflineFigures, contents: UnwantedConte
 
 function serversText({ most, count }: UnwantedContents['servers']): string {
   const [first] = most;
-  if (first === undefined) return 'There is no TCP in it';
+  if (first === undefined) return 'There is nothing of the kind in it (TCP, or UDP with --udp)';
   const named = most.map(({ endpoint, packets }) => `${endpoint} (${counted(packets, 'packet')})`).join(', ');
   const more = count > most.length ? ` and ${count - most.length} more` : '';
   return `What there is goes to or comes from ${named}${more}: expected one of them before the dash of -x, like -x ${first.endpoint}-TARGET-IP:PORT`;

@@ -100,7 +100,15 @@ export class OfflineReplay implements PacketSource {
   openAs(filter: string): this {
     const { recordings, plan, onNote } = this.options;
     const onChange = (): void => this.wake();
-    this.reader = new RecordingReader({ recordings, filter, from: plan.from, until: plan.until, onChange, onNote });
+    this.reader = new RecordingReader({
+      recordings,
+      filter,
+      udp: this.options.udp,
+      from: plan.from,
+      until: plan.until,
+      onChange,
+      onNote,
+    });
     return this;
   }
 

@@ -42,6 +42,8 @@ export interface RecordingReaderOptions {
   readonly recordings: readonly Recording[];
   /** On packets that start at their IP header. */
   readonly filter: string;
+  /** Datagrams are wanted. Default: TCP. */
+  readonly udp?: boolean | undefined;
   readonly from: Moment | undefined;
   readonly until: Moment | undefined;
   /** A batch is ready, or the end has come. */
@@ -64,11 +66,12 @@ export class RecordingReader {
   private doneBytesBefore = 0;
   private unreadable: string | undefined;
   /** Until something is wanted. */
-  private tally: ServerTally | undefined = new ServerTally();
+  private tally: ServerTally | undefined;
 
   /** @throws FilterError */
   constructor(options: RecordingReaderOptions) {
     this.options = options;
+    this.tally = new ServerTally(options.udp);
     this.filter = new BatchFilter(options.filter);
     this.firstUs = options.recordings.find((recording) => recording.firstUs !== undefined)?.firstUs;
   }

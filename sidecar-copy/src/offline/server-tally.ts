@@ -1,5 +1,6 @@
 import {
   ACK,
+  DatagramHeader,
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
   ENTRY_WIRE_BYTES,
@@ -7,6 +8,7 @@ import {
   PACKET_ENTRY_FIELDS,
   type PacketBatch,
   PacketHeader,
+  parseDatagram,
   parsePacket,
   readU32,
   SYN,
@@ -25,13 +27,19 @@ export interface RecordedServers {
 const SERVERS_MAX = 1024;
 
 /**
- * Which servers the TCP packets of a recording belong to, for a user who has not named the right one. A SYN says who is the server; of other
- * packets it is the end with the lower port.
+ * Which servers the packets of a recording belong to, for a user who has not named the right one: those of TCP, or of UDP. A SYN says who is the
+ * server; of other packets it is the end with the lower port.
  */
 export class ServerTally {
-  readonly #header = new PacketHeader();
+  readonly #udp: boolean;
+  readonly #segment = new PacketHeader();
+  readonly #datagram = new DatagramHeader();
   /** By address and port: one number for IPv4. */
   readonly #servers = new Map<number | string, { packets: number }>();
+
+  constructor(udp = false) {
+    this.#udp = udp;
+  }
 
   /** Counts the first `count` packets of `batch`, which is only read. */
   add(batch: Pick<PacketBatch, 'bytes' | 'entries'>, count: number): void {
@@ -39,12 +47,18 @@ export class ServerTally {
     for (let at = 0; at < count * PACKET_ENTRY_FIELDS; at += PACKET_ENTRY_FIELDS) {
       const captured = entries[at + ENTRY_CAPTURED_BYTES]!;
       const wire = entries[at + ENTRY_WIRE_BYTES]!;
-      if (parsePacket(bytes, entries[at + ENTRY_OFFSET]!, captured, wire, this.#header) === 'ok') this.#count(bytes);
+      const offset = entries[at + ENTRY_OFFSET]!;
+      if (this.#udp) {
+        if (parseDatagram(bytes, offset, captured, wire, this.#datagram) === 'ok')
+          this.#count(bytes, this.#datagram, 0);
+      } else if (parsePacket(bytes, offset, captured, wire, this.#segment) === 'ok') {
+        this.#count(bytes, this.#segment, this.#segment.flags);
+      }
     }
   }
 
-  #count(bytes: Uint8Array): void {
-    const { flags, sourcePort, destinationPort, addressOffset, addressBytes } = this.#header;
+  #count(bytes: Uint8Array, header: PacketHeader | DatagramHeader, flags: number): void {
+    const { sourcePort, destinationPort, addressOffset, addressBytes } = header;
     const isAnswer = (flags & SYN) === 0 ? sourcePort < destinationPort : (flags & ACK) !== 0;
     const port = isAnswer ? sourcePort : destinationPort;
     const offset = isAnswer ? addressOffset : addressOffset + addressBytes;
