@@ -52,7 +52,7 @@ test('a replay of datagrams of which none arrived names its losses; one that did
   const replayed = { ...figures(OFFLINE, 0), engine, udp: true };
   assert.match(
     runProblem(replayed, 'complete')!,
-    /^nothing was delivered: of 4 copies of datagrams none arrived: channelLost 3 \(.*\), refused 1 \(.*--udp-clients\)$/,
+    /^nothing was delivered: of 4 copies of datagrams none arrived: channelLost 3 \(.*\), refused 1 \(.*--udp-clients\)\)$/,
   );
   engine.datagrams.delivered = 1;
   assert.equal(runProblem(replayed, 'complete'), undefined);
