@@ -113,7 +113,13 @@ class InterceptProgram {
       let intercept: RunningIntercept | undefined;
       const metricsServer = await this.#serveMetrics(() => intercept);
       closers.push(() => metricsServer?.close());
-      intercept = await this.#open(recorder);
+      try {
+        intercept = await this.#open(recorder);
+      } catch (error) {
+        if (!(await stopRequest.interrupted(error))) throw error;
+        logger.info({ reason: stopRequest.reason }, 'ended before it served');
+        return 0;
+      }
       try {
         recorder?.start();
       } catch (error) {

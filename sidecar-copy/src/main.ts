@@ -50,6 +50,7 @@ export async function runCopy(config: CopyConfig): Promise<number> {
   const log = new ProgramLog({ program: 'copy', config, statusLine });
   try {
     const program = await CopyProgram.open(config, log, statusLine);
+    if (program === undefined) return 0;
     const onFault = (error: Error): void => program.fault(error);
     process.once('uncaughtException', onFault);
     try {
@@ -85,7 +86,9 @@ class CopyProgram {
   private before: CopyFigures;
   private ticks = 0;
 
-  static async open(given: CopyConfig, log: ProgramLog, statusLine: StatusLine): Promise<CopyProgram> {
+  /** Undefined: it was to end before it had begun, and has. */
+  static async open(given: CopyConfig, log: ProgramLog, statusLine: StatusLine): Promise<CopyProgram | undefined> {
+    let program: CopyProgram | undefined;
     const opened: { close(): unknown }[] = [];
     const whole = loginConfig(given);
     const config = whole.connect ? { ...whole, limits: limitsFor(whole.limits, socketLimit()) } : whole;
@@ -95,11 +98,15 @@ class CopyProgram {
       const edges = await copyEdges(config);
       const replay = await openReplay(config, edges, log.logger);
       const load = await loadReport(config, edges);
-      const program = new CopyProgram(config, log, statusLine, edges, replay, load, credentials, opened);
+      program = new CopyProgram(config, log, statusLine, edges, replay, load, credentials, opened);
       if (program.copy instanceof CopyWorkers) await program.copy.open();
       return program;
     } catch (error) {
       for (const one of opened) one.close();
+      if (program !== undefined && (await program.stopRequest.interrupted(error))) {
+        log.logger.info({ reason: program.stopRequest.reason }, 'ended before anything was copied');
+        return undefined;
+      }
       throw startFailure(error);
     }
   }
@@ -176,6 +183,7 @@ class CopyProgram {
     opened.push(this.copy);
     if (this.copy instanceof Copy) replay?.feed(this.copy, () => this.stopRequest.request('complete'));
     this.pidFile = config.pidFile === undefined ? undefined : new PidFile(config.pidFile);
+    opened.push({ close: () => this.pidFile?.remove() });
     this.stopRequest = new StopRequest({ durationMs: config.durationMs, hasLogFile: config.logFile !== undefined });
     this.replay = replay;
     this.before = this.figures();

@@ -1,9 +1,9 @@
 /** Wrong use and hostile neighbours: a clear message, the right exit code, and nothing else harmed. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type CommandResult, expectCommand, Lab, type LabHost, TRAFFIC_COPY } from '../../src/index.js';
+import { type CommandResult, eventually, expectCommand, Lab, type LabHost, TRAFFIC_COPY } from '../../src/index.js';
 import { CopyLab, ONLINE_PORT, TARGET_PORT } from './kit/copy-lab.js';
 import { expectSameStreams, streamsOf } from './kit/streams.js';
 
@@ -202,3 +202,34 @@ test('--record writes what Wireshark reads, and a full disk ends the record but 
     assert.ok(existsSync(small));
   });
 });
+
+for (const words of [
+  ['copy', '-x', MAP, '--threads', '3', '--insecure'],
+  ['intercept', '--threads', '3', '--insecure'],
+]) {
+  test(`${words[0]}: a signal to all its processes while workers start ends it in order`, () =>
+    Lab.with({}, async (lab) => {
+      const state = ['--state', join(lab.directory, 'state')];
+      const started = await lab.target.start('interrupted', 'setsid', [TRAFFIC_COPY, ...words, ...state]);
+      const { pid } = started;
+      await eventually(
+        'a worker',
+        20_000,
+        async () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8') !== '',
+      );
+      process.kill(-pid, 'SIGTERM');
+      await started.expectEnd(20_000, [0]);
+      assert.match(started.tail(), /"reason":"SIGTERM"/);
+      assert.doesNotMatch(started.tail(), /fault of the program/);
+      assert.equal((await lab.target.expect('iptables-save')).includes('NFQUEUE'), false);
+    }));
+}
+
+test('intercept: a summary that cannot be written is told, and its exit code is 1', () =>
+  Lab.with({}, async (lab) => {
+    const state = join(lab.directory, 'state');
+    const files = ['--state', state, '--summary', '/dev/full', '-l', join(lab.directory, 'log')];
+    const { status, stderr } = await trafficCopy(lab.target, 'intercept', '--insecure', '--duration', '1', ...files);
+    assert.equal(status, 1);
+    assert.match(stderr, /^trafficcopy intercept: not all that was asked for is there: --summary \/dev\/full .*\n$/);
+  }));

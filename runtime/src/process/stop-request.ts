@@ -1,6 +1,8 @@
 /** The longest time that setTimeout takes. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 /** One request often comes as several signals (to the process and to its group); later ones are a second request. */
+/** A signal to all processes of a program reaches them one after the other. */
+const OWN_SIGNAL_MS_MAX = 1000;
 const SECOND_REQUEST_MS = 1000;
 
 export interface StopRequestOptions {
@@ -40,6 +42,22 @@ export class StopRequest {
   /** Why it is to end; undefined while it is not. */
   get reason(): string | undefined {
     return this.#reason;
+  }
+
+  /**
+   * Whether `error` is how a start ends that was to stop: a worker got the signal that this program got as well, or gets now.
+   *
+   * @param error what the start threw
+   */
+  async interrupted(error: unknown): Promise<boolean> {
+    if ((error as { code?: unknown }).code !== 'ERR_START_INTERRUPTED') return false;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, OWN_SIGNAL_MS_MAX);
+    });
+    await Promise.race([this.requested, late]);
+    clearTimeout(timer);
+    return this.#reason !== undefined;
   }
 
   /** Asks for the end. Only the first reason counts. */

@@ -1,10 +1,13 @@
 import { type ChildProcess, fork, type SendHandle } from 'node:child_process';
+import { StartError } from '../errors/start-error.js';
 import type { ProgramLog } from '../log/program-log.js';
 import { type MessageHandler, ProcessLink } from './process-link.js';
 import { RestartPolicy } from './restart-policy.js';
 
 /** Secrets of the environment that are none of a worker's business: it asks for what it needs. */
 const SECRETS = ['TRAFFICCOPY_JOIN_TOKEN', 'TRAFFICCOPY_TOKEN'];
+/** A terminal or a service manager sends them to all processes of a program; a worker that does not listen yet ends of them. */
+const STOP_SIGNALS: readonly string[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 /** A worker that does not end after so long is killed. */
 const END_MS_MAX = 30_000;
 
@@ -73,7 +76,7 @@ export class WorkerPool {
   /**
    * Starts all workers and waits until each has done as its settings say.
    *
-   * @throws what the first worker that could not said; no worker is left then
+   * @throws what the first worker that could not said; StartError ERR_START_INTERRUPTED where a signal was meant for the program. No worker is left then
    */
   async open(): Promise<void> {
     try {
@@ -166,6 +169,10 @@ export class WorkerPool {
     } catch (error) {
       child.kill('SIGKILL');
       const how = await gone;
+      if (STOP_SIGNALS.includes(how)) {
+        const message = `worker ${place.worker} was ended by ${how} before it had started`;
+        throw new StartError('ERR_START_INTERRUPTED', message, { cause: error });
+      }
       throw (error as { code?: unknown }).code === undefined
         ? new Error(`worker ${place.worker} could not start (${how}): ${(error as Error).message}`, { cause: error })
         : error;

@@ -61,6 +61,19 @@ describe('the request to stop', () => {
     assert.equal(process.listenerCount('SIGTERM'), 0);
   });
 
+  it('explains a start that was interrupted, also when its signal comes later; nothing else', async () => {
+    const interrupted = new StartError('ERR_START_INTERRUPTED', 'worker 0 was ended by SIGTERM');
+    const stop = new StopRequest({ durationMs: undefined, hasLogFile: true });
+    const answer = stop.interrupted(interrupted);
+    process.kill(process.pid, 'SIGTERM');
+    assert.equal(await answer, true);
+    assert.equal(await stop.interrupted(new Error('another one')), false);
+    stop.close();
+    const alone = new StopRequest({ durationMs: undefined, hasLogFile: true });
+    assert.equal(await alone.interrupted(interrupted), false);
+    alone.close();
+  });
+
   it('comes from the end of the duration', async () => {
     const stop = new StopRequest({ durationMs: 5, hasLogFile: false });
     assert.equal(await stop.requested, 'duration');

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import { StartError } from '../../src/errors/start-error.js';
 import { UsageError } from '../../src/errors/usage-error.js';
 import { WorkerPool } from '../../src/workers/worker-pool.js';
 import { fileOfWorker } from '../../src/workers/worker-process.js';
@@ -18,7 +19,7 @@ after(() => {
 });
 
 /** A pool of real processes, with what it says and what happens to it. */
-function poolOf(workers: number, failure: (worker: number, start: number) => string = () => '') {
+function poolOf(workers: number, failure: (worker: number, start: number) => string = () => '', module = MODULE) {
   const lines: Record<string, unknown>[] = [];
   const events = new EventEmitter();
   const writeLine = (line: string): void => {
@@ -27,7 +28,7 @@ function poolOf(workers: number, failure: (worker: number, start: number) => str
   };
   const starts = new Array<number>(workers).fill(0);
   const pool = new WorkerPool({
-    module: MODULE,
+    module,
     workers,
     log: { logger: pino({ level: 'info' }, { write: writeLine }), writeLine },
     settings: (worker): CountingSettings => {
@@ -114,6 +115,16 @@ describe('a pool of workers', () => {
       return true;
     });
     assert.equal(pool.restarts, 0);
+  });
+
+  it('one that a signal for the whole program ends at its start is no fault', async () => {
+    const { pool } = poolOf(2, undefined, new URL('../kit/interrupted-worker.js', import.meta.url));
+    await assert.rejects(pool.open(), (error: unknown) => {
+      assert.ok(error instanceof StartError);
+      assert.equal(error.code, 'ERR_START_INTERRUPTED');
+      assert.match(error.message, /^worker \d was ended by SIGTERM before it had started$/);
+      return true;
+    });
   });
 
   it('a worker that does not answer in time is left out', async () => {
