@@ -33,6 +33,7 @@ export * from './identity/index.js';
 export * from './log/log-line.js';
 export * from './log/program-log.js';
 export * from './metrics/metrics-server.js';
+export * from './process/optional-package.js';
 export * from './process/pid-file.js';
 export * from './process/quiet-memory.js';
 export * from './process/stop-request.js';

@@ -8,7 +8,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { isMainThread } from 'node:worker_threads';
 import {
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
@@ -18,7 +17,7 @@ import {
   type PacketBatch,
 } from '@trafficcopy/core';
 import { NativeError, type ResponseQueueStatistics } from '@trafficcopy/native';
-import { StartError } from '@trafficcopy/runtime';
+import { loadOptionalPackage, StartError } from '@trafficcopy/runtime';
 import type { NFQueuePacket } from 'nfqueue';
 
 export interface NfqueuePackageOptions {
@@ -202,20 +201,10 @@ function readQueueRow(queueNumber: number): QueueRow | undefined {
 }
 
 function loadNfqueue(): typeof import('nfqueue') {
-  if (!isMainThread) {
-    throw new StartError(
-      'ERR_START_QUEUE',
-      'the npm package nfqueue works in the main thread only: use --queue=native',
-    );
-  }
-  try {
-    return createRequire(import.meta.url)('nfqueue') as typeof import('nfqueue');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new StartError(
-      'ERR_START_QUEUE_PACKAGE',
-      `--queue=nfqueue needs the optional npm package nfqueue, built for this Node.js: ${reason} (\`npm rebuild nfqueue\`, or use --queue=native)`,
-      { cause },
-    );
-  }
+  return loadOptionalPackage({
+    name: 'nfqueue',
+    flag: '--queue',
+    code: 'ERR_START_QUEUE',
+    require: () => createRequire(import.meta.url)('nfqueue') as typeof import('nfqueue'),
+  });
 }

@@ -7,7 +7,6 @@
  */
 import { createRequire } from 'node:module';
 import { networkInterfaces } from 'node:os';
-import { isMainThread } from 'node:worker_threads';
 import {
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
@@ -17,7 +16,7 @@ import {
   PACKET_ENTRY_FIELDS,
   readU16,
 } from '@trafficcopy/core';
-import { StartError } from '@trafficcopy/runtime';
+import { loadOptionalPackage, StartError } from '@trafficcopy/runtime';
 import type { Cap } from 'cap';
 import { ipOffset, LINK_TYPES, type LinkType } from './link-header.js';
 import type { CaptureStatistics, PacketSource } from './packet-source.js';
@@ -229,20 +228,10 @@ function isKnown(linkType: string): linkType is LinkType {
 }
 
 function loadCap(): typeof import('cap') {
-  if (!isMainThread) {
-    throw new StartError(
-      'ERR_START_CAPTURE',
-      'the npm package cap works in the main thread only: use --capture=native',
-    );
-  }
-  try {
-    return createRequire(import.meta.url)('cap') as typeof import('cap');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new StartError(
-      'ERR_START_CAPTURE_PACKAGE',
-      `--capture=cap needs the optional npm package cap, built for this Node.js: ${reason} (\`npm rebuild cap\`, or use --capture=native)`,
-      { cause },
-    );
-  }
+  return loadOptionalPackage({
+    name: 'cap',
+    flag: '--capture',
+    code: 'ERR_START_CAPTURE',
+    require: () => createRequire(import.meta.url)('cap') as typeof import('cap'),
+  });
 }
