@@ -1,5 +1,6 @@
 import { Iptables, type IptablesKind } from './iptables.js';
 import type { NamespaceAccess } from './namespace-access.js';
+import { RulesError } from './rules-error.js';
 
 /** One kind of iptables that is installed, for IPv4 and IPv6. */
 export interface IptablesVariant {
@@ -25,6 +26,22 @@ export async function iptablesVariants(access: NamespaceAccess, hasIpv6: boolean
     });
   }
   return variants;
+}
+
+/** Those of the kind that was asked for. @throws RulesError when there is none. */
+export async function wantedVariants(
+  access: NamespaceAccess,
+  iptables: 'auto' | IptablesKind,
+  hasIpv6: boolean,
+): Promise<IptablesVariant[]> {
+  const all = await iptablesVariants(access, hasIpv6);
+  const wanted = iptables === 'auto' ? all : all.filter(({ kind }) => kind === iptables);
+  if (wanted.length > 0) return wanted;
+  const what = iptables === 'auto' ? 'iptables' : `iptables of the kind ${iptables}`;
+  throw new RulesError(
+    'ERR_RULES_UNSUPPORTED',
+    `${what} is not installed here: the rules that keep responses from clients need it (package iptables)`,
+  );
 }
 
 export function familiesOf(variant: IptablesVariant): Iptables[] {

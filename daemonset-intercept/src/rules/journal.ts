@@ -8,6 +8,7 @@ import { link, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeStateDirectory } from '@trafficcopy/runtime';
 import type { IptablesKind } from './iptables.js';
+import type { NamespaceAccess } from './namespace-access.js';
 import { formatProcess, type ProcessIdentity, type ProcessTable, parseProcess } from './process-table.js';
 import { RulesError } from './rules-error.js';
 
@@ -48,13 +49,19 @@ export class Journal {
   readonly #bootId: string;
   readonly #processes: ProcessTable;
 
-  constructor(stateDirectory: string, namespace: string, bootId: string, processes: ProcessTable) {
+  private constructor(stateDirectory: string, namespace: string, bootId: string, processes: ProcessTable) {
     this.#processes = processes;
     this.#directory = Journal.directoryOf(stateDirectory);
     this.#path = join(this.#directory, `netns-${namespace}.json`);
     this.#lockPath = join(this.#directory, `netns-${namespace}.lock`);
     this.#namespace = namespace;
     this.#bootId = bootId;
+  }
+
+  static async ofNamespace(access: NamespaceAccess, stateDirectory: string, processes: ProcessTable): Promise<Journal> {
+    const namespace = await access.identify();
+    const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    return new Journal(stateDirectory, namespace, bootId, processes);
   }
 
   get path(): string {

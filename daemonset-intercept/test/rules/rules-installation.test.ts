@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Iptables } from '../../src/rules/iptables.js';
 import { parseJournal } from '../../src/rules/journal.js';
-import { RulesInstallation, type RulesInstallationOptions } from '../../src/rules/rules-installation.js';
+import { RulesInstallation } from '../../src/rules/rules-installation.js';
+import type { RulesInstallationOptions } from '../../src/rules/rules-installation-options.js';
 import { FakeNamespace } from '../kit/fake-namespace.js';
 
 const FOREIGN = 'OUTPUT -p tcp -m tcp --dport 1 -j ACCEPT';
