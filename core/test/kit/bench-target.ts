@@ -67,6 +67,9 @@ export interface TargetBehaviour {
   after?: (connection: TargetConnection) => 'stay' | 'close' | 'reset';
 }
 
+/** Says something to whatever it hears. */
+export const answerAll: TargetBehaviour = { answer: () => 100 };
+
 export class BenchTarget {
   readonly connections: TargetConnection[] = [];
   readonly log: string[] = [];

@@ -4,6 +4,7 @@ import { LOSS_REASONS, TERMINAL_STATES } from '../../src/counters.js';
 import { Engine } from '../../src/engine.js';
 import type { EngineConfig } from '../../src/engine-config.js';
 import { BenchTarget, type TargetBehaviour } from './bench-target.js';
+import { Client } from './client.js';
 import { ENGINE_CONFIG, mappingTo, TARGET } from './engine-setup.js';
 import { batchOf } from './segment.js';
 
@@ -55,6 +56,12 @@ export class Rig {
   capture(...packets: Uint8Array[]): void {
     this.engine.ingestCaptured(batchOf(packets), this.nowMs);
     this.settle();
+  }
+
+  /** A connection that is seen from its start. */
+  open(client = new Client()): Client {
+    this.capture(client.syn(), client.acknowledge());
+    return client;
   }
 
   /** Lets engine and target talk until neither has anything to say. */

@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SHARE_PPM_MAX } from '../../src/engine-config.js';
 import { BLOCK_BYTES, ByteStore } from '../../src/session/byte-store.js';
-import type { TargetBehaviour } from '../kit/bench-target.js';
+import { answerAll } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
 import { Rig } from '../kit/rig.js';
 
-const answerAll: TargetBehaviour = { answer: () => 100 };
 const HALF = SHARE_PPM_MAX / 2;
 
 function clients(count: number, firstPort = 41_000): Client[] {

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { EngineConfig } from '../../src/engine-config.js';
-import type { TargetBehaviour } from '../kit/bench-target.js';
+import { answerAll } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
 import { Rig } from '../kit/rig.js';
 
-const answerAll: TargetBehaviour = { answer: () => 100 };
 const HOUR_MS = 3_600_000;
 
 function clients(count: number, firstPort = 20_000): Client[] {

@@ -2,12 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { EndpointConfig, MappingConfig } from '../../src/engine-config.js';
-import type { TargetBehaviour } from '../kit/bench-target.js';
+import { answerAll } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
 import { ENDPOINT, mappingTo, TARGET, targetAt } from '../kit/engine-setup.js';
 import { CONFIG, Rig } from '../kit/rig.js';
-
-const answerAll: TargetBehaviour = { answer: () => 100 };
 
 function endpoint(last: number, lane = 0): EndpointConfig {
   return { ...ENDPOINT, lane, address: Uint8Array.of(10, 0, 1, last) };

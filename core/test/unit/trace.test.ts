@@ -13,10 +13,10 @@ import {
   type TraceFilter,
 } from '../../src/trace/session-trace.js';
 import { GATE_REASONS, TRACE_EVENTS } from '../../src/trace/trace-event.js';
+import { answerAll } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
 import { Rig } from '../kit/rig.js';
 
-const answerAll = { answer: () => 100 };
 const EVENTS_MAX = 64;
 
 /** The events so far: "PORT name a b c", without what is 0 at the end. */
