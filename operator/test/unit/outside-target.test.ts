@@ -7,6 +7,7 @@ import { ephemeralCopyContainer, readPodManifest, sidecarPatch } from '../../src
 import { readPod } from '../../src/kube/index.js';
 import { decide } from '../../src/traffic-copy/decide.js';
 import type { Decision } from '../../src/traffic-copy/decision.js';
+import { expect } from '../kit/decided.js';
 import {
   type Case,
   copyContainer,
@@ -60,12 +61,6 @@ function outside(given: Case, spec: object = {}): Decision {
 function reporting(endpoint: Partial<CopyEndpointReport>, copies = [withToken(1)]): Case {
   const endpoints = [{ endpoint: '10.16.12.11:80', isUp: false, ...endpoint }];
   return { sources: [pod('a', { copies })], copies: [copyLink('uid-a', { report: copyReport({ endpoints }) })] };
-}
-
-function expect(decision: Decision, type: string, status: string, reason: string, message = /./): void {
-  const found = decision.status?.conditions?.find((one) => one.type === type);
-  assert.deepEqual([found?.status, found?.reason], [status, reason], found?.message);
-  assert.match(found?.message ?? '', message);
 }
 
 function injectedInto({ injections }: Decision): [string, number][] {
