@@ -12,10 +12,10 @@ import {
   workerOfPort,
 } from '@trafficcopy/core';
 import { addon } from '../lib/addon.js';
-import { compileFilter, FilterError, NativeError, PacketRing, RawSender } from '../lib/index.js';
+import { PacketRing, type PacketRingOptions, RawSender } from '../lib/index.js';
 import { belongings } from './kit/belongings.js';
 import { until } from './kit/condition.js';
-import { batchOf, packet, packetsOf, pattern } from './kit/packet-list.js';
+import { batchOf, type PacketTemplate, packet, packetsOf, pattern } from './kit/packet-list.js';
 import { skipWithoutRoot, TestNetwork } from './kit/test-network.js';
 
 /** Sending and reading share a thread here: the ring bears a stall of 256 ms. */
@@ -46,34 +46,6 @@ describe('batch layout', () => {
   });
 });
 
-describe('compileFilter', () => {
-  it('takes an expression that libpcap understands', () => {
-    compileFilter('');
-    compileFilter('tcp dst port 80 and dst host 10.0.0.1');
-    compileFilter('ip6 and (tcp dst port 80 or ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 60)');
-  });
-
-  it('refuses a wrong expression with what libpcap says', () => {
-    assert.throws(
-      () => compileFilter('tcp prot 80'),
-      (error) =>
-        error instanceof FilterError &&
-        error instanceof NativeError &&
-        error.code === 'ERR_NATIVE_FILTER' &&
-        error.expression === 'tcp prot 80' &&
-        /syntax error/.test(error.message),
-    );
-  });
-
-  it('refuses an expression whose program is too long for the kernel', () => {
-    const hosts = Array.from({ length: 2200 }, (_, index) => `src host 10.${index >> 8}.${index & 255}.1`);
-    assert.throws(() => compileFilter(hosts.join(' or ')), {
-      code: 'ERR_NATIVE_FILTER',
-      message: /too long for the kernel/,
-    });
-  });
-});
-
 describe('PacketRing', { skip: skipWithoutRoot }, () => {
   const own = belongings();
   let network: TestNetwork;
@@ -82,6 +54,21 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
   });
   after(() => network.close());
 
+  /** Captures at b what goes to port 9, if nothing else is said. */
+  function openRing(options: Partial<PacketRingOptions> = {}): PacketRing {
+    const { netnsPath } = network.b;
+    return own(new PacketRing({ interfaceName: 'eth0', filter: 'tcp dst port 9', netnsPath, ...RING, ...options }));
+  }
+
+  function openSender(family: 4 | 6 = 4, { netnsPath } = network.a): RawSender {
+    return own(new RawSender({ family, netnsPath }));
+  }
+
+  /** From a to b. */
+  function packetToB(fields: Partial<PacketTemplate> = {}): Uint8Array {
+    return packet({ source: network.a.ipv4, destination: network.b.ipv4, ...fields });
+  }
+
   for (const family of [4, 6] as const) {
     const addresses = () =>
       family === 4
@@ -89,15 +76,8 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
         : { source: network.a.ipv6, destination: network.b.ipv6 };
 
     it(`IPv${family}: captures exactly what was sent, in order, from the IP header on`, async () => {
-      const ring = own(
-        new PacketRing({
-          interfaceName: 'eth0',
-          filter: 'tcp dst port 9',
-          netnsPath: network.b.netnsPath,
-          ...RING,
-        }),
-      );
-      const sender = own(new RawSender({ family, netnsPath: network.a.netnsPath }));
+      const ring = openRing();
+      const sender = openSender(family);
       const sent = batchOf(
         Array.from({ length: 300 }, (_, index) =>
           packet({ ...addresses(), seq: index, identification: index + 1, payload: pattern(index * 4, index) }),
@@ -121,14 +101,7 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
 
     it(`IPv${family}: a super-packet comes as one packet, and the stream is complete`, async () => {
       const bytes = 400_000;
-      const ring = own(
-        new PacketRing({
-          interfaceName: 'eth0',
-          filter: 'tcp dst port 5001',
-          netnsPath: network.b.netnsPath,
-          ...RING,
-        }),
-      );
+      const ring = openRing({ filter: 'tcp dst port 5001' });
       let largestBytes = 0;
       const stream = new Uint8Array(bytes);
       let isn: number | undefined;
@@ -178,32 +151,23 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
   }
 
   it('packets that the host sends itself are not captured', async () => {
-    const filter = 'tcp dst port 9';
-    const outgoing = own(new PacketRing({ interfaceName: 'eth0', filter, netnsPath: network.a.netnsPath, ...RING }));
-    const incoming = own(new PacketRing({ interfaceName: 'eth0', filter, netnsPath: network.b.netnsPath, ...RING }));
-    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    const outgoing = openRing({ netnsPath: network.a.netnsPath });
+    const incoming = openRing();
+    const sender = openSender();
     const captured = collect(incoming);
-    sender.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4 })]));
+    sender.send(batchOf([packetToB()]));
     await until('the packet on the other side', () => captured.length === 1);
     assert.equal(outgoing.statistics().packets, 0);
   });
 
   it('seesOutgoing: packets that the host sends are captured in their place between those that arrive', async () => {
-    const ring = own(
-      new PacketRing({
-        interfaceName: 'eth0',
-        filter: 'tcp dst port 9',
-        netnsPath: network.b.netnsPath,
-        seesOutgoing: true,
-        ...RING,
-      }),
-    );
-    const remote = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
-    const local = own(new RawSender({ family: 4, netnsPath: network.b.netnsPath }));
+    const ring = openRing({ seesOutgoing: true });
+    const remote = openSender();
+    const local = openSender(4, network.b);
     const captured = collect(ring);
-    remote.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4, seq: 1 })]));
+    remote.send(batchOf([packetToB({ seq: 1 })]));
     local.send(batchOf([packet({ source: network.b.ipv4, destination: network.a.ipv4, seq: 2 })]));
-    remote.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4, seq: 3 })]));
+    remote.send(batchOf([packetToB({ seq: 3 })]));
     await until('three packets', () => captured.length >= 3);
     assert.deepEqual(
       captured.map((bytes) => bytes[27]),
@@ -212,21 +176,14 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
   });
 
   it('all interfaces: the loopback too, each packet once', async () => {
-    const ring = own(
-      new PacketRing({
-        interfaceName: '',
-        filter: 'tcp dst port 9',
-        netnsPath: network.b.netnsPath,
-        ...RING,
-      }),
-    );
+    const ring = openRing({ interfaceName: '' });
     assert.equal(ring.name, 'any');
-    const remote = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
-    const local = own(new RawSender({ family: 4, netnsPath: network.b.netnsPath }));
+    const remote = openSender();
+    const local = openSender(4, network.b);
     const captured = collect(ring);
-    remote.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4, seq: 1 })]));
+    remote.send(batchOf([packetToB({ seq: 1 })]));
     local.send(batchOf([packet({ source: '127.0.0.1', destination: '127.0.0.1', seq: 2 })]));
-    remote.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4, seq: 3 })]));
+    remote.send(batchOf([packetToB({ seq: 3 })]));
     await until('three packets', () => captured.length >= 3);
     assert.deepEqual(
       captured.map((bytes) => bytes[27]),
@@ -259,11 +216,11 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
   });
 
   it('an empty filter takes IP only: neighbour discovery by ARP is left out', async () => {
-    const ring = own(new PacketRing({ interfaceName: 'eth0', filter: '', netnsPath: network.b.netnsPath, ...RING }));
+    const ring = openRing({ filter: '' });
     const captured = collect(ring);
     network.run(network.a.netns, 'ip', 'neighbour', 'delete', network.b.ipv4, 'dev', 'eth0');
-    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
-    sender.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4 })]));
+    const sender = openSender();
+    sender.send(batchOf([packetToB()]));
     await until('the TCP packet', () => captured.some((bytes) => bytes[0] === 0x45 && bytes[9] === 6));
     assert.deepEqual(
       captured.filter((bytes) => ![4, 6].includes(bytes[0]! >> 4)),
@@ -273,8 +230,8 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
 
   it('IPv6: a filter can let extension headers pass', async () => {
     const filter = 'ip6 and (tcp dst port 9 or ip6[6] = 0) and dst host fd99::2';
-    const ring = own(new PacketRing({ interfaceName: 'eth0', filter, netnsPath: network.b.netnsPath, ...RING }));
-    const sender = own(new RawSender({ family: 6, netnsPath: network.a.netnsPath }));
+    const ring = openRing({ filter });
+    const sender = openSender(6);
     const captured = collect(ring);
     const sent = batchOf([
       packet({ source: network.a.ipv6, destination: network.b.ipv6, hasHopByHop: true, payload: pattern(99) }),
@@ -288,18 +245,9 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
   });
 
   it('a ring that is too small counts what it drops: delivered and dropped make up all', async () => {
-    const ring = own(
-      new PacketRing({
-        interfaceName: 'eth0',
-        filter: 'tcp dst port 9',
-        netnsPath: network.b.netnsPath,
-        blockBytes: 4096,
-        blockCount: 2,
-        retireMs: 1,
-      }),
-    );
-    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
-    const one = packet({ source: network.a.ipv4, destination: network.b.ipv4, payload: pattern(500) });
+    const ring = openRing({ blockBytes: 4096, blockCount: 2, retireMs: 1 });
+    const sender = openSender();
+    const one = packetToB({ payload: pattern(500) });
     sender.send(batchOf(Array.from({ length: 200 }, () => one)));
     await until('all of them', () => ring.statistics().packets === 200);
     const captured = collect(ring);
@@ -311,21 +259,9 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
   });
 
   it('another filter takes effect between two packets; a wrong one changes nothing', async () => {
-    const ring = own(
-      new PacketRing({
-        interfaceName: 'eth0',
-        filter: 'tcp dst port 9',
-        netnsPath: network.b.netnsPath,
-        ...RING,
-      }),
-    );
-    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
-    const both = () =>
-      batchOf(
-        [9, 10].map((destinationPort) =>
-          packet({ source: network.a.ipv4, destination: network.b.ipv4, destinationPort }),
-        ),
-      );
+    const ring = openRing();
+    const sender = openSender();
+    const both = () => batchOf([9, 10].map((destinationPort) => packetToB({ destinationPort })));
     const captured = collect(ring);
     sender.send(both());
     await until('the first', () => captured.length === 1);
@@ -342,19 +278,9 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
   for (const family of [4, 6] as const) {
     it(`IPv${family}: rings share the packets by source port, each as workerOfPort says, and keep to it when one closes`, async () => {
       const workers = 3;
-      const rings = Array.from({ length: workers }, (_, worker) =>
-        own(
-          new PacketRing({
-            interfaceName: 'eth0',
-            filter: 'tcp dst port 9',
-            netnsPath: network.b.netnsPath,
-            share: { worker, workers },
-            ...RING,
-          }),
-        ),
-      );
+      const rings = Array.from({ length: workers }, (_, worker) => openRing({ share: { worker, workers } }));
       const captured = rings.map(collect);
-      const sender = own(new RawSender({ family, netnsPath: network.a.netnsPath }));
+      const sender = openSender(family);
       const [source, destination] = family === 4 ? [network.a.ipv4, network.b.ipv4] : [network.a.ipv6, network.b.ipv6];
       const ports = Array.from({ length: 200 }, (_, index) => 1024 + index * 317);
       const send = (): number =>
@@ -381,15 +307,8 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
 
   it('an interface that goes down and comes up again, or is replaced, does not end the capture', async () => {
     const cable = own(new TestNetwork());
-    const ring = own(
-      new PacketRing({
-        interfaceName: 'eth0',
-        filter: 'tcp dst port 9',
-        netnsPath: cable.b.netnsPath,
-        ...RING,
-      }),
-    );
-    const sender = own(new RawSender({ family: 4, netnsPath: cable.a.netnsPath }));
+    const ring = openRing({ netnsPath: cable.b.netnsPath });
+    const sender = openSender(4, cable.a);
     const captured = collect(ring);
     const send = (): number => sender.send(batchOf([packet({ source: cable.a.ipv4, destination: cable.b.ipv4 })]));
     const arrives = async (): Promise<void> => {
@@ -413,7 +332,7 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
   });
 
   it('a closed ring has no memory left and takes every call', () => {
-    const ring = own(new PacketRing({ interfaceName: 'lo', filter: '', netnsPath: network.a.netnsPath, ...RING }));
+    const ring = openRing({ interfaceName: 'lo', filter: '', netnsPath: network.a.netnsPath });
     const { bytes } = ring;
     assert.equal(bytes.length, RING.blockBytes * RING.blockCount);
     ring.start(() => {});
@@ -429,15 +348,8 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
   });
 
   it('a ring may be closed by its own callback', async () => {
-    const ring = own(
-      new PacketRing({
-        interfaceName: 'eth0',
-        filter: 'tcp dst port 9',
-        netnsPath: network.b.netnsPath,
-        ...RING,
-      }),
-    );
-    const sender = own(new RawSender({ family: 4, netnsPath: network.a.netnsPath }));
+    const ring = openRing();
+    const sender = openSender();
     const closed = new Promise<void>((resolve) => {
       ring.start(() => {
         ring.next();
@@ -445,7 +357,7 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
         resolve();
       });
     });
-    sender.send(batchOf([packet({ source: network.a.ipv4, destination: network.b.ipv4 })]));
+    sender.send(batchOf([packetToB()]));
     await closed;
     assert.equal(ring.bytes.length, 0);
     sender.close();
@@ -510,7 +422,7 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
 
   it('opening in another namespace leaves the thread where it was', () => {
     const home = readlinkSync('/proc/thread-self/ns/net');
-    own(new PacketRing({ interfaceName: 'lo', filter: '', netnsPath: network.a.netnsPath, ...RING }));
+    openRing({ interfaceName: 'lo', filter: '', netnsPath: network.a.netnsPath });
     assert.throws(
       () => new PacketRing({ interfaceName: 'nope0', filter: '', netnsPath: network.a.netnsPath, ...RING }),
     );

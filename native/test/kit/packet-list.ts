@@ -1,17 +1,16 @@
 import {
+  ACK,
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
   ENTRY_WIRE_BYTES,
   IPPROTO_TCP,
-  IPV4_HEADER_BYTES,
   IPV6_HEADER_BYTES,
   PACKET_ENTRY_FIELDS,
   type PacketBatch,
   parseIpAddress,
-  TCP_HEADER_BYTES,
   writeU16,
-  writeU32,
 } from '@trafficcopy/core';
+import { plainPacket } from '@trafficcopy/core/kit/plain-packet.js';
 
 export interface PacketTemplate {
   readonly source: string;
@@ -26,41 +25,33 @@ export interface PacketTemplate {
   readonly hasHopByHop?: boolean;
 }
 
-const HOP_BY_HOP_BYTES = 8;
+/** Options of padding (RFC 8200 4.3), then TCP. */
+const HOP_BY_HOP = [IPPROTO_TCP, 0, 1, 4, 0, 0, 0, 0];
 
 /** A TCP packet whose checksums are left out. */
 export function packet(template: PacketTemplate): Uint8Array {
-  const source = parseIpAddress(template.source)!;
-  const destination = parseIpAddress(template.destination)!;
-  const payload = template.payload ?? new Uint8Array(0);
-  const extensionBytes = template.hasHopByHop === true ? HOP_BY_HOP_BYTES : 0;
-  const tcpAt = (source.length === 4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES) + extensionBytes;
-  const bytes = new Uint8Array(tcpAt + TCP_HEADER_BYTES + payload.length);
-  if (source.length === 4) {
-    bytes[0] = 0x45;
-    writeU16(bytes, 2, bytes.length);
-    writeU16(bytes, 4, template.identification ?? 1);
-    bytes[8] = 64;
-    bytes[9] = IPPROTO_TCP;
-    bytes.set(source, 12);
-    bytes.set(destination, 16);
-  } else {
-    bytes[0] = 0x60;
-    writeU16(bytes, 4, bytes.length - IPV6_HEADER_BYTES);
-    bytes[6] = extensionBytes > 0 ? 0 : IPPROTO_TCP;
-    bytes[7] = 64;
-    bytes.set(source, 8);
-    bytes.set(destination, 24);
-    if (extensionBytes > 0) bytes.set([IPPROTO_TCP, 0, 1, 4, 0, 0, 0, 0], IPV6_HEADER_BYTES);
-  }
-  writeU16(bytes, tcpAt, template.sourcePort ?? 40_000);
-  writeU16(bytes, tcpAt + 2, template.destinationPort ?? 9);
-  writeU32(bytes, tcpAt + 4, template.seq ?? 1);
-  writeU32(bytes, tcpAt + 8, 7);
-  bytes[tcpAt + 12] = (TCP_HEADER_BYTES / 4) << 4;
-  bytes[tcpAt + 13] = template.flags ?? 0x10;
-  writeU16(bytes, tcpAt + 14, 0xffff);
-  bytes.set(payload, tcpAt + TCP_HEADER_BYTES);
+  const bytes = plainPacket({
+    source: parseIpAddress(template.source)!,
+    destination: parseIpAddress(template.destination)!,
+    sourcePort: template.sourcePort ?? 40_000,
+    destinationPort: template.destinationPort ?? 9,
+    seq: template.seq ?? 1,
+    ack: 7,
+    flags: template.flags ?? ACK,
+    payload: template.payload ?? new Uint8Array(0),
+  });
+  if (bytes[0] === 0x45) writeU16(bytes, 4, template.identification ?? 1);
+  return template.hasHopByHop === true ? withHopByHop(bytes) : bytes;
+}
+
+function withHopByHop(plain: Uint8Array): Uint8Array {
+  const bytes = Uint8Array.of(
+    ...plain.subarray(0, IPV6_HEADER_BYTES),
+    ...HOP_BY_HOP,
+    ...plain.subarray(IPV6_HEADER_BYTES),
+  );
+  writeU16(bytes, 4, bytes.length - IPV6_HEADER_BYTES);
+  bytes[6] = 0;
   return bytes;
 }
 
