@@ -48,15 +48,24 @@ export class ComparedConnection {
     return this.exchanges[this.exchanges.length - 1];
   }
 
-  /** Forgets sides whose sessions have ended, while no exchange counts them. */
-  dropEnded(): void {
-    const { sides } = this;
-    for (let index = sides.length - 1; index >= 0; index -= 1) if (sides[index]!.hasEnded) sides.splice(index, 1);
+  /** Takes sessions in that were made since: with `turn`, which begins now, at the earliest. */
+  addSides(turn: number): void {
+    if (this.exchanges.length === 0) this.#dropEnded();
+    for (const session of this.captured.sessions) {
+      if (session.copy > 0 || this.sideOf(session) >= 0) continue;
+      this.sides.push(new ComparedSide(session, turn - 1));
+    }
   }
 
   sideOf(session: Session): number {
     const { sides } = this;
     for (let index = 0; index < sides.length; index += 1) if (sides[index]!.session === session) return index;
     return -1;
+  }
+
+  /** Forgets sides whose sessions have ended, while no exchange counts them. */
+  #dropEnded(): void {
+    const { sides } = this;
+    for (let index = sides.length - 1; index >= 0; index -= 1) if (sides[index]!.hasEnded) sides.splice(index, 1);
   }
 }

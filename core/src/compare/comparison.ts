@@ -12,33 +12,25 @@
  *  - of a target: a segment that acknowledges octets of a turn was sent after they had come, one that does not was sent before. So what
  *    comes up to then answers the turn before.
  *
- * Only the first copy of a connection (-n) is compared. What is followed is limited; turns for which there is no room are counted.
- * Exchanges that are over go to the report at once, and their memory to the next ones.
+ * Only the first copy of a connection (-n) is compared. What is followed is limited (exchange-book.ts); turns for which there is no room
+ * are counted.
  */
 
 import { RESPONSE_FLAGS, RESPONSE_PAYLOAD_BYTES, RESPONSE_SEQ } from '../batch/response-record.js';
 import { elapsedUsOf } from '../batch/response-record-writer.js';
 import type { LossReason } from '../counters.js';
-import { type Seq, seq, sizeBetween } from '../seq.js';
+import { seq, sizeBetween } from '../seq.js';
 import { type Captured, END_FIN, END_RESET } from '../session/captured.js';
 import type { Session } from '../session/session.js';
 import { readI32, readU32 } from '../wire/bytes.js';
 import type { PacketHeader } from '../wire/packet-header.js';
 import { FIN, RST, SYN } from '../wire/tcp.js';
 import { NEVER_US } from './answer.js';
-import { AnswerPool } from './answer-pool.js';
 import type { CompareConfig } from './compare-config.js';
-import { ComparedConnection, ComparedSide } from './compared-connection.js';
-import { ComparisonReport } from './comparison-report.js';
-import { noteConversationKind } from './conversation-kind.js';
-import {
-  Exchange,
-  type IncomparableReason,
-  TARGET_CLOSED,
-  TARGET_LOST,
-  TARGET_OPEN,
-  type TargetPart,
-} from './exchange.js';
+import type { ComparedConnection } from './compared-connection.js';
+import type { ComparisonReport } from './comparison-report.js';
+import { TARGET_CLOSED, TARGET_LOST, TARGET_OPEN, type TargetPart } from './exchange.js';
+import { ExchangeBook } from './exchange-book.js';
 
 /** An answer that has not grown for so long has ended, if nothing else says so. */
 const QUIET_MS = 5000;
@@ -46,69 +38,48 @@ const QUIET_MS = 5000;
 const INTERRUPTED_MS = 500;
 /** Octets of an answer beyond which no segment belongs to it. */
 const AHEAD_BYTES_MAX = 0x3fffffff;
-/** Exchanges that wait without room for their answers, for each one that has it. */
-const EXCHANGES_PER_ANSWER = 2;
-
-const NO_REQUEST = new Uint8Array(0);
 
 export class Comparison {
   readonly report: ComparisonReport;
-  readonly #config: CompareConfig;
-  readonly #connections = new Map<Captured, ComparedConnection>();
-  readonly #pool: AnswerPool;
-  #exchangesOpen = 0;
+  readonly #book: ExchangeBook;
 
   constructor(config: CompareConfig) {
-    this.#config = config;
-    this.#pool = new AnswerPool(config.answersMax, config.answerBytesMax);
-    this.report = new ComparisonReport(config);
+    this.#book = new ExchangeBook(config);
+    this.report = this.#book.report;
   }
 
   /** Answers that are followed now. */
   get answersInUse(): number {
-    return this.#pool.inUse;
+    return this.#book.answersInUse;
   }
 
   /** The connection's last turn has begun; `continues`: it goes on with the one before, which was answered too early. */
   beginTurn(captured: Captured, continues: boolean, nowMs: number): void {
     const turn = captured.turns.endIndex - 1;
-    const connection = this.#connectionOf(captured, turn, nowMs);
+    const connection = this.#book.connectionOf(captured, turn, nowMs);
     const before = connection.last;
     if (before !== undefined && !before.isOver) {
       if (continues) before.incomparable ??= 'notAligned';
-      else if (!before.isOnlineClosed) this.#endOnline(before, captured.turnAck);
+      else if (!before.isOnlineClosed) before.endOnlineAt(captured.turnAck);
     }
-    if (this.#exchangesOpen >= this.#config.answersMax * EXCHANGES_PER_ANSWER) {
-      this.#abandon(connection);
+    if (this.#book.isFull) {
+      this.#book.abandon(connection);
       this.report.noteIncomparable('noRoom');
       return;
     }
-    this.#addSides(connection, turn);
-    const targets = connection.sides.filter(({ hasEnded }) => !hasEnded).length;
-    const hasRoom = targets > 0 && this.#pool.has(1 + targets);
-    const exchange = new Exchange(
-      turn,
-      captured.turns.offsetOf(turn),
-      captured.turnAck,
-      hasRoom ? this.#pool.takeRequest() : NO_REQUEST,
-      hasRoom ? this.#pool.takeAnswer() : undefined,
-      connection.sides.map((side) => (hasRoom && !side.hasEnded ? this.#targetPart(side) : undefined)),
-    );
-    if (targets === 0) exchange.incomparable = 'notDelivered';
-    else if (continues || !captured.hasClientAck) exchange.incomparable = 'notAligned';
-    if (connection.exchanges.length === 0) connection.firstTurn = turn;
-    connection.exchanges.push(exchange);
+    connection.addSides(turn);
+    const exchange = this.#book.begin(connection, turn);
+    if (continues || !captured.hasClientAck) exchange.incomparable ??= 'notAligned';
     connection.lastActivityMs = nowMs;
-    this.#exchangesOpen += 1;
     if (before !== undefined && !before.isOver) {
-      this.#handOnSurplus(before, exchange);
-      this.#settle(connection, before);
+      before.handOnSurplus(exchange);
+      this.#book.settle(connection, before);
     }
   }
 
   /** More of the last turn's request: `length` octets at `offset`, captured at `atUs`. */
   noteRequest(captured: Captured, bytes: Uint8Array, offset: number, length: number, atUs: number): void {
-    const exchange = this.#connections.get(captured)?.last;
+    const exchange = this.#book.find(captured)?.last;
     if (exchange?.online === undefined) return;
     exchange.takeRequest(bytes, offset, length);
     if (exchange.online.firstAtUs === NEVER_US) exchange.requestAtUs = atUs;
@@ -116,7 +87,7 @@ export class Comparison {
 
   /** online --segment--> client, as captured at `atUs`. */
   noteOnline(captured: Captured, bytes: Uint8Array, header: PacketHeader, atUs: number, nowMs: number): void {
-    const connection = this.#connections.get(captured);
+    const connection = this.#book.find(captured);
     if (connection === undefined) return;
     const { payloadBytes, payloadBytesPresent, payloadOffset, flags } = header;
     if (payloadBytes > 0) connection.lastActivityMs = nowMs;
@@ -135,12 +106,12 @@ export class Comparison {
     if ((flags & (FIN | RST)) === 0 || last === undefined || last.isOver) return;
     // A keep-alive connection that was closed between two turns tells nothing of the next.
     last.isOnlineClosed = true;
-    this.#settle(connection, last);
+    this.#book.settle(connection, last);
   }
 
   /** The client has ended its side: after a reset nothing of online's counts any more. */
   endClient(captured: Captured): void {
-    const connection = this.#connections.get(captured);
+    const connection = this.#book.find(captured);
     const last = connection?.last;
     if (connection === undefined || last === undefined || last.isOver) return;
     const heardBytes = sizeBetween(last.onlineStart, captured.clientAck);
@@ -148,12 +119,12 @@ export class Comparison {
     if (captured.end !== END_RESET && !hasHeardAll) return;
     last.isOnlineClosed = true;
     last.isAborted = captured.end === END_RESET;
-    this.#settle(connection, last);
+    this.#book.settle(connection, last);
   }
 
   /** A fresh target connection begins: with the first turn that is not settled. */
   noteConnect(session: Session): void {
-    const connection = this.#connections.get(session.captured);
+    const connection = this.#book.find(session.captured);
     const index = connection?.sideOf(session) ?? -1;
     if (connection === undefined || index < 0) return;
     const side = connection.sides[index]!;
@@ -165,7 +136,7 @@ export class Comparison {
       if (target === undefined || target.state !== TARGET_OPEN) continue;
       if (exchange.turn < session.turnUna) {
         target.state = TARGET_CLOSED;
-        this.#settle(connection, exchange);
+        this.#book.settle(connection, exchange);
       } else {
         target.answer.clear();
         target.requestAtUs = NEVER_US;
@@ -175,7 +146,7 @@ export class Comparison {
 
   /** engine --text--> target: `bytes` octets of the client's stream at `offset`. */
   noteSent(session: Session, offset: number, bytes: number, nowMs: number): void {
-    const connection = this.#connections.get(session.captured);
+    const connection = this.#book.find(session.captured);
     const index = connection?.sideOf(session) ?? -1;
     if (connection === undefined || index < 0) return;
     const end = offset + bytes;
@@ -195,7 +166,7 @@ export class Comparison {
   noteAnswer(session: Session, bytes: Uint8Array, at: number, from: number, presentBytes: number, nowMs: number): void {
     const payloadBytes = readU32(bytes, at + RESPONSE_PAYLOAD_BYTES);
     if (payloadBytes === 0 || (bytes[at + RESPONSE_FLAGS]! & SYN) !== 0) return;
-    const connection = this.#connections.get(session.captured);
+    const connection = this.#book.find(session.captured);
     const index = connection?.sideOf(session) ?? -1;
     if (connection === undefined || index < 0) return;
     connection.lastActivityMs = nowMs;
@@ -220,7 +191,7 @@ export class Comparison {
    * exactly as long as its head says, that of the target ends there, too. Undefined: they do not tell.
    */
   isAnswerWhole(session: Session): boolean | undefined {
-    const connection = this.#connections.get(session.captured);
+    const connection = this.#book.find(session.captured);
     const index = connection?.sideOf(session) ?? -1;
     if (connection === undefined || index < 0) return undefined;
     const exchange = connection.at(session.turnNxt - 1);
@@ -235,7 +206,7 @@ export class Comparison {
 
   /** `count` turns from `turn` on are lost for the session's target. */
   noteLost(session: Session, turn: number, count: number, reason: LossReason): void {
-    const connection = this.#connections.get(session.captured);
+    const connection = this.#book.find(session.captured);
     const index = connection?.sideOf(session) ?? -1;
     if (connection === undefined || index < 0) return;
     for (const exchange of [...connection.exchanges]) {
@@ -243,13 +214,13 @@ export class Comparison {
       if (exchange.turn < turn || exchange.turn >= turn + count || target?.state !== TARGET_OPEN) continue;
       target.state = TARGET_LOST;
       target.lossReason = reason;
-      this.#settle(connection, exchange);
+      this.#book.settle(connection, exchange);
     }
   }
 
   /** The session has ended: its target says nothing more. */
   endSession(session: Session): void {
-    const connection = this.#connections.get(session.captured);
+    const connection = this.#book.find(session.captured);
     const index = connection?.sideOf(session) ?? -1;
     if (connection === undefined || index < 0) return;
     connection.sides[index]!.hasEnded = true;
@@ -258,7 +229,7 @@ export class Comparison {
 
   /** The stream is not followed any more until a turn is joined: where answers end that are open now will not be known. */
   leaveStream(captured: Captured): void {
-    for (const exchange of this.#connections.get(captured)?.exchanges ?? []) {
+    for (const exchange of this.#book.find(captured)?.exchanges ?? []) {
       if (!exchange.isOnlineClosed) exchange.incomparable ??= 'onlineIncomplete';
       exchange.isOnlineClosed = true;
     }
@@ -266,87 +237,38 @@ export class Comparison {
 
   /** The connection is forgotten. */
   endConnection(captured: Captured): void {
-    const connection = this.#connections.get(captured);
+    const connection = this.#book.find(captured);
     if (connection === undefined) return;
     for (const exchange of [...connection.exchanges]) {
       // A client that closed its side first may have got more than its last acknowledgement says.
       if (!exchange.isOnlineClosed && captured.end === END_FIN) exchange.incomparable ??= 'onlineIncomplete';
-      this.#finish(connection, exchange);
+      this.#book.finish(connection, exchange);
     }
-    this.#connections.delete(captured);
+    this.#book.forget(connection);
   }
 
   /** Call it about every second: answers that have not grown for a while are taken for whole. */
   tick(nowMs: number): void {
-    for (const connection of this.#connections.values()) {
+    for (const connection of this.#book.connections()) {
       const { last } = connection;
       if (last === undefined || last.isOver || nowMs - connection.lastActivityMs < QUIET_MS) continue;
       if (last.online !== undefined && last.online.totalBytes === 0) continue;
       const isSilent = last.targets.some((one) => one?.state === TARGET_OPEN && one.answer.totalBytes === 0);
-      if (!isSilent) this.#finish(connection, last);
+      if (!isSilent) this.#book.finish(connection, last);
     }
   }
 
   /** The copy ends. */
   close(nowMs: number): void {
-    for (const [captured, connection] of this.#connections) {
+    for (const connection of this.#book.connections()) {
       const isLate = nowMs - connection.lastActivityMs < INTERRUPTED_MS;
       for (const exchange of connection.exchanges) {
         const isOpen = !exchange.isOnlineClosed || !exchange.areTargetsSettled;
         const isSilent = exchange.targets.some((one) => one?.state === TARGET_OPEN && one.answer.totalBytes === 0);
         if (isOpen && (isSilent || (isLate && !exchange.isSaidWhole))) exchange.incomparable ??= 'interrupted';
       }
-      this.endConnection(captured);
+      this.endConnection(connection.captured);
     }
-  }
-
-  #connectionOf(captured: Captured, turn: number, nowMs: number): ComparedConnection {
-    let connection = this.#connections.get(captured);
-    if (connection === undefined) {
-      connection = new ComparedConnection(captured, turn, nowMs);
-      this.#connections.set(captured, connection);
-    }
-    return connection;
-  }
-
-  /** Sessions that were made since: with the turn that begins, at the earliest. */
-  #addSides(connection: ComparedConnection, turn: number): void {
-    if (connection.exchanges.length === 0) connection.dropEnded();
-    for (const session of connection.captured.sessions) {
-      if (session.copy > 0 || connection.sideOf(session) >= 0) continue;
-      connection.sides.push(new ComparedSide(session, turn - 1));
-    }
-  }
-
-  #targetPart({ session }: ComparedSide): TargetPart {
-    return {
-      name: session.target.name,
-      answer: this.#pool.takeAnswer(),
-      state: TARGET_OPEN,
-      lossReason: undefined,
-      requestAtUs: NEVER_US,
-    };
-  }
-
-  /** The client went on after it had acknowledged `end`: there the answer ends. */
-  #endOnline(exchange: Exchange, end: Seq): void {
-    exchange.isOnlineClosed = true;
-    const { online } = exchange;
-    if (online === undefined) return;
-    const totalBytes = Math.max(sizeBetween(exchange.onlineStart, end), 0);
-    // What the client has was sent, whether or not it was captured.
-    if (online.totalBytes < totalBytes) online.totalBytes = totalBytes;
-  }
-
-  /** What online had sent beyond the client's acknowledgement is the next turn's. */
-  #handOnSurplus(before: Exchange, next: Exchange): void {
-    const from = before.online;
-    if (from === undefined) return;
-    const end = Math.max(sizeBetween(before.onlineStart, next.onlineStart), 0);
-    if (from.totalBytes <= end) return;
-    const present = Math.max(from.haveBytes - end, 0);
-    next.online?.take(0, from.bytes, end, present, from.totalBytes - end, from.lastAtUs);
-    from.endAt(end);
   }
 
   /** A segment of the target has come that acknowledges the client's stream up to `ackedOffset`. */
@@ -362,7 +284,7 @@ export class Comparison {
       const target = before?.targets[index];
       if (before === undefined || target?.state !== TARGET_OPEN) continue;
       target.state = TARGET_CLOSED;
-      this.#settle(connection, before);
+      this.#book.settle(connection, before);
     }
   }
 
@@ -371,47 +293,7 @@ export class Comparison {
       const target = exchange.targets[index];
       if (target?.state !== TARGET_OPEN) continue;
       target.state = TARGET_CLOSED;
-      this.#settle(connection, exchange);
-    }
-  }
-
-  /** There is no room for the connection's turns: what follows is joined again with a turn that finds some. */
-  #abandon(connection: ComparedConnection): void {
-    for (const exchange of [...connection.exchanges]) {
-      exchange.incomparable ??= 'noRoom' satisfies IncomparableReason;
-      this.#finish(connection, exchange);
-    }
-    this.#connections.delete(connection.captured);
-  }
-
-  /** Hands the exchange over if all parties are through with it. */
-  #settle(connection: ComparedConnection, exchange: Exchange): void {
-    if (exchange.isOnlineClosed && exchange.areTargetsSettled) this.#finish(connection, exchange);
-  }
-
-  #finish(connection: ComparedConnection, exchange: Exchange): void {
-    if (exchange.isOver) return;
-    exchange.isOver = true;
-    noteConversationKind(connection, exchange);
-    this.report.note(connection.captured, exchange, connection.isPipelined);
-    if (exchange.online !== undefined) {
-      this.#pool.giveAnswerBack(exchange.online);
-      this.#pool.giveRequestBack(exchange.request);
-    }
-    for (const target of exchange.targets) {
-      if (target === undefined) continue;
-      if (target.state === TARGET_OPEN) target.state = TARGET_CLOSED;
-      this.#pool.giveAnswerBack(target.answer);
-    }
-    this.#trim(connection);
-  }
-
-  #trim(connection: ComparedConnection): void {
-    const { exchanges } = connection;
-    while (exchanges.length > 0 && exchanges[0]!.isOver) {
-      exchanges.shift();
-      connection.firstTurn += 1;
-      this.#exchangesOpen -= 1;
+      this.#book.settle(connection, exchange);
     }
   }
 }

@@ -7,7 +7,7 @@
  * It is over when all of them are.
  */
 import type { LossReason } from '../counters.js';
-import type { Seq } from '../seq.js';
+import { type Seq, sizeBetween } from '../seq.js';
 import type { Answer } from './answer.js';
 import { NEVER_US } from './answer.js';
 
@@ -114,5 +114,26 @@ export class Exchange {
     const taken = Math.min(length, this.request.length - this.requestBytes);
     for (let at = 0; at < taken; at += 1) this.request[this.requestBytes + at] = bytes[offset + at]!;
     if (taken > 0) this.requestBytes += taken;
+  }
+
+  /** The client went on after it had acknowledged `end`: there online's answer ends. */
+  endOnlineAt(end: Seq): void {
+    this.isOnlineClosed = true;
+    const { online } = this;
+    if (online === undefined) return;
+    const totalBytes = Math.max(sizeBetween(this.onlineStart, end), 0);
+    // What the client has was sent, whether or not it was captured.
+    if (online.totalBytes < totalBytes) online.totalBytes = totalBytes;
+  }
+
+  /** What online had sent beyond the client's acknowledgement is the next turn's. */
+  handOnSurplus(next: Exchange): void {
+    const from = this.online;
+    if (from === undefined) return;
+    const end = Math.max(sizeBetween(this.onlineStart, next.onlineStart), 0);
+    if (from.totalBytes <= end) return;
+    const present = Math.max(from.haveBytes - end, 0);
+    next.online?.take(0, from.bytes, end, present, from.totalBytes - end, from.lastAtUs);
+    from.endAt(end);
   }
 }
