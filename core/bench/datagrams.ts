@@ -8,11 +8,11 @@ import { ENTRY_CAPTURED_BYTES, ENTRY_WIRE_BYTES, PACKET_ENTRY_FIELDS } from '../
 import { RESPONSE_RECORD_BYTES } from '../src/batch/response-record.js';
 import { writeDatagramsRecord } from '../src/batch/response-record-writer.js';
 import { Engine } from '../src/engine.js';
-import { ENGINE_LIMITS_DEFAULT } from '../src/limits.js';
 import { writeU16, writeU32 } from '../src/wire/bytes.js';
 import { UDP_HEADER_BYTES } from '../src/wire/datagram-header.js';
 import { IPPROTO_UDP, IPV4_HEADER_BYTES } from '../src/wire/ip-header.js';
 import { writeIpHeader } from '../src/wire/ip-writer.js';
+import { ENDPOINT, ENGINE_CONFIG, mappingTo } from '../test/kit/engine-setup.js';
 
 const BATCH = 512;
 const PAYLOAD_BYTES = 40;
@@ -20,31 +20,10 @@ const PACKET_BYTES = IPV4_HEADER_BYTES + UDP_HEADER_BYTES + PAYLOAD_BYTES;
 const ONLINE = Uint8Array.of(10, 0, 0, 2);
 
 function newEngine(copies: number): Engine {
-  return new Engine(
-    {
-      mappings: [
-        {
-          onlinePort: 53,
-          ipVersion: 4,
-          targets: [{ name: 'target', endpoints: [{ lane: 0, address: Uint8Array.of(10, 0, 0, 3), port: 53 }] }],
-        },
-      ],
-      udp: true,
-      lanes: 1,
-      copies,
-      sample: { fraction: 1, by: 'connection', seed: 1 },
-      clientAddresses: [{ address: Uint8Array.of(198, 18, 0, 0), prefixBits: 24 }],
-      wait: true,
-      fullSessionsOnly: false,
-      mtuBytes: 1500,
-      markSegments: false,
-      seed: 7,
-      responseTimeoutMs: 5000,
-      idleTimeoutMs: 600_000,
-      limits: ENGINE_LIMITS_DEFAULT,
-    },
-    0,
-  );
+  const target = { name: 'target', endpoints: [{ ...ENDPOINT, port: 53 }] };
+  const clientAddresses = [{ address: Uint8Array.of(198, 18, 0, 0), prefixBits: 24 }];
+  const asked = { udp: true, copies, clientAddresses, responseTimeoutMs: 5000 };
+  return new Engine({ ...ENGINE_CONFIG, mappings: [{ ...mappingTo(target), onlinePort: 53 }], ...asked }, 0);
 }
 
 /** A batch of datagrams from 32 clients; `ports` of each. */
