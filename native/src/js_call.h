@@ -38,8 +38,8 @@ class Arguments {
   const char* wrong_name_ = nullptr;
 };
 
-// The octets of a Uint8Array argument, the words or entries of a Uint32Array, the numbers of a Float64Array; empty for anything
-// else. Valid until control goes back to JavaScript.
+// The octets of a Uint8Array argument, the words or entries of a Uint32Array, the numbers of a Float64Array; empty for
+// anything else. Valid until control goes back to JavaScript.
 std::span<uint8_t> BytesOf(Napi::Value value);
 std::span<uint32_t> WordsOf(Napi::Value value);
 std::span<BatchEntry> EntriesOf(Napi::Value value);

@@ -18,8 +18,8 @@ struct PortShare {
   uint32_t workers = 1;
 };
 
-// Which devices' packets are taken by a ring that is bound to all of them. A packet passes every device of a stack: that
-// of a bond, bridge or VLAN comes again behind the one that it arrived at.
+// Which devices' packets are taken by a ring that is bound to all of them. A packet passes every device of a stack:
+// that of a bond, bridge or VLAN comes again behind the one that it arrived at.
 struct DeviceChoice {
   // Each packet once: what carries a VLAN tag comes again without it.
   bool once = false;
