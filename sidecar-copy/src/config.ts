@@ -95,7 +95,7 @@ export interface CopyConfig extends ProgramConfig {
   readonly credentialsFile: string | undefined;
   /** What it says; read when the program starts. */
   readonly logins: readonly PortLogins[];
-  /** Octets of each response's payload that the intercepts are asked for; 0: headers only. */
+  /** Octets of each response's payload that the engine is to see: what the intercepts are asked for, and with `connect` of each read; 0: none. */
   readonly responsePayloadBytes: number;
   readonly name: string;
   readonly limits: EngineLimits;
@@ -139,9 +139,8 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
       '--credentials and --wire exclude each other: a C intercept returns too little of what the target answers',
     );
   }
-  if (values.credentialsFile !== undefined && (values.connect || compare !== undefined)) {
-    const other = values.connect ? '--connect' : '--compare';
-    throw new UsageError(`--credentials and ${other} exclude each other: together they are not supported yet`);
+  if (values.credentialsFile !== undefined && compare !== undefined) {
+    throw new UsageError('--credentials and --compare exclude each other: together they are not supported yet');
   }
   checkOutputs(values);
   if (values.insecure && values.joinToken !== undefined) {

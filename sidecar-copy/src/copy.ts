@@ -371,6 +371,7 @@ export class Copy {
     await this.settleDatagrams();
     this.pipeline.close();
     this.tracer.close();
+    this.checkLogins();
     const figures = this.figures();
     this.captures.close();
     const deadlineMs = this.options.edges.nowMs() + DRAIN_MS_MAX;

@@ -1,32 +1,10 @@
 /** Capture files over ordinary connections (--connect): by a user without rights, to targets that nobody prepared. */
 import assert from 'node:assert/strict';
-import { chownSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { type CopySummary, Nginx, TRAFFIC_COPY } from '../../src/index.js';
+import { Nginx } from '../../src/index.js';
 import { CopyLab, ONLINE_PORT, TARGET_PORT } from './kit/copy-lab.js';
+import { replayAsNobody } from './kit/nobody.js';
 import { expectStreamsTimes, streamsOf } from './kit/streams.js';
-
-const NOBODY = 65_534;
-/** Somebody who may do nothing but read: the checkout may be where others have no access. */
-const AS_NOBODY = [
-  ...[`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--no-new-privs'],
-  ...['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+dac_read_search`),
-];
-
-/** Replays to the end from the host of online, where nothing else of ours runs, and reads the summary. */
-async function replay(copyLab: CopyLab, file: string, flags: readonly string[] = []): Promise<CopySummary> {
-  const place = join(copyLab.online.directory, 'nobody');
-  mkdirSync(place);
-  chownSync(place, NOBODY, NOBODY);
-  const summary = join(place, 'summary.json');
-  const copy = await copyLab.online.start('copy', 'setpriv', [
-    ...[...AS_NOBODY, TRAFFIC_COPY, 'copy', '-x', `${ONLINE_PORT}-${copyLab.targetEndpoint(TARGET_PORT)}`],
-    ...['-i', file, '--connect', '--state', join(place, 'state'), '--summary', summary, ...flags],
-  ]);
-  await copy.expectEnd(60_000, [0]);
-  return JSON.parse(readFileSync(summary, 'utf8')) as CopySummary;
-}
 
 for (const family of [4, 6] as const) {
   test(`IPv${family}, nobody, -n 2 -a max: each recorded stream arrives twice, byte for byte, from the host of the copy`, () =>
@@ -36,7 +14,7 @@ for (const family of [4, 6] as const) {
       const sniffer = await copyLab.online.sniff(`tcp port ${ONLINE_PORT}`, { isWhole: true });
       await copyLab.load({ connections: 10, requests: 5, 'connections-total': 30, 'body-bytes': 30_000 });
       await sniffer.stop();
-      const summary = await replay(copyLab, sniffer.file, ['-n', '2', '-a', 'max']);
+      const summary = await replayAsNobody(copyLab, sniffer.file, { flags: ['-n', '2', '-a', 'max'] });
       const [atOnline, atTarget] = [await streamsOf(online), await streamsOf(target)];
       assert.equal(atOnline.length, 30);
       expectStreamsTimes(atOnline, atTarget, 2);
@@ -56,7 +34,7 @@ test('with twenty ports for sixty connections at one time the recording waits, a
     await copyLab.load({ connections: 60, requests: 3, 'connections-total': 60, 'pause-ms': 20, close: 'reset' });
     await sniffer.stop();
     await copyLab.online.expect('sysctl', ['-w', 'net.ipv4.ip_local_port_range=40000 40019']);
-    const summary = await replay(copyLab, sniffer.file, ['-a', 'max']);
+    const summary = await replayAsNobody(copyLab, sniffer.file, { flags: ['-a', 'max'] });
     expectStreamsTimes(await streamsOf(online), await streamsOf(target), 1);
     assert.equal(summary.engine.terminal['copied'], 60);
     assert.equal(summary.turns.lost, 0);
@@ -69,7 +47,7 @@ test('nginx, which closes connections after seven requests: each recorded reques
     const sniffer = await copyLab.online.sniff(`tcp port ${ONLINE_PORT}`, { isWhole: true });
     await copyLab.load({ connections: 10, requests: 20, 'connections-total': 20, path: '/?id=#' });
     await sniffer.stop();
-    const summary = await replay(copyLab, sniffer.file);
+    const summary = await replayAsNobody(copyLab, sniffer.file);
     const expected = (await online.requests()).map(({ uri }) => uri).sort();
     const arrived = await target.requests();
     assert.equal(expected.length, 400);

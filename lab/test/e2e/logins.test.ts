@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Mariadb, Postgresql, Redis } from '../../src/index.js';
+import { Postgresql } from '../../src/index.js';
 import { CopyLab } from './kit/copy-lab.js';
+import { otherMariadb, otherPostgresql, otherRedis } from './kit/other-logins.js';
 import { TypingClient } from './kit/typing-client.js';
 
 /** Writes a file for --credentials beside the copy. */
@@ -21,14 +22,7 @@ for (const [delivery, statements, each, threads] of [
   test(`MariaDB, ${delivery}: ${statements} statements of 50 clients, half of them joined while they ran, arrive at a target with another password`, async () => {
     const port = 3306;
     await CopyLab.with({ onlinePort: port, targetPort: port, delivery }, async (copyLab) => {
-      const [online, target] = await Mariadb.startTwins([copyLab.online, copyLab.target], port);
-      for (const server of [online!, target!]) {
-        const tables = Array.from({ length: 50 }, (_, number) => {
-          return `CREATE TABLE shop.client_${number} (id INT PRIMARY KEY, item TEXT, amount BIGINT)`;
-        });
-        await server.query(tables.join(';'));
-      }
-      await target!.query('ALTER USER closed IDENTIFIED BY "of the target"');
+      const { online, target, credentials } = await otherMariadb(copyLab);
       const clients = await copyLab.client.program('mysql-clients', {
         host: copyLab.online.ipv4,
         port,
@@ -37,10 +31,7 @@ for (const [delivery, statements, each, threads] of [
       });
       assert.equal(await clients.ask('open', 25), 25);
       assert.equal(await clients.ask('ask'), 25);
-      const file = credentialsFile(
-        copyLab,
-        `- {protocol: mysql, port: ${port}, users: [{name: closed, password: of the target, database: shop}]}\n`,
-      );
+      const file = credentialsFile(copyLab, credentials);
       await copyLab.listenForLeaks();
       await copyLab.startIntercept();
       await copyLab.startCopy({ flags: ['--credentials', file, '--threads', String(threads)] });
@@ -52,10 +43,10 @@ for (const [delivery, statements, each, threads] of [
       const summary = await copyLab.finish();
       assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
       assert.equal(summary.turns.beforeJoin, 25);
-      assert.equal(await target!.status('Access_denied_errors'), 0);
-      const expected = await online!.dump();
+      assert.equal(await target.status('Access_denied_errors'), 0);
+      const expected = await online.dump();
       assert.ok(expected.includes(`item ${each - 8} of client 49`), 'online has the last rows');
-      assert.equal(await target!.dump(), expected);
+      assert.equal(await target.dump(), expected);
     });
   });
 }
@@ -63,21 +54,7 @@ for (const [delivery, statements, each, threads] of [
 test('PostgreSQL: users of three methods, and one that was logged in before, arrive at a target with other passwords', async () => {
   const port = 5432;
   await CopyLab.with({ onlinePort: port, targetPort: port }, async (copyLab) => {
-    const [online, target] = await Postgresql.startTwins([copyLab.online, copyLab.target], port);
-    for (const [server, password] of [
-      [online!, 'of online'],
-      [target!, 'of the target'],
-    ] as const) {
-      await server.query('CREATE TABLE orders (id int, item text); GRANT ALL ON orders TO public');
-      for (const [role, stored] of Object.entries({ scram: 'scram-sha-256', md5: 'md5', plain: 'scram-sha-256' })) {
-        await server.query(
-          `SET password_encryption = '${stored}'; CREATE ROLE ${role}_user LOGIN PASSWORD '${password}'`,
-        );
-      }
-    }
-    // Each is asked in another way at online than at the target.
-    await online!.requireLogins({ scram_user: 'md5', md5_user: 'password', plain_user: 'scram-sha-256' });
-    await target!.requireLogins({ scram_user: 'scram-sha-256', md5_user: 'md5', plain_user: 'password' });
+    const { online, target, credentials } = await otherPostgresql(copyLab);
     const psql = Postgresql.program('psql');
     const env = { PGPASSWORD: 'of online' };
     const login = (user: string): string[] => ['-h', copyLab.online.ipv4, '-p', String(port), '-U', user];
@@ -88,11 +65,7 @@ test('PostgreSQL: users of three methods, and one that was logged in before, arr
       env,
     );
     await earlier.type("SELECT 'before the copy';", /^before the copy$/);
-    const user = (name: string): string => `{name: ${name}_user, password: of the target, database: postgres}`;
-    const file = credentialsFile(
-      copyLab,
-      `- {protocol: postgresql, port: ${port}, users: [${['scram', 'md5', 'plain'].map(user).join(', ')}]}\n`,
-    );
+    const file = credentialsFile(copyLab, credentials);
     await copyLab.listenForLeaks();
     await copyLab.startIntercept();
     await copyLab.startCopy({ flags: ['--credentials', file] });
@@ -119,36 +92,21 @@ test('PostgreSQL: users of three methods, and one that was logged in before, arr
     assert.equal(summary.turns.lost, 0, JSON.stringify(summary.turns));
     assert.equal(summary.turns.beforeJoin, 1);
     const content = "SELECT count(*), md5(string_agg(id || item, ',' ORDER BY id, item)) FROM orders";
-    const expected = await online!.query(content);
+    const expected = await online.query(content);
     assert.match(expected, /^305\|/);
-    assert.equal(await target!.query(content), expected);
-    await Promise.all([online!.stop(), target!.stop()]);
+    assert.equal(await target.query(content), expected);
+    await Promise.all([online.stop(), target.stop()]);
   });
 });
 
 test('Redis: AUTH and HELLO, and a client that was there before, arrive at a target with other passwords', async () => {
   const port = 6379;
   await CopyLab.with({ onlinePort: port, targetPort: port }, async (copyLab) => {
-    const [online, target] = [await Redis.start(copyLab.online, port), await Redis.start(copyLab.target, port)];
-    for (const [server, password] of [
-      [online, 'of-online'],
-      [target, 'of-the-target'],
-    ] as const) {
-      await server.command('ACL', 'SETUSER', 'shop', 'on', `>shop-${password}`, '~*', '&*', '+@all');
-      await server.requirePassword(password);
-    }
+    const { online, target, credentials } = await otherRedis(copyLab);
     const login = ['-h', copyLab.online.ipv4, '-p', String(port), '--no-auth-warning'];
     const earlier = await TypingClient.start(copyLab.client, 'redis-cli', [...login, '-a', 'of-online', '-n', '3']);
     await earlier.type('ECHO before', /^before$/);
-    const file = credentialsFile(
-      copyLab,
-      `- protocol: redis
-  port: ${port}
-  users:
-    - {name: default, password: of-the-target, database: 3}
-    - {name: shop, password: shop-of-the-target}
-`,
-    );
+    const file = credentialsFile(copyLab, credentials);
     await copyLab.listenForLeaks();
     await copyLab.startIntercept();
     await copyLab.startCopy({ flags: ['--credentials', file] });

@@ -9,6 +9,8 @@ const NONCE_KEY_BYTES = 32;
  * start of a segment.
  */
 export const LOGIN_PAYLOAD_BYTES = 2048;
+/** Of what a socket reads at once (--connect), which may be many segments: more than the answers to a login have together. */
+export const LOGIN_READ_BYTES = 16 * 1024;
 
 /** What the engine needs to log in; undefined where nobody does. */
 export function engineProtocols(logins: readonly PortLogins[]): ProtocolsConfig | undefined {

@@ -6,6 +6,7 @@ import { COPY_COMMAND, type CopyConfig, copyConfig } from '../../src/config.js';
 import { Copy } from '../../src/copy.js';
 import { copyEdges } from '../../src/copy-edges.js';
 import type { CopyFigures } from '../../src/copy-figures.js';
+import { loginConfig } from '../../src/logins/login-config.js';
 import { openReplay } from '../../src/offline/open-replay.js';
 
 export interface ConnectOutcome {
@@ -22,7 +23,7 @@ export interface ConnectStandOptions {
 
 /** Replays to the end of the files. `words`: those of the command line. */
 export async function replayConnected(words: string, options: ConnectStandOptions = {}): Promise<ConnectOutcome> {
-  const given = await configure(words);
+  const given = loginConfig(await configure(words));
   const config = { ...given, limits: { ...given.limits, ...options.limits } };
   const edges = await copyEdges(config);
   const logged: string[] = [];
@@ -68,7 +69,10 @@ async function configure(words: string): Promise<CopyConfig> {
 }
 
 function loggerTo(logged: string[]): ProgramLog['logger'] {
-  const log = (...parts: unknown[]): void => void logged.push(String(parts.at(-1)));
+  const log = (...parts: unknown[]): void => {
+    const [first, message = first] = parts;
+    logged.push(message === first ? String(message) : `${String(message)} ${JSON.stringify(first)}`);
+  };
   return { info: log, warn: log, error: log, debug: () => {} } as unknown as ProgramLog['logger'];
 }
 

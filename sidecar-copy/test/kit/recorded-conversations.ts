@@ -13,6 +13,8 @@ export interface ConversationOptions {
   readonly family?: 4 | 6;
   /** Default: an address of its own network. */
   readonly client?: string;
+  /** It began before the recording: there is no handshake. */
+  readonly isRunning?: boolean;
 }
 
 export class RecordedConversations {
@@ -57,11 +59,15 @@ export class RecordedConversation {
   private clientSeq = 0x7fff_f000;
   private onlineSeq = 0xffff_f000;
 
-  constructor({ clientPort, family = 4, client }: ConversationOptions, add: (packet: Uint8Array) => void) {
+  constructor(
+    { clientPort, family = 4, client, isRunning = false }: ConversationOptions,
+    add: (packet: Uint8Array) => void,
+  ) {
     this.add = add;
     this.clientPort = clientPort;
     const texts = family === 4 ? [client ?? '10.1.0.9', '10.0.0.2'] : [client ?? 'fd01::9', 'fd00::2'];
     this.addresses = [parseIpAddress(texts[0]!)!, parseIpAddress(texts[1]!)!];
+    if (isRunning) return;
     this.fromClient(SYN);
     this.clientSeq += 1;
     this.onlineSeq += 1;

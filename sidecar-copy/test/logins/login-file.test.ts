@@ -89,6 +89,8 @@ test('a copy with logins asks for payload; one without does not', () => {
   const credentialsFile = fileOf('- {protocol: mysql, port: 80, users: [{name: a}]}');
   const { logins, responsePayloadBytes } = loginConfig({ ...COPY_CONFIG, credentialsFile });
   assert.equal(responsePayloadBytes, 2048);
+  const connected = { ...COPY_CONFIG, credentialsFile, connect: true };
+  assert.equal(loginConfig(connected).responsePayloadBytes, 16_384, 'a read may be many segments');
   assert.deepEqual([...(engineProtocols(logins)?.byPort.keys() ?? [])], [80]);
   assert.equal(engineProtocols([]), undefined);
 });
