@@ -1,6 +1,6 @@
 /**
- * What loss, round trip and window leave of a target connection's speed: one upload for each, on a clock that is not real. The table is
- * kept beside this file, so that a change of behaviour is a change in it. To write it anew:
+ * What loss, round trip and window leave of a target connection's speed, on a clock that is not real: one upload for each, and one
+ * conversation of small requests. The table is kept beside this file, so that a change of behaviour is a change in it. To write it anew:
  *
  *   TEST_WRITE=1 node --test core/dist/test/simulation/goodput.test.js
  */
@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { Random } from '../kit/random.js';
-import { Conversation } from './conversation.js';
+import { Conversation, type ConversationOptions } from './conversation.js';
 import { PERFECT_LINK } from './network-link.js';
 import type { SocketOptions } from './reference-socket.js';
 import { PATIENT } from './server-application.js';
@@ -19,6 +19,8 @@ const LOSSES = [0, 0.01, 0.02, 0.05, 0.1];
 const ROUND_TRIPS_MS = [1, 20, 100];
 const WINDOWS = [4096, 65_536, 1_048_576];
 const UPLOAD_BYTES = 200_000;
+const TURNS = 500;
+const TURN_BYTES = 300;
 const RUNS = 3;
 
 const SOCKET: SocketOptions = {
@@ -34,8 +36,18 @@ const SOCKET: SocketOptions = {
   peerMarkBytes: 0,
 };
 
-function upload(seed: number, loss: number, roundTripMs: number, windowBytes: number): World {
-  const shape = { turns: 1, pipelined: 1, requestBytes: () => UPLOAD_BYTES, answerBytes: () => 100 };
+interface Path {
+  readonly roundTripMs: number;
+  /** Share of what is lost on the way to the target, and of the headers that come back. */
+  readonly loss: number;
+  readonly headerLoss: number;
+  readonly windowBytes: number;
+  /** How long the target thinks about each request. */
+  readonly serviceMs: number;
+}
+
+function run(seed: number, shape: ConversationOptions, path: Path): World {
+  const { roundTripMs, loss, headerLoss, windowBytes, serviceMs } = path;
   const manner = {
     thinkMs: () => 0,
     writeBytes: 0,
@@ -55,10 +67,10 @@ function upload(seed: number, loss: number, roundTripMs: number, windowBytes: nu
     onlineSocket: () => SOCKET,
     targetSocket: () => ({ ...SOCKET, receiveBufferBytes: windowBytes }),
     onlineManner: PATIENT,
-    targetManner: PATIENT,
+    targetManner: { ...PATIENT, serviceMs },
     access: PERFECT_LINK,
     path: { ...way, loss },
-    headers: { ...way, loss },
+    headers: { ...way, loss: headerLoss },
     tooBig: 'nothing',
     captureLoss: 0,
     captureDuplication: 0,
@@ -72,30 +84,68 @@ function upload(seed: number, loss: number, roundTripMs: number, windowBytes: nu
   return world;
 }
 
-/** One line: what three seeds give in the middle. */
-function row(loss: number, roundTripMs: number, windowBytes: number): string {
-  const runs = Array.from({ length: RUNS }, (_, seed) => upload(seed + 1, loss, roundTripMs, windowBytes));
-  const middle = (values: number[]): number => values.sort((a, b) => a - b)[RUNS >> 1]!;
-  const kilobytes = middle(runs.map((world) => UPLOAD_BYTES / (world.lastReadMs - 1000)));
-  const again = middle(runs.map((world) => world.engine.counters.segmentsRetransmitted));
-  const lost = middle(runs.map((world) => world.lostTurns));
-  const cells = [
+function upload(seed: number, loss: number, roundTripMs: number, windowBytes: number): World {
+  const shape = { turns: 1, pipelined: 1, requestBytes: () => UPLOAD_BYTES, answerBytes: () => 100 };
+  return run(seed, shape, { roundTripMs, loss, headerLoss: loss, windowBytes, serviceMs: 0 });
+}
+
+function conversation(seed: number, path: Path): World {
+  const shape = { turns: TURNS, pipelined: 1, requestBytes: () => TURN_BYTES, answerBytes: () => TURN_BYTES };
+  return run(seed, shape, path);
+}
+
+function seeds(make: (seed: number) => World): World[] {
+  return Array.from({ length: RUNS }, (_, seed) => make(seed + 1));
+}
+
+function middle(worlds: readonly World[], of: (world: World) => number): number {
+  return worlds.map(of).sort((a, b) => a - b)[RUNS >> 1]!;
+}
+
+function line(cells: readonly string[]): string {
+  return cells.map((cell, index) => cell.padStart(index < 3 ? 9 : 14)).join('');
+}
+
+/** What three seeds give in the middle. */
+function uploadRow(loss: number, roundTripMs: number, windowBytes: number): string {
+  const runs = seeds((seed) => upload(seed, loss, roundTripMs, windowBytes));
+  const kilobytes = middle(runs, (world) => UPLOAD_BYTES / (world.lastReadMs - 1000));
+  return line([
     `${loss * 100} %`,
     `${roundTripMs} ms`,
     `${windowBytes >> 10} KiB`,
     kilobytes.toFixed(1),
-    `${lost}`,
-    `${again}`,
-  ];
-  return cells.map((cell, index) => cell.padStart(index < 3 ? 9 : 14)).join('');
+    `${middle(runs, (world) => world.lostTurns)}`,
+    `${middle(runs, (world) => world.engine.counters.segmentsRetransmitted)}`,
+  ]);
 }
 
-it('one upload keeps the speed that the table has for its loss, round trip and window', () => {
-  const names = ['loss', 'rtt', 'window', 'KB/s', 'lost turns', 'repeated'];
-  const lines = [names.map((name, index) => name.padStart(index < 3 ? 9 : 14)).join('')];
+/** `there`: packets are lost on the way to the target only; otherwise as many headers on the way back. */
+function conversationRow(loss: number, roundTripMs: number, lossy: 'there' | 'both'): string {
+  const headerLoss = lossy === 'both' ? loss : 0;
+  const runs = seeds((seed) =>
+    conversation(seed, { roundTripMs, loss, headerLoss, windowBytes: 65_536, serviceMs: 0 }),
+  );
+  return line([
+    `${loss * 100} %`,
+    `${roundTripMs} ms`,
+    lossy,
+    middle(runs, (world) => (TURNS / (world.lastReadMs - 1000)) * 1000).toFixed(1),
+    `${middle(runs, (world) => world.lostTurns)}`,
+    `${middle(runs, (world) => world.engine.counters.segmentsRetransmitted)}`,
+  ]);
+}
+
+it('uploads and conversations keep the speed that the table has for their loss, round trip and window', () => {
+  const lines = [line(['loss', 'rtt', 'window', 'KB/s', 'lost turns', 'repeated'])];
   for (const loss of LOSSES) {
     for (const roundTripMs of ROUND_TRIPS_MS)
-      for (const windowBytes of WINDOWS) lines.push(row(loss, roundTripMs, windowBytes));
+      for (const windowBytes of WINDOWS) lines.push(uploadRow(loss, roundTripMs, windowBytes));
+  }
+  lines.push('', line(['loss', 'rtt', 'way', 'turns/s', 'lost turns', 'repeated']));
+  for (const loss of LOSSES) {
+    for (const roundTripMs of ROUND_TRIPS_MS)
+      for (const lossy of ['there', 'both'] as const) lines.push(conversationRow(loss, roundTripMs, lossy));
   }
   const table = `${lines.join('\n')}\n`;
   if (process.env['TEST_WRITE'] === '1') writeFileSync(TABLE, table);
