@@ -125,6 +125,8 @@ export interface EngineCounters {
   packetsSent: number;
   bytesSent: number;
   segmentsRetransmitted: number;
+  /** Those of them that went out before their timer, to ask for an acknowledgement that is overdue (RFC 8985 7). */
+  lossProbes: number;
   /** How often segments of a session became smaller: somebody said that they are too big, or they got no answer. */
   pathsNarrowed: number;
   /** Segments of the client that held nothing new. */
@@ -161,6 +163,7 @@ export function createEngineCounters(): EngineCounters {
     packetsSent: 0,
     bytesSent: 0,
     segmentsRetransmitted: 0,
+    lossProbes: 0,
     pathsNarrowed: 0,
     captureDuplicates: 0,
     captureOutOfOrder: 0,

@@ -66,6 +66,7 @@ export interface CopySummary {
     readonly sessionsStarted: number;
     readonly sessionsResumed: number;
     readonly segmentsRetransmitted: number;
+    readonly lossProbes: number;
     readonly packetsSent: number;
     readonly terminal: Readonly<Record<string, number>>;
   };

@@ -79,6 +79,7 @@ export function copySummaryTable(figures: CopyFigures, load?: LoadFigures): Summ
     ),
     { label: 'sent', value: engine.packetsSent },
     ...present({ label: 'of them sent again', value: engine.segmentsRetransmitted }),
+    ...present({ label: 'before their timer (loss probes)', value: engine.lossProbes }),
     ...(figures.udp === true ? [] : [{ label: 'answers received', value: engine.responsesReceived }]),
   ]);
   if (figures.comparison !== undefined) addComparison(table, figures.comparison);

@@ -23,6 +23,7 @@ const ENGINE_COUNTERS: readonly [keyof EngineCounters & string, string, string][
   ['packetsSent', 'sent_packets', 'Packets made for targets'],
   ['bytesSent', 'sent_bytes', 'Octets of those packets'],
   ['segmentsRetransmitted', 'retransmitted_segments', 'Segments sent to a target again'],
+  ['lossProbes', 'loss_probes', 'Those of them that went out before their timer: an acknowledgement was overdue'],
   ['pathsNarrowed', 'paths_narrowed', 'Sessions whose segments became smaller: too big for the path'],
   ['responsesReceived', 'responses', 'Response headers of targets'],
   ['responseBytes', 'response_bytes', 'Payload octets that these headers stand for'],

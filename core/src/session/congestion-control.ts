@@ -1,5 +1,5 @@
 /**
- * How much may be in flight, and what duplicate acknowledgements say of it: RFC 5681, 6582 (NewReno), 6928, 3465. A layer of Replay,
+ * How much may be in flight, and what duplicate acknowledgements say of it: RFC 5681, 6582 (NewReno), 6928, 3465, 3042. A layer of Replay,
  * like {@link RetransmissionTimer}, on which it stands.
  */
 import { RetransmissionTimer } from './retransmission-timer.js';
@@ -9,6 +9,8 @@ const INITIAL_WINDOW_SEGMENTS = 10;
 const CWND_MAX_BYTES = 16 * 1024 * 1024;
 /** RFC 5681 3.2. */
 const DUPLICATE_ACKS = 3;
+/** RFC 3042 2: each of the first duplicates lets a segment go. */
+const LIMITED_SEGMENTS_MAX = 2;
 
 export class CongestionControl extends RetransmissionTimer {
   /** Fast retransmission: the segment at sndUna goes out again. */
@@ -34,6 +36,15 @@ export class CongestionControl extends RetransmissionTimer {
   /** The handshake is through. */
   protected openWindow(mss: number): void {
     this.cwndBytes = INITIAL_WINDOW_SEGMENTS * mss;
+  }
+
+  /**
+   * Octets that may be in flight. A duplicate acknowledgement says that a segment has arrived, so another may go: only when there are
+   * enough of them is it known which one is missing (limited transmit, RFC 3042 2).
+   */
+  protected windowBytes(unaOffset: number, mss: number): number {
+    if (this.duplicateAcks === 0 || this.isRecovering || unaOffset < this.recoverOffset) return this.cwndBytes;
+    return this.cwndBytes + Math.min(this.duplicateAcks, LIMITED_SEGMENTS_MAX) * mss;
   }
 
   /** RFC 5681 4.1: after an idle time beyond the timeout the path's state is unknown again. */
@@ -89,7 +100,9 @@ export class CongestionControl extends RetransmissionTimer {
     this.duplicateAcks += 1;
     // RFC 6582 3.2 step 2: what a timeout sends again makes duplicates that say nothing new.
     if (this.duplicateAcks !== DUPLICATE_ACKS || unaOffset < this.recoverOffset) return;
-    this.ssthreshBytes = Math.max((maxOffset - unaOffset) >> 1, 2 * mss);
+    // RFC 5681 3.2 step 2: what limited transmit sent beyond the window does not count.
+    const flight = Math.min(maxOffset - unaOffset, this.cwndBytes);
+    this.ssthreshBytes = Math.max(flight >> 1, 2 * mss);
     this.cwndBytes = this.ssthreshBytes + DUPLICATE_ACKS * mss;
     this.recoverOffset = maxOffset;
     this.isRecovering = true;

@@ -11,6 +11,11 @@ const RTO_SHARED_MAX_MS = 10_000;
 /** Sessions in a row whose full segments got no answer, and smaller ones did, before new ones begin with the smaller. */
 const BLACK_HOLES_MAX = 3;
 
+/** Loss probes that may go out at once. */
+const PROBES_MAX = 64;
+/** What each acknowledgement adds to them. */
+const PROBES_EARNED = 1 / 8;
+
 /** One place where a target listens, with what its connections have learnt about the way to it. */
 export class EndpointState {
   readonly lane: number;
@@ -27,6 +32,7 @@ export class EndpointState {
   pathMtuBytes = Number.POSITIVE_INFINITY;
   #pathMtuUntilMs = 0;
   #blackHoles = 0;
+  #probes = PROBES_MAX;
   /** Round trip of late handshakes, ms; it follows a longer one at once, and shorter ones slowly. */
   #handshakeMs = 0;
 
@@ -53,6 +59,21 @@ export class EndpointState {
   noteBlackHole(mtuBytes: number, isPlain: boolean, nowMs: number): boolean {
     this.#blackHoles = isPlain ? this.#blackHoles + 1 : 0;
     return this.#blackHoles >= BLACK_HOLES_MAX && this.narrowPath(mtuBytes, nowMs);
+  }
+
+  /** An acknowledgement of new octets came. */
+  earnProbe(): void {
+    if (this.#probes < PROBES_MAX) this.#probes += PROBES_EARNED;
+  }
+
+  /**
+   * Takes the right to one loss probe. Where more than one acknowledgement in eight has to be asked for, the target holds them back, or is
+   * overloaded, or gone: then what is sent twice makes nothing better, and the retransmission timer is soon enough.
+   */
+  takeProbe(): boolean {
+    if (this.#probes < 1) return false;
+    this.#probes -= 1;
+    return true;
   }
 
   /** Before a new target connection. */

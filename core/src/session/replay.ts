@@ -1,7 +1,7 @@
 /**
  * The replay half: a transmission control block of our own, as client of the target: states, sequence numbers, windows of both ends.
- * Read RFC 9293 section 3 first, then RFC 7323 (window scale, timestamps). The layers below it are in congestion-control.ts and
- * retransmission-timer.ts.
+ * Read RFC 9293 section 3 first, then RFC 7323 (window scale, timestamps). The layers below it are in loss-probe.ts,
+ * congestion-control.ts and retransmission-timer.ts.
  *
  * Positions in what we send are offsets in the client's stream (octets since the stream was joined), so that they mean the
  * same on every target connection of a session; `seqAt` maps them. Our FIN stands at the offset where the stream ends.
@@ -36,7 +36,7 @@ import {
 import { add, lessThan, SEQ_ZERO, type Seq, seq, sizeBetween } from '../seq.js';
 import { readI32, readU16, readU32 } from '../wire/bytes.js';
 import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.js';
-import { CongestionControl } from './congestion-control.js';
+import { LossProbe } from './loss-probe.js';
 
 /** Connection states (RFC 9293 3.3.2), those that a client passes. */
 export const CLOSED = 0;
@@ -97,7 +97,7 @@ const ACK_NEW = 1;
 /** New, and the first since smaller segments were tried, one of which it acknowledges. */
 const ACK_NEW_NARROW = 2;
 
-export class Replay extends CongestionControl {
+export class Replay extends LossProbe {
   state = CLOSED;
   /** Stream offset of the first octet on this connection: it has sequence number iss + 1. */
   baseOffset = 0;
@@ -165,6 +165,7 @@ export class Replay extends CongestionControl {
     this.mustAck = false;
     this.mssBeforeTry = 0;
     this.hasFullThrough = false;
+    this.resetProbe();
     this.resetWindow();
     this.resetTimer();
     this.challengeAtMs = 0;
@@ -173,6 +174,7 @@ export class Replay extends CongestionControl {
   close(): void {
     this.state = CLOSED;
     this.rtoAtMs = 0;
+    this.probeAtMs = 0;
     this.mustAck = false;
     this.mustRetransmit = false;
   }
@@ -203,7 +205,7 @@ export class Replay extends CongestionControl {
 
   /** Octets that may be sent beyond sndNxt now: windows of both ends, what is in flight taken off (RFC 5681 3). */
   usableWindow(): number {
-    const window = Math.min(this.sndWnd, this.cwndBytes);
+    const window = Math.min(this.sndWnd, this.windowBytes(this.sndUnaOffset, this.mss));
     return this.sndUnaOffset + window - this.sndNxtOffset;
   }
 
@@ -212,7 +214,10 @@ export class Replay extends CongestionControl {
     const end = offset + bytes;
     this.timeSent(offset, end, this.sndMaxOffset, nowMs);
     if (end > this.sndNxtOffset) this.sndNxtOffset = end;
-    if (end > this.sndMaxOffset) this.sndMaxOffset = end;
+    if (end > this.sndMaxOffset) {
+      this.sndMaxOffset = end;
+      this.timeProbe(nowMs);
+    }
     this.noteAcked();
   }
 
@@ -222,12 +227,28 @@ export class Replay extends CongestionControl {
     this.mustAck = false;
   }
 
+  private timeProbe(nowMs: number): void {
+    if (this.mayProbe) this.armProbe(this.sndUnaOffset, this.sndMaxOffset, this.mss, nowMs);
+    else this.probeAtMs = 0;
+  }
+
+  /** Whether what is in flight may be probed; see loss-probe.ts. */
+  get mayProbe(): boolean {
+    return this.wasHeardOpen && !this.hasPeerFin && this.sndWnd > 0;
+  }
+
+  /** The first segment that is not acknowledged went out again before its time (RFC 8985 7.3). */
+  noteProbe(nowMs: number): void {
+    this.startProbe(this.sndMaxOffset, nowMs);
+  }
+
   /**
    * The retransmission timer has run out (RFC 6298 5.4 to 5.6): the caller sends again from sndUna, or the SYN, or probes
    * a closed window.
    */
   timeOut(nowMs: number): void {
     this.backOff(nowMs);
+    this.resetProbe();
     if (this.state === SYN_SENT) return;
     this.endRecovery();
     this.sndNxtOffset = this.sndUnaOffset;
@@ -249,6 +270,7 @@ export class Replay extends CongestionControl {
     this.sndNxtOffset = this.sndUnaOffset;
     this.recoverOffset = this.sndMaxOffset;
     this.endRecovery();
+    this.resetProbe();
     this.mustRetransmit = false;
     this.rttOffset = -1;
     return true;
@@ -283,7 +305,7 @@ export class Replay extends CongestionControl {
     const segSeq = seq(readI32(bytes, at + RESPONSE_SEQ));
     const segAck = seq(readI32(bytes, at + RESPONSE_ACK));
     if (this.state === SYN_SENT) {
-      return this.#receiveInSynSent(bytes, at, flags, segSeq, segAck, nowMs, tsNow, mssMax, isV6);
+      return this.receiveInSynSent(bytes, at, flags, segSeq, segAck, nowMs, tsNow, mssMax, isV6);
     }
 
     const payloadBytes = readU32(bytes, at + RESPONSE_PAYLOAD_BYTES);
@@ -304,12 +326,12 @@ export class Replay extends CongestionControl {
         if (ahead > 0 && ahead < windowBytes) {
           // Text before it was lost on the way to us: the target had the connection, and may have taken what we sent.
           if (flags & ACK) this.wasHeardOpen = true;
-          this.#challenge(0, nowMs);
+          this.challenge(0, nowMs);
         }
         return 0;
       }
       // The acknowledgement of a reset tells how much the target's kernel had taken.
-      if (flags & ACK) this.#takeAck(segAck, segSeq, 0, nowMs, tsNow, -1);
+      if (flags & ACK) this.takeAck(segAck, segSeq, 0, nowMs, tsNow, -1);
       else if (!this.wasHeardOpen && this.retransmits === 0) return EVENT_RESET | EVENT_NEVER_OPEN;
       return EVENT_RESET;
     }
@@ -317,14 +339,14 @@ export class Replay extends CongestionControl {
     // finds out whether we still live.
     const isProbe = segLen === 0 && (flags & SYN) === 0 && sizeBetween(this.rcvAcked, segSeq) < 0;
     if (ahead > windowBytes || isProbe) {
-      this.#challenge(segLen, nowMs);
+      this.challenge(segLen, nowMs);
       return 0;
     }
     if (segHasTimestamps && this.hasTimestamps) {
       const tsVal = readU32(bytes, at + RESPONSE_TS_VAL);
       const isOlder = ((tsVal - this.tsRecent) | 0) < 0;
       if (isOlder && nowMs - this.tsRecentMs < PAWS_IDLE_MS_MAX) {
-        this.#challenge(segLen, nowMs);
+        this.challenge(segLen, nowMs);
         return 0;
       }
       // RFC 7323 4.3: the timestamp of the segment that spans what was acknowledged last.
@@ -335,7 +357,7 @@ export class Replay extends CongestionControl {
     }
     if (flags & SYN) {
       // A repeated SYN-ACK, or RFC 5961 4.2: challenged, nothing else.
-      this.#challenge(segLen, nowMs);
+      this.challenge(segLen, nowMs);
       return 0;
     }
     if ((flags & ACK) === 0) return 0;
@@ -344,9 +366,9 @@ export class Replay extends CongestionControl {
     let events = 0;
     const tsEcr = segHasTimestamps && this.hasTimestamps ? readU32(bytes, at + RESPONSE_TS_ECR) : -1;
     const window = readU16(bytes, at + RESPONSE_WINDOW) << this.sndWndShift;
-    const verdict = this.#takeAck(segAck, segSeq, window, nowMs, tsNow, tsEcr, segLen);
+    const verdict = this.takeAck(segAck, segSeq, window, nowMs, tsNow, tsEcr, segLen);
     if (verdict === ACK_UNACCEPTABLE) {
-      this.#challenge(segLen, nowMs);
+      this.challenge(segLen, nowMs);
       return 0;
     }
     if (verdict === ACK_NEW) events |= EVENT_ADVANCED;
@@ -367,14 +389,14 @@ export class Replay extends CongestionControl {
           this.hasPeerFin = true;
           this.mustAck = true;
           events |= EVENT_PEER_FIN;
-          this.#enterAfterPeerFin();
+          this.enterAfterPeerFin();
         }
       }
     }
     return events;
   }
 
-  #receiveInSynSent(
+  private receiveInSynSent(
     bytes: Uint8Array,
     at: number,
     flags: number,
@@ -425,7 +447,7 @@ export class Replay extends CongestionControl {
   offersTimestamps = true;
 
   /** Owes the target an acknowledgement for a segment that was not acceptable (RFC 9293 3.10.7.4, RFC 5961). */
-  #challenge(segLen: number, nowMs: number): void {
+  private challenge(segLen: number, nowMs: number): void {
     if (segLen === 0) {
       if (nowMs < this.challengeAtMs) return;
       this.challengeAtMs = nowMs + CHALLENGE_INTERVAL_MS;
@@ -434,7 +456,15 @@ export class Replay extends CongestionControl {
   }
 
   /** The fifth check, the ACK field. Returns an ACK_* verdict. `tsEcr` is -1 without timestamps. */
-  #takeAck(segAck: Seq, segSeq: Seq, window: number, nowMs: number, tsNow: number, tsEcr: number, segLen = 0): number {
+  private takeAck(
+    segAck: Seq,
+    segSeq: Seq,
+    window: number,
+    nowMs: number,
+    tsNow: number,
+    tsEcr: number,
+    segLen = 0,
+  ): number {
     const advance = sizeBetween(this.seqAt(this.sndUnaOffset), segAck);
     const finBytes = this.hasSentFin ? 1 : 0;
     // It acknowledges what was never sent, or what no living segment acknowledges (RFC 5961 5.2).
@@ -453,9 +483,9 @@ export class Replay extends CongestionControl {
       }
     }
     if (advance > 0) {
-      const isNarrow = this.mssBeforeTry > 0 && this.#endTry(advance);
+      const isNarrow = this.mssBeforeTry > 0 && this.endTry(advance);
       if (!isNarrow && advance >= this.mss) this.hasFullThrough = true;
-      this.#advance(advance, finBytes, nowMs, tsNow, tsEcr);
+      this.advance(advance, finBytes, nowMs, tsNow, tsEcr);
       return isNarrow ? ACK_NEW_NARROW : ACK_NEW;
     }
     if (oldWindow === 0 && this.sndWnd > 0 && this.retransmits > 0) {
@@ -474,15 +504,19 @@ export class Replay extends CongestionControl {
    * The first acknowledgement after smaller segments were tried, one at first: is it of that one, or did full ones get through
    * after all?
    */
-  #endTry(advance: number): boolean {
+  private endTry(advance: number): boolean {
     const isNarrow = advance <= this.mss;
     if (!isNarrow) this.mss = this.mssBeforeTry;
     this.mssBeforeTry = 0;
     return isNarrow;
   }
 
-  #advance(advance: number, finBytes: number, nowMs: number, tsNow: number, tsEcr: number): void {
+  private advance(advance: number, finBytes: number, nowMs: number, tsNow: number, tsEcr: number): void {
     const unaOffset = this.sndUnaOffset + advance;
+    if (this.probeEndOffset >= 0) {
+      const sampleMs = tsEcr > 0 ? (tsNow - tsEcr) >>> 0 : -1;
+      this.endProbe(unaOffset, this.sndMaxOffset - this.sndUnaOffset, this.mss, nowMs, sampleMs);
+    }
     this.sndUnaOffset = unaOffset;
     if (this.sndNxtOffset < unaOffset) this.sndNxtOffset = unaOffset;
     this.mustRetransmit = false;
@@ -491,22 +525,23 @@ export class Replay extends CongestionControl {
 
     const finIsAcked = finBytes === 1 && unaOffset === this.sndMaxOffset + 1;
     if (finIsAcked) {
-      this.#enterAfterFinAcked();
+      this.enterAfterFinAcked();
       this.rtoAtMs = 0;
     } else if (unaOffset === this.sndMaxOffset && finBytes === 0) {
       this.rtoAtMs = 0;
     } else {
       this.rtoAtMs = nowMs + this.rtoMs;
     }
+    this.timeProbe(nowMs);
   }
 
-  #enterAfterPeerFin(): void {
+  private enterAfterPeerFin(): void {
     if (this.state === ESTABLISHED) this.state = CLOSE_WAIT;
     else if (this.state === FIN_WAIT_1) this.state = CLOSING;
     else if (this.state === FIN_WAIT_2) this.state = TIME_WAIT;
   }
 
-  #enterAfterFinAcked(): void {
+  private enterAfterFinAcked(): void {
     if (this.state === FIN_WAIT_1) this.state = FIN_WAIT_2;
     else if (this.state === CLOSING) this.state = TIME_WAIT;
     else if (this.state === LAST_ACK) this.state = CLOSED;

@@ -78,6 +78,11 @@ const FIN_WAIT_2_MS = 10_000;
 const TIME_WAIT_MS = 500;
 /** Fresh connections in a row without one turn delivered: then the target does not want us. */
 const RESUMES_MAX = 3;
+/**
+ * A loss probe that is due for longer than this: we stood still, and what answers it may lie unread. It waits as long again. The program's
+ * timers are up to 7 ms late by themselves.
+ */
+const PROBE_LATE_MS = 10;
 /** A session whose target failed tries again no sooner than this. */
 const RETRY_AFTER_FAILURE_MS = 1000;
 /** A user that the target does not let in is not tried again sooner: servers lock users out, and clients' addresses. */
@@ -246,6 +251,7 @@ export class Replayer {
     if (events & (EVENT_ESTABLISHED | EVENT_ADVANCED | EVENT_ANSWERED | EVENT_PEER_FIN)) session.progressMs = nowMs;
     if (events & EVENT_ESTABLISHED && session.replay.srttMs >= 0)
       session.endpoint?.noteHandshake(session.replay.srttMs);
+    if (events & EVENT_ADVANCED) session.endpoint?.earnProbe();
     if (session.opening === OPENS) this.#opener.onOpening(session, events, nowMs);
     if (events & EVENT_ESTABLISHED) this.clock.connected(session);
     if (events & EVENT_ANSWERED) {
@@ -736,7 +742,19 @@ export class Replayer {
       return;
     }
     if (replay.rtoAtMs !== 0 && nowMs >= replay.rtoAtMs) this.#onRetransmissionTimeout(session, nowMs);
+    else if (replay.probeAtMs !== 0 && nowMs >= replay.probeAtMs) this.#onProbeTimeout(session, nowMs);
     this.touch(session);
+  }
+
+  #onProbeTimeout(session: Session, nowMs: number): void {
+    const { replay } = session;
+    if (nowMs - replay.probeAtMs > PROBE_LATE_MS) {
+      replay.probeAtMs = nowMs + PROBE_LATE_MS;
+      return;
+    }
+    replay.probeAtMs = 0;
+    if (!replay.mayProbe || !this.#sender.isReachable(session) || session.endpoint?.takeProbe() !== true) return;
+    this.#sender.lossProbe(session, nowMs);
   }
 
   #onRetransmissionTimeout(session: Session, nowMs: number): void {
@@ -789,6 +807,7 @@ export class Replayer {
     if (replay.state === TIME_WAIT && session.lingerAtMs === 0) session.lingerAtMs = nowMs + TIME_WAIT_MS;
     let at = this.#timeoutAtMs(session);
     if (replay.rtoAtMs !== 0 && replay.rtoAtMs < at) at = replay.rtoAtMs;
+    if (replay.probeAtMs !== 0 && replay.probeAtMs < at) at = replay.probeAtMs;
     if (session.ackAtMs !== 0 && session.ackAtMs < at) at = session.ackAtMs;
     if (session.gateAtMs !== 0 && session.gateAtMs < at) at = session.gateAtMs;
     if (session.lingerAtMs !== 0 && session.lingerAtMs < at) at = session.lingerAtMs;

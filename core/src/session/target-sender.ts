@@ -105,6 +105,16 @@ export class TargetSender {
     if (replay.sndNxtOffset < limit && replay.rtoAtMs === 0) replay.rtoAtMs = nowMs + replay.rtoMs;
   }
 
+  /** The first segment that is not acknowledged again, before its timer has run out (RFC 8985 7.3). */
+  lossProbe(session: Session, nowMs: number): void {
+    const { replay } = session;
+    const bytes = Math.min(replay.mss, replay.sndMaxOffset - replay.sndUnaOffset);
+    if (!this.#sendData(session, replay.sndUnaOffset, bytes, session.sendLimit(), nowMs)) return;
+    replay.noteProbe(nowMs);
+    this.#counters.segmentsRetransmitted += 1;
+    this.#counters.lossProbes += 1;
+  }
+
   #sendData(session: Session, offset: number, bytes: number, limit: number, nowMs: number): boolean {
     const { replay } = session;
     const isEnd = offset + bytes === limit;

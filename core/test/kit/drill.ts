@@ -20,7 +20,7 @@
  * S SYN, F FIN, R RST, P PSH, . ACK. Numbers are relative: the client's to its first SYN (`iss=` on a SYN starts another),
  * those of what is sent to the SYN of the same session, the target's to its own last SYN. Everything that is sent must be expected,
  * in order, before the next line that is not `sent`, and it must have been sent since the line before: a retransmission
- * that comes too early or late fails. The engine's timers have a grain of 2 ms, at even times. Octets that are no
+ * that comes too early or late fails. `age=11` on a segment of the target with `ts=`: it echoes our timestamp of 11 ms ago. The engine's timers have a grain of 2 ms, at even times. Octets that are no
  * text: `hex=1603`. `port=` on a SYN: kept or other; `to=`: the
  * letter of the endpoint that a packet goes to.
  */
@@ -78,6 +78,8 @@ export class Drill {
   #sent: SentPacket[] = [];
   #clientIss = CLIENT_ISS;
   #sessionId = 0;
+  /** What our timestamp clock showed at time 0. */
+  #tsBase = 0;
   /** Initial sequence numbers of the engine's sessions, by id. */
   readonly #engineIss = new Map<number, number>();
   #where = '';
@@ -171,11 +173,17 @@ export class Drill {
         payloadBytes: bytes,
         mss: fields.get('mss') ?? (flags & SYN ? 1460 : 0),
         ...(fields.has('wscale') ? { windowScale: fields.get('wscale')! } : {}),
-        ...(fields.has('ts') ? { tsVal: fields.get('ts')!, tsEcr: fields.get('ecr') ?? 0 } : {}),
+        ...(fields.has('ts') ? { tsVal: fields.get('ts')!, tsEcr: this.#echoOf(fields) } : {}),
       });
     }
     this.#engine.ingestResponses(0, responseBatchOf([record]), this.#nowMs);
     this.#collect();
+  }
+
+  /** `ecr` as it stands, or our timestamp of `age` ms ago. */
+  #echoOf(fields: ReadonlyMap<string, number>): number {
+    const age = fields.get('age');
+    return age === undefined ? (fields.get('ecr') ?? 0) : (this.#tsBase + this.#nowMs - age) >>> 0;
   }
 
   #changeSettings(rest: string): void {
@@ -214,6 +222,7 @@ export class Drill {
       this.#engineIss.set(id, header.seq >>> 0);
       this.#sessionId = id;
     }
+    if (options.hasTimestamps) this.#tsBase = options.tsVal - this.#nowMs;
     const first = (header.seq - this.#engineIss.get(id)!) | 0;
     const bytes = header.payloadBytes;
     const letters = FLAG_LETTERS.filter(([, bit]) => header.flags & bit).map(([letter]) => letter);

@@ -155,3 +155,18 @@ it('uploads and conversations keep the speed that the table has for their loss, 
     'the table has changed: look at it, and write it anew with TEST_WRITE=1',
   );
 });
+
+it('nothing is sent twice where nothing is lost, however long the target takes and holds its acknowledgements back', () => {
+  for (const roundTripMs of ROUND_TRIPS_MS) {
+    for (const serviceMs of [0, 1, 10, 39, 41, 100, 500]) {
+      const path = { roundTripMs, loss: 0, headerLoss: 0, windowBytes: 65_536, serviceMs };
+      for (const bytes of [TURN_BYTES, 2000, 5000]) {
+        const shape = { turns: 20, pipelined: 1, requestBytes: () => bytes, answerBytes: () => TURN_BYTES };
+        const { counters } = run(1, shape, path).engine;
+        const what = `${roundTripMs} ms round trip, ${serviceMs} ms for each answer to ${bytes} octets`;
+        assert.equal(counters.turnsDelivered, 20, what);
+        assert.equal(counters.segmentsRetransmitted, 0, what);
+      }
+    }
+  }
+});

@@ -246,3 +246,67 @@ describe('a target that lags', () => {
     assert.equal(synsAfter(0), 2);
   });
 });
+
+describe('a loss probe', () => {
+  /** Connections of which one turn was answered; of the next everything is lost. */
+  function deaf(connections: number): Rig {
+    let isDeaf = false;
+    const rig = new Rig({}, { ...answerAll, lose: () => isDeaf });
+    const clients = Array.from({ length: connections }, (_, index) => new Client({ clientPort: 20_000 + index }));
+    for (const client of clients) {
+      rig.capture(client.syn(), client.acknowledge());
+      rig.capture(client.send('one'));
+      client.hear(100);
+    }
+    isDeaf = true;
+    for (const client of clients) rig.capture(client.send('two'));
+    return rig;
+  }
+
+  it('that comes late waits until what arrived meanwhile is read', () => {
+    const rig = deaf(1);
+    const { counters } = rig.engine;
+    rig.nowMs += 82;
+    rig.engine.advance(rig.nowMs);
+    assert.equal(counters.lossProbes, 0, 'due since 12 ms');
+    rig.wait(9);
+    assert.equal(counters.lossProbes, 0);
+    rig.wait(1);
+    assert.equal(counters.lossProbes, 1);
+  });
+
+  it('goes out where the lane is up only, and the timer comes in its place', () => {
+    const rig = deaf(1);
+    const { counters } = rig.engine;
+    rig.engine.setLaneUp(0, false, rig.nowMs);
+    rig.wait(100);
+    assert.equal(counters.lossProbes, 0);
+    rig.engine.setLaneUp(0, true, rig.nowMs);
+    rig.wait(2);
+    assert.equal(counters.lossProbes, 0);
+    assert.equal(counters.segmentsRetransmitted, 1);
+  });
+
+  it('has a limit for all connections of an endpoint: 64 at once, and one more for each eight acknowledgements', () => {
+    const rig = deaf(100);
+    const { counters } = rig.engine;
+    rig.wait(70);
+    assert.equal(counters.lossProbes, 64);
+    assert.equal(counters.segmentsRetransmitted, 64);
+    rig.wait(200);
+    assert.equal(counters.segmentsRetransmitted, 64 + 100, 'the timer has no such limit');
+  });
+
+  it('that is not needed is not made, however long the target takes to answer', () => {
+    const rig = new Rig({}, { ...answerAll });
+    const client = new Client();
+    rig.capture(client.syn(), client.acknowledge());
+    for (let turn = 0; turn < 20; turn += 1) {
+      rig.capture(client.send('a turn'));
+      client.hear(100);
+      rig.wait(turn * 20);
+    }
+    assert.equal(rig.engine.counters.turnsAnswered, 20);
+    assert.equal(rig.engine.counters.segmentsRetransmitted, 0);
+  });
+});

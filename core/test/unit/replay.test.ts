@@ -486,6 +486,207 @@ describe('retransmission', () => {
   });
 });
 
+describe('a loss probe', () => {
+  /** Its handshake took `tripMs`; one segment was acknowledged, and `segments` full ones are in flight. */
+  function inFlight(segments: number, tripMs = 0, timestamps = false): Bench {
+    const bench = new Bench({ timestamps });
+    bench.nowMs += tripMs;
+    bench.tsNow += tripMs;
+    const tsEcr = (): Partial<ResponseSegment> => (timestamps ? { tsVal: 1, tsEcr: bench.tsNow - tripMs } : {});
+    bench.establish({ mss: 1000 + (timestamps ? 12 : 0), ...tsEcr() }).send(1000);
+    bench.nowMs += tripMs;
+    bench.tsNow += tripMs;
+    bench.respond({ ack: 1000, ...tsEcr() });
+    for (let index = 0; index < segments; index += 1) bench.send(1000);
+    return bench;
+  }
+
+  function waitOf({ replay, nowMs }: Bench): number {
+    return replay.probeAtMs === 0 ? 0 : replay.probeAtMs - nowMs;
+  }
+
+  function probe(bench: Bench): void {
+    const { replay } = bench;
+    const waitMs = waitOf(bench);
+    bench.nowMs += waitMs;
+    bench.tsNow += waitMs;
+    replay.noteSent(replay.sndUnaOffset, 1000, bench.nowMs);
+    replay.noteProbe(bench.nowMs);
+  }
+
+  it('is due after two round trips, or the variance where that is more, 10 ms at least (RFC 8985 7.2)', () => {
+    assert.equal(waitOf(inFlight(2)), 10);
+    // SRTT = 30, RTTVAR = 3/4 * 15: 30 + 4 * 11.25
+    assert.equal(waitOf(inFlight(2, 30)), 75);
+    const steady = inFlight(2, 30);
+    steady.replay.rttVarMs = 0;
+    steady.send(1000);
+    assert.equal(waitOf(steady), 60);
+  });
+
+  it('of less than two full segments waits for an acknowledgement that is held back (RFC 8985 7.2)', () => {
+    assert.equal(waitOf(inFlight(1)), 70);
+    assert.equal(waitOf(inFlight(1).send(999)), 70);
+    assert.equal(waitOf(inFlight(1).send(1000)), 10);
+  });
+
+  it('begins its time anew with new octets that are sent, and with those that are acknowledged (RFC 8985 7.2)', () => {
+    const bench = inFlight(3);
+    bench.nowMs += 5;
+    bench.send(1000);
+    assert.equal(waitOf(bench), 10);
+    bench.nowMs += 5;
+    bench.respond({ ack: 2000 });
+    // SRTT = 10 / 8, RTTVAR = 10 / 4
+    assert.equal(waitOf(bench), 12);
+    bench.respond({ ack: 5000 });
+    assert.equal(waitOf(bench), 0);
+  });
+
+  it('is none where the timer comes first', () => {
+    // SRTT = 150, RTTVAR = 75 * 3/4: both come to 375 ms.
+    const bench = inFlight(2, 150);
+    assert.equal(bench.replay.rtoMs, 375);
+    assert.equal(waitOf(bench), 0);
+  });
+
+  it('is none behind a timeout, and in recovery, until all of that is acknowledged (RFC 8985 7.2)', () => {
+    const timedOut = inFlight(3);
+    timedOut.replay.timeOut(timedOut.nowMs);
+    timedOut.replay.noteSent(1000, 1000, timedOut.nowMs);
+    timedOut.respond({ ack: 2000 });
+    assert.equal(waitOf(timedOut), 0);
+    const recovering = inFlight(5);
+    for (let index = 0; index < 3; index += 1) recovering.respond({ ack: 1000 });
+    recovering.respond({ ack: 2000 });
+    recovering.send(1000);
+    assert.equal(waitOf(recovering), 0);
+    recovering.respond({ ack: 6000 });
+    assert.ok(waitOf(recovering) > 0);
+  });
+
+  it('is one for what is in flight: new octets bring no second one, an acknowledgement does (RFC 8985 7.3)', () => {
+    const bench = inFlight(3);
+    probe(bench);
+    assert.equal(bench.replay.rtoAtMs, bench.nowMs + bench.replay.rtoMs);
+    bench.send(1000);
+    assert.equal(waitOf(bench), 0);
+    bench.respond({ ack: 2000 });
+    assert.equal(waitOf(bench), 10);
+  });
+
+  it('that was needed halves the window (RFC 8985 7.4.2, RFC 5681 3.2)', () => {
+    const bench = inFlight(8);
+    probe(bench);
+    bench.respond({ ack: 9000 });
+    assert.equal(bench.replay.ssthreshBytes, 4000);
+    assert.equal(bench.replay.cwndBytes, 4000 + 250, 'and a fourth of a segment, as acknowledgements grow it');
+  });
+
+  it('leaves the window when the acknowledgement is older than it', () => {
+    const bench = inFlight(8, 20, true);
+    const { cwndBytes, ssthreshBytes } = bench.replay;
+    const sentTs = bench.tsNow;
+    probe(bench);
+    bench.respond({ ack: 3000, tsVal: 2, tsEcr: sentTs });
+    assert.equal(bench.replay.ssthreshBytes, ssthreshBytes);
+    assert.equal(bench.replay.cwndBytes, cwndBytes + 2000);
+    assert.equal(bench.replay.mustRetransmit, false);
+    probe(bench);
+    bench.respond({ ack: 9000, tsVal: 2, tsEcr: sentTs });
+    assert.equal(bench.replay.ssthreshBytes, ssthreshBytes, 'also where it is of all');
+  });
+
+  it('whose own acknowledgement says no more brings the next segment, and so on (RFC 6582 3.2)', () => {
+    const bench = inFlight(8, 20, true);
+    probe(bench);
+    bench.nowMs += 20;
+    bench.tsNow += 20;
+    bench.respond({ ack: 2000, tsVal: 2, tsEcr: bench.tsNow - 20 });
+    assert.ok(bench.replay.mustRetransmit);
+    assert.ok(bench.replay.isRecovering);
+    assert.equal(bench.replay.ssthreshBytes, 4000);
+    bench.replay.mustRetransmit = false;
+    bench.respond({ ack: 9000, tsVal: 3, tsEcr: bench.tsNow });
+    assert.equal(bench.replay.isRecovering, false);
+    assert.equal(bench.replay.mustRetransmit, false);
+  });
+
+  it('leaves to duplicate acknowledgements what they have begun', () => {
+    const bench = inFlight(8);
+    probe(bench);
+    for (let index = 0; index < 6; index += 1) bench.respond({ ack: 1000 });
+    assert.equal(bench.replay.ssthreshBytes, 4000);
+    bench.send(1000).send(1000).respond({ ack: 11_000 });
+    assert.equal(bench.replay.ssthreshBytes, 4000, 'the window halves once for a loss');
+    assert.equal(bench.replay.cwndBytes, 4000);
+  });
+
+  it('that is out when the timer runs out says nothing any more', () => {
+    const bench = inFlight(8, 20, true);
+    probe(bench);
+    bench.replay.timeOut(bench.nowMs);
+    bench.replay.noteSent(1000, 1000, bench.nowMs);
+    bench.respond({ ack: 2000, tsVal: 2, tsEcr: bench.tsNow });
+    assert.equal(bench.replay.isRecovering, false);
+    assert.equal(bench.replay.mustRetransmit, false);
+  });
+
+  it('that is out when the path turns out to be narrow says nothing any more', () => {
+    const bench = inFlight(8, 20, true);
+    probe(bench);
+    bench.replay.narrow(500);
+    assert.equal(bench.replay.probeEndOffset, -1);
+    assert.equal(bench.replay.probeAtMs, 0);
+  });
+
+  it('is forgotten with its connection', () => {
+    const waiting = inFlight(2);
+    waiting.replay.close();
+    assert.equal(waiting.replay.probeAtMs, 0);
+    const probed = inFlight(2);
+    probe(probed);
+    probed.replay.close();
+    probed.replay.open(0, seq(ISS));
+    assert.equal(probed.replay.probeEndOffset, -1);
+  });
+});
+
+describe('limited transmit', () => {
+  it('lets a segment go for each of the first two duplicate acknowledgements, and leaves the window (RFC 3042 2)', () => {
+    const bench = new Bench().establish({ mss: 1000 });
+    for (let index = 0; index < 10; index += 1) bench.send(1000);
+    const { cwndBytes } = bench.replay;
+    assert.equal(bench.replay.usableWindow(), 0);
+    bench.respond({});
+    assert.equal(bench.replay.usableWindow(), 1000);
+    bench.send(1000).respond({});
+    assert.equal(bench.replay.usableWindow(), 1000);
+    bench.send(1000);
+    assert.equal(bench.replay.cwndBytes, cwndBytes);
+    bench.respond({});
+    assert.equal(bench.replay.ssthreshBytes, 5000, 'what it sent is not in flight (RFC 5681 3.2)');
+  });
+
+  it('keeps to the window of the target (RFC 3042 2)', () => {
+    const bench = new Bench().establish({ mss: 1000, window: 10_500 });
+    bench.respond({ window: 10_500 });
+    for (let index = 0; index < 10; index += 1) bench.send(1000);
+    bench.respond({ window: 10_500 });
+    assert.equal(bench.replay.duplicateAcks, 1);
+    assert.equal(bench.replay.usableWindow(), 500);
+  });
+
+  it('is none for duplicates of what a timeout sent again', () => {
+    const bench = new Bench().establish({ mss: 1000 });
+    for (let index = 0; index < 10; index += 1) bench.send(1000);
+    bench.replay.timeOut(bench.nowMs);
+    bench.respond({});
+    bench.respond({});
+    assert.equal(bench.replay.usableWindow(), 1000);
+  });
+});
+
 describe('a closed window', () => {
   it('is no congestion: probes back off, the windows stay as they were (RFC 9293 3.8.6.1)', () => {
     const bench = new Bench().establish().send(1000);

@@ -33,7 +33,7 @@ for (const percent of [2, 5]) {
       const summary = await copyLab.finish();
       const [lostThere, lostBack] = [await there.packets(), await back.packets()];
       context.diagnostic(
-        `${lostThere} packets to the target and ${lostBack} from it lost, ${summary.engine.segmentsRetransmitted} segments sent again`,
+        `${lostThere} packets to the target and ${lostBack} from it lost, ${summary.engine.segmentsRetransmitted} segments sent again, ${summary.engine.lossProbes} of them loss probes`,
       );
       assert.ok(lostThere > 0 && lostBack > 0, 'packets were lost on both ways');
       assert.ok(summary.engine.segmentsRetransmitted > 0);
