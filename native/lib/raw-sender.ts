@@ -11,7 +11,7 @@ export interface RawSenderOptions {
   readonly netnsPath?: string | undefined;
   /** Default 8 MiB, limited by net.core.wmem_max without CAP_NET_ADMIN. */
   readonly sendBufferBytes?: number | undefined;
-  /** TCP packets with more IP octets than this are cut into several, 68 to 65535 (the default). */
+  /** TCP packets with more IP octets than this are cut into several, 68 to 65535 (the default); others fail as EMSGSIZE. */
   readonly segmentBytesMax?: number | undefined;
 }
 
@@ -32,8 +32,8 @@ export interface RawSenderStatistics {
 const TOO_BIG_MAX = 64;
 
 /**
- * Sends crafted IP packets (IPPROTO_RAW), many in one system call. Fills in the IPv4 header checksum and the TCP checksum
- * in place, in the caller's bytes. Never blocks: what the kernel does not take is skipped and counted.
+ * Sends crafted IP packets (IPPROTO_RAW), many in one system call. Fills in lengths and the checksums of
+ * IPv4, TCP and UDP in place, in the caller's bytes. Never blocks: what the kernel does not take is skipped and counted.
  */
 export class RawSender {
   readonly #native: NativeRawSender;

@@ -1,27 +1,30 @@
 #ifndef TRAFFICCOPY_IP_PACKET_H_
 #define TRAFFICCOPY_IP_PACKET_H_
 
+#include <netinet/in.h>
+
 #include <cstddef>
 #include <cstdint>
 
 namespace trafficcopy {
 
-// The little that sending needs of an IP packet: where its addresses and its TCP header are. All offsets lie inside the
-// bytes that were parsed.
+// The little that sending needs of an IP packet: where its addresses and its TCP or UDP header are. All offsets lie
+// inside the bytes that were parsed.
 struct IpPacket {
   uint8_t* bytes = nullptr;
   size_t length = 0;
   int version = 0;
-  size_t tcp_offset = 0;  // 0: not TCP, or a fragment
-  size_t payload_offset = 0;
+  uint8_t protocol = 0;         // IPPROTO_TCP or IPPROTO_UDP; 0: another one, or a fragment
+  size_t transport_offset = 0;  // with a protocol
+  size_t payload_offset = 0;    // with a protocol
 
-  bool is_tcp() const { return tcp_offset != 0; }
+  bool is_tcp() const { return protocol == IPPROTO_TCP; }
   uint8_t* destination() const { return bytes + (version == 4 ? 16 : 24); }
 
   // False when it is no IP packet with complete headers.
   bool Parse(uint8_t* data, size_t data_bytes);
 
-  // Writes the length of the IP header's length field, its checksum (IPv4) and the TCP checksum.
+  // Writes the length fields of the IP header and of UDP's, and the checksums of IPv4, TCP and UDP.
   void Complete() const;
 };
 
@@ -30,7 +33,7 @@ uint64_t ChecksumAdd(const uint8_t* data, size_t bytes, uint64_t sum);
 // The 16 bits to store for a sum.
 uint16_t ChecksumFold(uint64_t sum);
 
-// One IP packet in two pieces, as a super-packet is cut: headers of its own and a part of the payload.
+// One TCP packet in two pieces, as a super-packet is cut: headers of its own and a part of the payload.
 void CompleteSegment(const IpPacket& headers, const uint8_t* payload, size_t payload_bytes);
 
 }  // namespace trafficcopy

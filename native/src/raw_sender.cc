@@ -97,9 +97,9 @@ void RawSender::QueueSegments(const IpPacket& packet, uint32_t index) {
   }
   const size_t segment_payload_max = segment_bytes_max_ - headers_bytes;
   const size_t payload_bytes = packet.length - headers_bytes;
-  const uint8_t flags = packet.bytes[packet.tcp_offset + kTcpFlagsOffset];
+  const uint8_t flags = packet.bytes[packet.transport_offset + kTcpFlagsOffset];
   uint32_t seq;
-  std::memcpy(&seq, packet.bytes + packet.tcp_offset + kTcpSeqOffset, sizeof seq);
+  std::memcpy(&seq, packet.bytes + packet.transport_offset + kTcpSeqOffset, sizeof seq);
   uint16_t identification;
   std::memcpy(&identification, packet.bytes + 4, sizeof identification);
   uint16_t segment = 0;
@@ -111,7 +111,7 @@ void RawSender::QueueSegments(const IpPacket& packet, uint32_t index) {
     std::memcpy(message.headers, packet.bytes, headers_bytes);
     IpPacket headers = packet;
     headers.bytes = message.headers;
-    uint8_t* const tcp = message.headers + packet.tcp_offset;
+    uint8_t* const tcp = message.headers + packet.transport_offset;
     const uint32_t syn_octet = (flags & kSyn) != 0 && !is_first ? 1 : 0;
     const uint32_t segment_seq = htonl(ntohl(seq) + static_cast<uint32_t>(at) + syn_octet);
     std::memcpy(tcp + kTcpSeqOffset, &segment_seq, sizeof segment_seq);

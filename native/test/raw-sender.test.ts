@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import {
   ENTRY_CAPTURED_BYTES,
@@ -15,7 +16,7 @@ import {
 import { PacketRing, RawSender } from '../lib/index.js';
 import { belongings } from './kit/belongings.js';
 import { until } from './kit/condition.js';
-import { batchOf, packet, packetsOf, pattern } from './kit/packet-list.js';
+import { batchOf, datagram, packet, packetsOf, pattern } from './kit/packet-list.js';
 import { skipWithoutRoot, TestNetwork } from './kit/test-network.js';
 
 /** Sending and reading share a thread here: the ring bears a stall of 256 ms. */
@@ -33,6 +34,20 @@ function assertChecksums(bytes: Uint8Array): void {
   const expected = bytes.slice();
   writeChecksums(expected, 0, header);
   assert.deepEqual(bytes, expected);
+}
+
+/** Prints the length and the hash of what it receives. */
+const UDP_SERVER = `
+  import { createHash } from 'node:crypto';
+  import { createSocket } from 'node:dgram';
+  const [type, address] = process.argv.slice(1);
+  const socket = createSocket({ type, recvBufferSize: 1 << 20 });
+  socket.on('message', (data) => console.log(data.length + ' ' + createHash('sha1').update(data).digest('hex')));
+  socket.bind(9, address, () => console.log('ready'));
+`;
+
+function received(payload: Uint8Array): string {
+  return `${payload.length} ${createHash('sha1').update(payload).digest('hex')}`;
 }
 
 describe('RawSender', { skip: skipWithoutRoot }, () => {
@@ -116,6 +131,54 @@ describe('RawSender', { skip: skipWithoutRoot }, () => {
         0,
         'the super-packet is left as it was',
       );
+    });
+
+    it(`IPv${family}: datagrams reach a socket of the kernel, which checks their checksums, at every length`, async () => {
+      const address = family === 4 ? network.b.ipv4 : network.b.ipv6;
+      const server = own(await network.startScript(network.b.netns, UDP_SERVER, `udp${family}`, address));
+      const sender = own(new RawSender({ family, netnsPath: network.a.netnsPath }));
+      const payloads = [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 63, 65, 255, 1001, 1440].flatMap((length) => [
+        pattern(length),
+        new Uint8Array(length).fill(0xff),
+      ]);
+      const sent = batchOf(payloads.map((payload) => datagram({ ...route(family), payload })));
+      assert.equal(sender.send(sent), sent.count);
+      await until('all datagrams', () => server.lines.length === 1 + payloads.length);
+      assert.deepEqual(server.lines.slice(1), payloads.map(received));
+    });
+
+    it(`IPv${family}: a checksum of 0 is sent as 0xffff (RFC 768, RFC 8200 8.1)`, async () => {
+      const address = family === 4 ? network.b.ipv4 : network.b.ipv6;
+      const server = own(await network.startScript(network.b.netns, UDP_SERVER, `udp${family}`, address));
+      const sender = own(new RawSender({ family, netnsPath: network.a.netnsPath }));
+      const checksumAt = (family === 4 ? 20 : 40) + 6;
+      const plain = batchOf([datagram({ ...route(family), payload: new Uint8Array(2) })]);
+      sender.send(plain);
+      // The payload that brings the sum to what has the complement 0.
+      const payload = plain.bytes.slice(checksumAt, checksumAt + 2);
+      const zero = batchOf([datagram({ ...route(family), payload })]);
+      assert.equal(sender.send(zero), 1);
+      assert.equal(readU16(zero.bytes, checksumAt), 0xffff);
+      await until('both', () => server.lines.length === 3);
+      assert.deepEqual(server.lines.slice(1), [received(new Uint8Array(2)), received(payload)]);
+    });
+
+    it(`IPv${family}: a datagram of 64 KiB comes in through lo, from a foreign address; a longer packet than segmentBytesMax is refused`, async () => {
+      const { ipv4, ipv6, netns, netnsPath } = network.a;
+      const destination = family === 4 ? ipv4 : ipv6;
+      const source = family === 4 ? '198.51.100.7' : '2001:db8::7';
+      const server = own(await network.startScript(netns, UDP_SERVER, `udp${family}`, destination));
+      const sender = own(new RawSender({ family, netnsPath }));
+      const headerBytes = (family === 4 ? 20 : 40) + 8;
+      const payload = pattern(65_535 - headerBytes);
+      assert.equal(sender.send(batchOf([datagram({ source, destination, payload })])), 1);
+      await until('the datagram', () => server.lines.length === 2);
+      assert.equal(server.lines[1], received(payload));
+      const narrow = own(new RawSender({ family, netnsPath, segmentBytesMax: 1000 }));
+      const long = datagram({ source, destination, payload: pattern(1001 - headerBytes) });
+      const fits = datagram({ source, destination, payload: pattern(1000 - headerBytes) });
+      assert.equal(narrow.send(batchOf([long, fits])), 1);
+      assert.deepEqual(narrow.statistics().errors, { EMSGSIZE: 1 });
     });
 
     it(`IPv${family}: packets of the other family are skipped and not counted`, () => {
@@ -206,6 +269,7 @@ describe('RawSender', { skip: skipWithoutRoot }, () => {
       batchOf([new Uint8Array(60)]),
       batchOf([whole.bytes.slice(0, 30)]),
       batchOf([Uint8Array.of(0x4f, ...whole.bytes.slice(1))]),
+      batchOf([datagram(route(4)).slice(0, 27)]),
     ];
     for (const [offset, length] of [
       [1, 40],
@@ -240,7 +304,8 @@ describe('RawSender', { skip: skipWithoutRoot }, () => {
     for (let round = 0; round < 300; round += 1) {
       const family = random() < 0.5 ? 4 : 6;
       const packets = Array.from({ length: 8 }, () => {
-        const bytes = packet({
+        const make = random() < 0.5 ? packet : datagram;
+        const bytes = make({
           ...route(family),
           payload: pattern(Math.floor(random() * 900)),
           hasHopByHop: random() < 0.3,

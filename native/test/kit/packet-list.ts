@@ -4,12 +4,15 @@ import {
   ENTRY_OFFSET,
   ENTRY_WIRE_BYTES,
   IPPROTO_TCP,
+  IPPROTO_UDP,
   IPV6_HEADER_BYTES,
   PACKET_ENTRY_FIELDS,
   type PacketBatch,
   parseIpAddress,
+  UDP_HEADER_BYTES,
   writeU16,
 } from '@trafficcopy/core';
+import { datagram as plainDatagram } from '@trafficcopy/core/kit/datagram.js';
 import { plainPacket } from '@trafficcopy/core/kit/plain-packet.js';
 
 export interface PacketTemplate {
@@ -21,12 +24,12 @@ export interface PacketTemplate {
   readonly flags?: number;
   readonly payload?: Uint8Array;
   readonly identification?: number;
-  /** IPv6 only: hop-by-hop options (padding) before TCP. */
+  /** IPv6 only: hop-by-hop options (padding) before the transport. */
   readonly hasHopByHop?: boolean;
 }
 
-/** Options of padding (RFC 8200 4.3), then TCP. */
-const HOP_BY_HOP = [IPPROTO_TCP, 0, 1, 4, 0, 0, 0, 0];
+/** Options of padding (RFC 8200 4.3) behind the number of the transport. */
+const HOP_BY_HOP = [0, 1, 4, 0, 0, 0, 0];
 
 /** A TCP packet whose checksums are left out. */
 export function packet(template: PacketTemplate): Uint8Array {
@@ -41,13 +44,23 @@ export function packet(template: PacketTemplate): Uint8Array {
     payload: template.payload ?? new Uint8Array(0),
   });
   if (bytes[0] === 0x45) writeU16(bytes, 4, template.identification ?? 1);
-  return template.hasHopByHop === true ? withHopByHop(bytes) : bytes;
+  return template.hasHopByHop === true ? withHopByHop(bytes, IPPROTO_TCP) : bytes;
 }
 
-function withHopByHop(plain: Uint8Array): Uint8Array {
+/** A UDP datagram whose checksums and UDP length are left out. */
+export function datagram(template: Omit<PacketTemplate, 'seq' | 'flags'>): Uint8Array {
+  const { source, destination, sourcePort = 40_000, destinationPort = 9, payload = new Uint8Array(0) } = template;
+  const ends = { from: source, fromPort: sourcePort, to: destination, toPort: destinationPort };
+  const bytes = plainDatagram({ ...ends, payload });
+  if (bytes[0] === 0x45) writeU16(bytes, 4, template.identification ?? 1);
+  writeU16(bytes, bytes.length - payload.length - UDP_HEADER_BYTES + 4, 0);
+  return template.hasHopByHop === true ? withHopByHop(bytes, IPPROTO_UDP) : bytes;
+}
+
+function withHopByHop(plain: Uint8Array, transport: number): Uint8Array {
   const bytes = Uint8Array.of(
     ...plain.subarray(0, IPV6_HEADER_BYTES),
-    ...HOP_BY_HOP,
+    ...[transport, ...HOP_BY_HOP],
     ...plain.subarray(IPV6_HEADER_BYTES),
   );
   writeU16(bytes, 4, bytes.length - IPV6_HEADER_BYTES);

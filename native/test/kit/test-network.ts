@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 
 /** Why tests of kernel facilities cannot run here; false when they can. */
 export const skipWithoutRoot = process.geteuid?.() === 0 ? false : 'needs root: network namespaces and raw sockets';
@@ -93,7 +94,7 @@ export class TestNetwork {
     return [...links, readFileSync('/proc/net/softnet_stat', 'utf8')].join('\n');
   }
 
-  /** Starts a Node.js script (its text) in a namespace and waits until it prints its first line. */
+  /** Starts a Node.js script (its text) in a namespace and waits until it prints its first line; all lines are kept. */
   async startScript(netns: string, script: string, ...args: string[]): Promise<ScriptProcess> {
     const child = spawn(
       'ip',
@@ -102,11 +103,15 @@ export class TestNetwork {
         stdio: ['pipe', 'pipe', 'inherit'],
       },
     );
+    const lines: string[] = [];
     const firstLine = await new Promise<string>((resolve, reject) => {
-      child.stdout.once('data', (data) => resolve(String(data).trim()));
+      createInterface(child.stdout).on('line', (line) => {
+        lines.push(line);
+        resolve(line);
+      });
       child.once('exit', (code) => reject(new Error(`the script ended with ${code} before it was ready`)));
     });
-    return { firstLine, close: () => void child.kill('SIGKILL') };
+    return { firstLine, lines, close: () => void child.kill('SIGKILL') };
   }
 
   close(): void {
@@ -116,6 +121,8 @@ export class TestNetwork {
 
 export interface ScriptProcess {
   readonly firstLine: string;
+  /** What it has printed until now. */
+  readonly lines: readonly string[];
   close(): void;
 }
 
