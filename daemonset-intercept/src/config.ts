@@ -13,6 +13,7 @@ import {
 import type { INTERCEPT_FLAGS } from './config/intercept-flags.js';
 import { type NodeConfig, nodeConfig } from './config/node-config.js';
 import type { ServedTarget } from './config/target-value.js';
+import { checkUdpClients, udpClientsNote } from './config/udp-clients.js';
 import { type WireConfig, wireConfig, wireNote } from './config/wire-config.js';
 
 export { INTERCEPT_COMMAND } from './config/intercept-command.js';
@@ -24,6 +25,8 @@ export interface InterceptConfig extends ProgramConfig {
   readonly pass: readonly AddressRange[];
   /** Addresses of the target's own host that copies may use as client addresses. */
   readonly allowedSources: readonly AddressRange[];
+  /** Addresses, of nobody, that clients of datagrams have; empty: no datagrams are taken. */
+  readonly udpClients: readonly AddressRange[];
   /** The target's network namespace; undefined: the own one. */
   readonly netnsPath: string | undefined;
   readonly port: number;
@@ -83,12 +86,14 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
       `--threads ${values.threads} does not go together with --queue ${values.queue}: that is for comparison with one thread`,
     );
   }
+  checkUdpClients(values);
   const node = nodeConfig(values);
   const wire = wireConfig(values);
   const {
     targets,
     pass,
     allowedSources,
+    udpClients,
     netnsPath,
     port,
     bindAddress,
@@ -101,10 +106,11 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
   const { queue, queueNumber, iptables } = values;
   const queueLengthDefault = node === undefined ? QUEUE_LENGTH_DEFAULT : NODE_QUEUE_LENGTH_DEFAULT;
   return {
-    ...programConfig(values, wire === undefined ? (pass.length > 0 ? [PASS_NOTE] : []) : [wireNote(wire)]),
+    ...programConfig(values, notesOf(values, wire)),
     targets,
     pass,
     allowedSources,
+    udpClients,
     netnsPath,
     port,
     bindAddress,
@@ -123,6 +129,14 @@ export function interceptConfig(values: FlagValues<typeof INTERCEPT_FLAGS>): Int
     instance: values.instance ?? (node === undefined ? String(port) : NODE_INSTANCE),
     node,
   };
+}
+
+function notesOf({ pass, udpClients }: FlagValues<typeof INTERCEPT_FLAGS>, wire: WireConfig | undefined): string[] {
+  const notes: string[] = [];
+  if (wire !== undefined) notes.push(wireNote(wire));
+  else if (pass.length > 0) notes.push(PASS_NOTE);
+  if (udpClients.length > 0) notes.push(udpClientsNote(udpClients));
+  return notes;
 }
 
 function checkTokenFlags({ newToken, reusable, revokeTokens, insecure }: FlagValues<typeof INTERCEPT_FLAGS>): void {

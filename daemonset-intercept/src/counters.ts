@@ -2,19 +2,21 @@
 export const REFUSAL_REASONS = [
   /** The frame ends within it, or its kind or lengths are impossible. The rest of the frame is skipped. */
   'malformed',
-  /** No whole, plain TCP packet: IP options, extension headers, fragments, lengths that do not agree. */
+  /** No whole, plain TCP packet or UDP datagram: IP options, extension headers, fragments, lengths that do not agree. */
   'badPacket',
   /** It would open a flow, and is no SYN. */
   'notSyn',
   /** Its destination is no address and port that is served here. */
   'targetUnknown',
-  /** Its source is an address of the target itself, or none that a host can have. */
+  /** Its source is an address of the target itself, none that a host can have, or of a datagram none of --udp-clients. */
   'sourceRefused',
   /** Its flow is not known, or belongs to another session. */
   'flowUnknown',
   /** Another copy has that flow. */
   'flowTaken',
   'flowTableFull',
+  /** It is a datagram, and none are taken here (--udp-clients). */
+  'datagramsOff',
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
@@ -27,6 +29,10 @@ export interface InterceptCounters {
   packetsInjected: number;
   /** Packets that the kernel did not take. */
   packetsFailed: number;
+  /** Of those received, injected and failed: UDP datagrams. */
+  datagramsReceived: number;
+  datagramsInjected: number;
+  datagramsFailed: number;
   recordsRefused: Record<RefusalReason, number>;
   flowsOpened: number;
   /** Flows that a copy took up again after its connection was lost. */
@@ -50,7 +56,13 @@ export interface InterceptCounters {
   responsesReturned: number;
   /** Response records of frames that a copy's full queue did not take. */
   responsesNotReturned: number;
-  /** Packets on the queue that are no TCP packets. */
+  /** UDP packets to clients of datagrams, taken from the kernel and dropped there. */
+  datagramAnswers: number;
+  datagramAnswerBytes: number;
+  /** ICMP to clients of datagrams: the target has nobody at the port; and any other. */
+  datagramsUnreachable: number;
+  datagramIcmp: number;
+  /** Packets on the queue that are neither of these. */
   responsesMalformed: number;
   /** Responses of no known flow. */
   responsesUnknown: number;
@@ -65,6 +77,9 @@ export function createInterceptCounters(): InterceptCounters {
     bytesReceived: 0,
     packetsInjected: 0,
     packetsFailed: 0,
+    datagramsReceived: 0,
+    datagramsInjected: 0,
+    datagramsFailed: 0,
     recordsRefused: Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<RefusalReason, number>,
     flowsOpened: 0,
     flowsResumed: 0,
@@ -79,6 +94,10 @@ export function createInterceptCounters(): InterceptCounters {
     responseBytes: 0,
     responsesReturned: 0,
     responsesNotReturned: 0,
+    datagramAnswers: 0,
+    datagramAnswerBytes: 0,
+    datagramsUnreachable: 0,
+    datagramIcmp: 0,
     responsesMalformed: 0,
     responsesUnknown: 0,
     responsesParked: 0,

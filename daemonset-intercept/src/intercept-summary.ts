@@ -4,14 +4,15 @@ import { QUEUE_DROP_ADVICE } from './queue-alarm.js';
 
 const REFUSAL_NOTES: Readonly<Record<string, string>> = {
   malformed: 'frames that a copy should not send: are both of the same version?',
-  badPacket: 'no whole, plain TCP packets',
+  badPacket: 'no whole, plain TCP packets or UDP datagrams',
   notSyn: 'connections that do not begin with a SYN',
   targetUnknown: 'for an address or port that is not served here: see --target and the mapping of the copy',
   sourceRefused:
-    'from an address of the target itself: give the copy other client addresses (-c), or allow them (--allow-source)',
+    'from an address of the target itself: give the copy other client addresses (-c), or allow them (--allow-source); of datagrams from none of --udp-clients',
   flowUnknown: 'of connections that intercept does not know',
   flowTaken: 'another copy uses that client address and port; the copies chose other ports',
   flowTableFull: 'too many connections at one time',
+  datagramsOff: 'UDP datagrams: they are taken with --udp-clients only',
 };
 
 /** The table at the end of a run. */
@@ -21,6 +22,7 @@ export function interceptSummaryTable(figures: InterceptFigures): SummaryTable {
   table.add('Packets to the target', [
     { label: 'received by the channel', value: counters.packetsReceived },
     { label: 'of them injected (Tunnel)', value: counters.packetsInjected },
+    ...present({ label: 'of those UDP datagrams', value: counters.datagramsInjected }),
     ...present({ label: 'refused by the kernel', value: counters.packetsFailed, note: errorsText(figures) }),
     ...Object.entries(counters.recordsRefused).flatMap(([reason, value]) =>
       present({ label: `refused: ${reason}`, value, note: REFUSAL_NOTES[reason] ?? '' }),
@@ -34,6 +36,13 @@ export function interceptSummaryTable(figures: InterceptFigures): SummaryTable {
       { label: 'lost: netlink buffer full', value: queue.userDropped, note: QUEUE_DROP_ADVICE.userDropped },
       { label: 'lost: channel full', value: counters.responsesNotReturned, note: 'a copy or the way to it is slow' },
       { label: 'of unknown connections', value: counters.responsesUnknown },
+      { label: 'to datagrams, taken and dropped', value: counters.datagramAnswers },
+      {
+        label: 'to datagrams: port unreachable',
+        value: counters.datagramsUnreachable,
+        note: 'the target does not listen; the log names it',
+      },
+      { label: 'to datagrams: other ICMP', value: counters.datagramIcmp },
       { label: 'not understood', value: counters.responsesMalformed },
     ),
   ]);

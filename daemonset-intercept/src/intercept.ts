@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
-import { formatIpAddress, type Hello, PAYLOAD_CAPABILITY } from '@trafficcopy/core';
+import { datagramCapability, formatIpAddress, type Hello, PAYLOAD_CAPABILITY } from '@trafficcopy/core';
 import {
   Authority,
   type ChannelAuthority,
@@ -154,7 +154,7 @@ export class Intercept {
       role: 'intercept',
       name: hostname(),
       delivery: 'tunnel',
-      capabilities: [PAYLOAD_CAPABILITY],
+      capabilities: [PAYLOAD_CAPABILITY, ...config.udpClients.map(datagramCapability)],
       targets: config.targets.flatMap(({ address, port }) =>
         address === undefined || port === undefined ? [] : [{ address: formatIpAddress(address), port }],
       ),

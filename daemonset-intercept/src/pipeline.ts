@@ -2,9 +2,11 @@
  * THE WALK BACK: how a copied packet reaches the target, and its response the copy.
  *
  *     PACKETS frame ──► each record: whole? its flow known, or a SYN to a served target? ──► raw socket ──► lo ──► target
+ *                 or a datagram to a served target, from an address of --udp-clients?                                 │
  *     REGISTER, RELEASE frames ──► flows                                                                             │
  *     registration of a C tcpcopy ──► flow                                                                           │
  *     HEADERS frame ◄── buffer of the flow's connection ◄── flow known? ◄── header ◄── NFQUEUE (dropped) ◄───────────┘
+ *                                                              a datagram, or ICMP? counted ◄──┘
  *
  * Everything happens on one thread and synchronously. Bytes stay where the channel and the queue put them; what one frame brought
  * goes to the kernel in few calls, what one turn of the queue brought goes to each copy in one frame. The target answers within the
@@ -14,6 +16,7 @@
  */
 import {
   ACK,
+  type AddressRange,
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
   ENTRY_WIRE_BYTES,
@@ -23,6 +26,7 @@ import {
   PacketHeader,
   parsePacket,
   parseTcpOptions,
+  RECORD_DATAGRAM,
   RECORD_OPEN,
   RECORD_RELEASE,
   REPLAY_RECORD_HEADER_BYTES,
@@ -40,6 +44,7 @@ import {
 import type { CopyLink } from './channel/copy-link.js';
 import type { CopyLinks } from './channel/copy-links.js';
 import type { InterceptCounters, RefusalReason } from './counters.js';
+import { Datagrams } from './datagrams.js';
 import { InjectionBatch } from './injector/injection-batch.js';
 import { isPlainPacket } from './injector/packet-check.js';
 import type { PacketSender } from './injector/packet-sender.js';
@@ -67,6 +72,10 @@ export interface PipelineOptions {
   readonly links: CopyLinks;
   readonly counters: InterceptCounters;
   readonly limits: InterceptLimits;
+  /** Addresses that clients of datagrams have. Default: no datagrams are taken. */
+  readonly udpClients?: readonly AddressRange[] | undefined;
+  /** Datagrams find nobody at a target, like 10.0.0.2:53. Called once for each. */
+  readonly onClosedPort?: ((target: string) => void) | undefined;
   /** Undefined: the tables of flows have their full size from the start. */
   readonly flowBudget?: FlowBudget | undefined;
   /** Seeds the hashes of the flow tables. */
@@ -87,6 +96,7 @@ export class Pipeline {
   readonly #parked: ParkedResponses;
   readonly #tunnelRoutes: TunnelRoutes;
   readonly #resets: ResetWriter;
+  readonly #datagrams: Datagrams;
   readonly #batch = new InjectionBatch(PIECE_PACKETS);
   readonly #header = new PacketHeader();
   readonly #parkedHeader = new PacketHeader();
@@ -100,6 +110,8 @@ export class Pipeline {
   #copyBytes = HEADER_COPY_BYTES;
   /** No REGISTER will come any more. */
   #isClosing = false;
+  /** Whether the packets that are being gathered are datagrams: a batch is of one kind, so that it is known what failed. */
+  #gathersDatagrams = false;
   /** Packets that were injected since the queue was drained. */
   #injectedSinceDrain = 0;
   /** When the packets go that are being gathered, and when those were read that are being returned: #now(). */
@@ -115,6 +127,8 @@ export class Pipeline {
     this.#tunnelRoutes = new TunnelRoutes({ ...options, flows: this.flows });
     this.#parked = new ParkedResponses(limits.parkedMax, limits.parkedMs, seed ^ 0x3c6ef372);
     this.#resets = new ResetWriter(options.sender);
+    const { gate, counters, udpClients: clients = [], onClosedPort = () => {} } = options;
+    this.#datagrams = new Datagrams({ clients, gate, counters, onClosedPort });
     this.#quietUntilMs = nowMs() + limits.graceMs;
   }
 
@@ -143,36 +157,47 @@ export class Pipeline {
       const packetAt = at + REPLAY_RECORD_HEADER_BYTES;
       const next = packetAt + ((packetBytes + 3) & ~3);
       const kind = bytes[at + 6]!;
-      if (next > end || kind > RECORD_RELEASE || (kind === RECORD_RELEASE) !== (packetBytes === 0)) {
+      const lastKind = isRegister ? RECORD_RELEASE : RECORD_DATAGRAM;
+      if (next > end || kind > lastKind || (kind === RECORD_RELEASE) !== (packetBytes === 0)) {
         this.#counters.recordsRefused.malformed += 1;
         break;
       }
       const sessionId = readU32(bytes, at);
+      const isDatagram = kind === RECORD_DATAGRAM;
       if (kind === RECORD_RELEASE) this.#release(link, sessionId);
-      else if (this.#admits(link, bytes, packetAt, packetBytes, sessionId, kind, nowMs) && !isRegister) {
-        this.#batch.add(packetAt, packetBytes);
-        if (this.#batch.isFull) {
-          this.#inject();
-          this.#injectsAt = this.#now();
-        }
+      else if (isDatagram) {
+        if (this.#datagrams.admits(link, bytes, packetAt, packetBytes)) this.#gather(link, packetAt, packetBytes, true);
+      } else if (this.#admits(link, bytes, packetAt, packetBytes, sessionId, kind, nowMs) && !isRegister) {
+        this.#gather(link, packetAt, packetBytes, false);
       }
       at = next;
     }
-    this.#inject();
+    this.#inject(link);
+    if (!link.tally.isEmpty) this.#tellTally(link);
     this.#flushWaiting();
   }
 
+  /** A packet passed, and goes to the kernel with those around it that are of its kind. */
+  #gather(link: CopyLink, packetAt: number, packetBytes: number, isDatagram: boolean): void {
+    if (isDatagram !== this.#gathersDatagrams) this.#inject(link);
+    this.#gathersDatagrams = isDatagram;
+    this.#batch.add(packetAt, packetBytes);
+    if (this.#batch.isFull) this.#inject(link);
+  }
+
   /** Hands the packets that passed to the kernel. Their responses come by the queue: during the call, and later. */
-  #inject(): void {
+  #inject(link: CopyLink): void {
     const batch = this.#batch;
     if (batch.count === 0) return;
     const sent = this.#options.sender.send(batch);
     this.#counters.packetsInjected += sent;
     this.#counters.packetsFailed += batch.count - sent;
+    if (this.#gathersDatagrams) this.#datagrams.noteSent(link, batch.count, sent);
     this.#options.recorder?.recordPackets('sent', batch);
     this.#injectedSinceDrain += batch.count;
     batch.reset(batch.bytes);
     if (this.#injectedSinceDrain >= PIECE_PACKETS) this.drain();
+    this.#injectsAt = this.#now();
   }
 
   /** Whether a record's packet may go to the target; what it says about its flow is taken over. */
@@ -299,20 +324,15 @@ export class Pipeline {
     const counters = this.#counters;
     const header = this.#header;
     const wireBytes = entries[entry + ENTRY_WIRE_BYTES]!;
-    const verdict = parsePacket(
-      bytes,
-      entries[entry + ENTRY_OFFSET]!,
-      entries[entry + ENTRY_CAPTURED_BYTES]!,
-      wireBytes,
-      header,
-    );
-    if (verdict !== 'ok') {
-      counters.responsesMalformed += 1;
+    const packetAt = entries[entry + ENTRY_OFFSET]!;
+    const capturedBytes = entries[entry + ENTRY_CAPTURED_BYTES]!;
+    if (parsePacket(bytes, packetAt, capturedBytes, wireBytes, header) !== 'ok') {
+      const isAnswer = this.#datagrams.countAnswer(bytes, packetAt, capturedBytes, wireBytes);
+      if (!isAnswer) counters.responsesMalformed += 1;
       return;
     }
     counters.responses += 1;
     counters.responseBytes += wireBytes;
-    const packetAt = entries[entry + ENTRY_OFFSET]!;
     const flow = this.flows.findResponse(bytes, header);
     if (flow === NONE) {
       this.#respondUnknown(bytes, packetAt, header, nowMs);
@@ -459,6 +479,13 @@ export class Pipeline {
     this.#committed(link);
   }
 
+  /** What became of the datagrams of a frame. */
+  #tellTally(link: CopyLink): void {
+    this.#makeRoom(link);
+    link.addTally();
+    this.#committed(link);
+  }
+
   #makeRoom(link: CopyLink): void {
     if (link.isFull) this.#flush(link);
   }
@@ -475,9 +502,8 @@ export class Pipeline {
 
   /** intercept --HEADERS--> copy */
   #flush(link: CopyLink): void {
-    const count = link.count;
-    const lost = link.flush();
-    this.#counters.responsesReturned += count - lost;
-    this.#counters.responsesNotReturned += lost;
+    const { responses } = link;
+    if (link.flush()) this.#counters.responsesReturned += responses;
+    else this.#counters.responsesNotReturned += responses;
   }
 }

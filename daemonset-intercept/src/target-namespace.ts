@@ -5,6 +5,7 @@ import type { CopyLink } from './channel/copy-link.js';
 import { CopyLinks } from './channel/copy-links.js';
 import { wireRecords } from './channel/wire-records.js';
 import type { ServedTarget } from './config/target-value.js';
+import { refuseLocalClients } from './config/udp-clients.js';
 import { createInterceptCounters, type InterceptCounters } from './counters.js';
 import type { PacketSender } from './injector/packet-sender.js';
 import { RawPacketSender } from './injector/raw-packet-sender.js';
@@ -50,6 +51,8 @@ export interface TargetNamespaceOptions {
   readonly served: readonly ServedTarget[];
   readonly allowedSources: readonly AddressRange[];
   readonly passed: readonly AddressRange[];
+  /** Addresses, of nobody, that clients of datagrams have. Default: no datagrams are taken. */
+  readonly udpClients?: readonly AddressRange[] | undefined;
   /** Copied by C tcpcopies; undefined: those are not served. */
   readonly wire?: WireTraffic | undefined;
   readonly limits: InterceptLimits;
@@ -115,6 +118,9 @@ export class TargetNamespace {
       links: this.#links,
       counters: this.#counters,
       limits: options.limits,
+      udpClients: options.udpClients,
+      onClosedPort: (target) =>
+        options.logger.warn(`${target} does not listen: ICMP port unreachable answers copied datagrams`),
       flowBudget: options.flowBudget,
       seed: randomBytes(4).readInt32LE(),
       nowMs,
@@ -129,7 +135,7 @@ export class TargetNamespace {
   /**
    * Opens the sockets in the target's namespace, installs the rules there, and starts the walk.
    *
-   * @throws NativeError, RulesError: everything is then as it was found.
+   * @throws NativeError, RulesError, StartError: everything is then as it was found.
    */
   static async open(options: TargetNamespaceOptions): Promise<TargetNamespace> {
     return await TargetNamespace.openWith(options, (access, openSockets) =>
@@ -140,7 +146,7 @@ export class TargetNamespace {
   /**
    * As {@link TargetNamespace.open}; `install` puts the rules in place, after `openSockets` has opened what a slot needs.
    *
-   * @throws NativeError, and what `install` throws: nothing is open then.
+   * @throws NativeError, StartError, and what `install` throws: nothing is open then.
    */
   static async openWith(
     options: TargetNamespaceOptions,
@@ -148,6 +154,8 @@ export class TargetNamespace {
   ): Promise<TargetNamespace> {
     const { netnsPath, logger } = options;
     const access = new KernelNamespace(netnsPath, options.procPath);
+    const readAddresses = () => readLocalAddresses(netnsPath === undefined ? undefined : access);
+    refuseLocalClients(options.udpClients ?? [], await readAddresses());
     const hasIpv6 = await namespaceHasIpv6(access);
     const openSource = await responseSourceOpener(options.queue);
     let sockets: { readonly source: ResponseSource; readonly sender: PacketSender } | undefined;
@@ -167,7 +175,6 @@ export class TargetNamespace {
       rules = await install(access, openSockets);
       for (const note of rules.notes) logger.warn(note);
       const gate = new TargetGate(options);
-      const readAddresses = () => readLocalAddresses(netnsPath === undefined ? undefined : access);
       gate.setLocalAddresses(await readAddresses());
       return new TargetNamespace(options, access, rules, sockets!, gate, readAddresses);
     } catch (failure) {
@@ -345,15 +352,19 @@ export class TargetNamespace {
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 
-  /** The target answers resets in a moment; after it, nothing comes that a rule would have to catch. */
+  /**
+   * The target answers resets in a moment; after it, nothing comes that a rule would have to catch, but for late answers to
+   * datagrams: they go to addresses that nobody has.
+   */
   async #settle(): Promise<void> {
     const deadlineMs = nowMs() + SETTLE_MS_MAX;
     let before = -1;
     for (let quiet = 0; quiet < SETTLE_POLLS && nowMs() < deadlineMs; ) {
       await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
       this.#pipeline.drain();
-      quiet = this.#counters.responses === before ? quiet + 1 : 0;
-      before = this.#counters.responses;
+      const taken = this.#counters.responses + this.#counters.datagramAnswers;
+      quiet = taken === before ? quiet + 1 : 0;
+      before = taken;
     }
   }
 }

@@ -17,9 +17,25 @@ export function isInRange(
   return address.length === addressBytes && hasPrefix(bytes, offset, address, prefixBits);
 }
 
+/** Whether it lies in one of them. */
+export function isInRanges(
+  bytes: Uint8Array,
+  offset: number,
+  addressBytes: number,
+  ranges: readonly AddressRange[],
+): boolean {
+  for (const range of ranges) if (isInRange(bytes, offset, addressBytes, range)) return true;
+  return false;
+}
+
 /** Whether all of `inner` lies in `outer`. */
 export function containsRange(outer: AddressRange, inner: AddressRange): boolean {
   return outer.prefixBits <= inner.prefixBits && isInRange(inner.address, 0, inner.address.length, outer);
+}
+
+/** Whether they have an address in common: then one contains the other. */
+export function rangesOverlap(one: AddressRange, other: AddressRange): boolean {
+  return containsRange(one, other) || containsRange(other, one);
 }
 
 /** Whether the first `bits` bits at `offset` are those of `prefix`. */

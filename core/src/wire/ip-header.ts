@@ -5,8 +5,10 @@
  */
 import { readU16 } from './bytes.js';
 
+export const IPPROTO_ICMP = 1;
 export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
+export const IPPROTO_ICMPV6 = 58;
 export const IPV4_HEADER_BYTES = 20;
 export const IPV6_HEADER_BYTES = 40;
 /** Extension headers that may stand before the transport's (RFC 8200 4.1); a chain is followed for at most this many. */

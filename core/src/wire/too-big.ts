@@ -4,10 +4,8 @@
  */
 import { type Seq, seq } from '../seq.js';
 import { readI32, readU16, readU32 } from './bytes.js';
-import { IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from './ip-header.js';
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES } from './ip-header.js';
 
-const IPPROTO_ICMP = 1;
-const IPPROTO_ICMPV6 = 58;
 const ICMP_HEADER_BYTES = 8;
 const DESTINATION_UNREACHABLE = 3;
 const FRAGMENTATION_NEEDED = 4;

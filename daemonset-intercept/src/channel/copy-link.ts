@@ -1,6 +1,7 @@
 import { FRAME, type PacketHeader, type TcpOptions } from '@trafficcopy/core';
 import type { ChannelConnection } from '@trafficcopy/runtime';
 import type { TargetPattern } from '../targets/target-gate.js';
+import { DatagramTally } from './datagram-tally.js';
 import type { RecordBuffers } from './record-buffers.js';
 import { CHANNEL_RECORDS, type RecordFormat } from './record-format.js';
 
@@ -26,6 +27,10 @@ export class CopyLink {
   /** Where the last record ends. */
   #end = 0;
   #sessions = 0;
+  /** Of its datagrams, since {@link addTally}. */
+  readonly tally = new DatagramTally();
+  /** In the buffer. */
+  readonly #told = new DatagramTally();
   /** When its flows are reset; Infinity while the connection is up. */
   graceEndsMs = Number.POSITIVE_INFINITY;
 
@@ -73,6 +78,11 @@ export class CopyLink {
     return this.#count;
   }
 
+  /** Of them, those about responses and flows. */
+  get responses(): number {
+    return this.#count - (this.#told.isEmpty ? 0 : 1);
+  }
+
   /** The caller flushes it then. */
   get isFull(): boolean {
     return this.#format.isFull(this.#count, this.#end);
@@ -105,20 +115,31 @@ export class CopyLink {
     this.#count += 1;
   }
 
+  /** Adds word about its datagrams, and begins the tally anew. Only where events are understood. */
+  addTally(): void {
+    this.#told.take(this.tally);
+    const offset = this.#format.offsetOf(this.#count, this.#end);
+    this.#end = this.#format.writeTally(this.#records(), offset, this.#told);
+    this.#count += 1;
+  }
+
   /**
    * intercept --response headers--> copy, at once: a long burst of packets may still be under way in this turn of the loop.
-   * Returns how many records the connection's queue did not take.
+   * False when the connection's queue did not take them.
    */
-  flush(): number {
+  flush(): boolean {
     const count = this.#count;
     const buffer = this.#buffer;
     this.#count = 0;
     this.#buffer = undefined;
-    if (buffer === undefined) return 0;
+    if (buffer === undefined) return true;
     const isSent = count > 0 && this.isUp && this.#send(buffer, count);
+    // What the queue did not take is told the next time.
+    if (!isSent) this.tally.take(this.#told);
+    this.#told.clear();
     this.#buffers.give(buffer);
     this.#end = 0;
-    return isSent ? 0 : count;
+    return isSent;
   }
 
   #records(): Uint8Array {

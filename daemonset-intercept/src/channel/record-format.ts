@@ -5,11 +5,13 @@ import {
   RESPONSE_RECORD_BYTES,
   STRIDE_VARIES,
   type TcpOptions,
+  writeDatagramsRecord,
   writeEventRecord,
   writeHeadersPrefix,
   writeKept,
   writeSegmentRecord,
 } from '@trafficcopy/core';
+import type { DatagramTally } from './datagram-tally.js';
 
 /** How responses are laid out for one kind of copy, in a buffer of {@link RecordFormat.bufferBytes}. */
 export interface RecordFormat {
@@ -39,6 +41,8 @@ export interface RecordFormat {
   ): number;
   /** Writes word about a flow. Only with {@link hasEvents}. Returns where the record ends. */
   writeEvent(out: Uint8Array, offset: number, sessionId: number, event: number): number;
+  /** Writes what became of datagrams. Only with {@link hasEvents}. Returns where the record ends. */
+  writeTally(out: Uint8Array, offset: number, tally: DatagramTally): number;
   /** Completes a buffer of `count` records. Returns the octets to send, from the start of the buffer. */
   finish(out: Uint8Array, count: number, end: number): number;
 }
@@ -64,6 +68,10 @@ export const CHANNEL_RECORDS: RecordFormat = {
     writeEventRecord(out, offset, sessionId, event);
     return offset + RESPONSE_RECORD_BYTES;
   },
+  writeTally: (out, offset, { injected, refused, failed }) => {
+    writeDatagramsRecord(out, offset, injected, refused, failed);
+    return offset + RESPONSE_RECORD_BYTES;
+  },
   finish: (out, count, end) => {
     writeHeadersPrefix(out, 0, RESPONSE_RECORD_BYTES, count);
     return end;
@@ -85,6 +93,10 @@ export function payloadRecords(keptBytesMax: number): RecordFormat {
     },
     writeEvent: (out, offset, sessionId, event) => {
       writeEventRecord(out, offset, sessionId, event);
+      return writeKept(out, offset, out, offset, 0, 0);
+    },
+    writeTally: (out, offset, { injected, refused, failed }) => {
+      writeDatagramsRecord(out, offset, injected, refused, failed);
       return writeKept(out, offset, out, offset, 0, 0);
     },
     finish: (out, count, end) => {

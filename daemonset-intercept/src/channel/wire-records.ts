@@ -18,6 +18,7 @@ export function wireRecords({ recordBytes, countMax }: WireFormat): RecordFormat
       return offset + recordBytes;
     },
     writeEvent: (_out, offset) => offset,
+    writeTally: (_out, offset) => offset,
     finish: (out, count, end) => {
       for (let first = 0; first < count; first += countMax) {
         writeU16(out, offsetOf(first) - FRAME_COUNT_BYTES, Math.min(countMax, count - first));

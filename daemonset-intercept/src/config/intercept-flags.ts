@@ -1,5 +1,5 @@
 /** Flags of `trafficcopy intercept`. Letters and meaning are those of the C intercept wherever it has the flag. */
-import { WIRE_VERSIONS } from '@trafficcopy/core';
+import { DATAGRAM_RANGES_MAX, WIRE_VERSIONS } from '@trafficcopy/core';
 import {
   addressRangeValue,
   choiceValue,
@@ -53,6 +53,16 @@ export const INTERCEPT_FLAGS = {
     defaultNote: 'none',
     value: addressRangeValue,
     itemsMax: 64,
+  },
+  udpClients: {
+    kind: 'list',
+    long: 'udp-clients',
+    argument: 'RANGE,…',
+    group: SERVE,
+    help: 'Take UDP datagrams of copies whose -c is in these ranges, of addresses that nobody has: no UDP and no ICMP to them leaves this host, whoever sends it',
+    defaultNote: 'none: no datagrams are taken',
+    value: addressRangeValue,
+    itemsMax: DATAGRAM_RANGES_MAX,
   },
   netnsPath: {
     kind: 'value',

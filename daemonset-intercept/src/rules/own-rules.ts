@@ -6,7 +6,14 @@
  * with it from address translation: a service mesh's or container engine's REDIRECT or DNAT in the namespace would
  * otherwise lead them to another socket than the target's.
  */
-import { EXPERIMENT_ID, IPV4_HEADER_BYTES, IPV6_HEADER_BYTES, OPTION_EXPERIMENT } from '@trafficcopy/core';
+import {
+  type AddressRange,
+  EXPERIMENT_ID,
+  IPV4_HEADER_BYTES,
+  IPV6_HEADER_BYTES,
+  OPTION_EXPERIMENT,
+} from '@trafficcopy/core';
+import { answerRules, untrackedAnswerRules } from './datagram-rules.js';
 import { type WireTraffic, wireRules } from './wire-rules.js';
 import type { WorkerSlot } from './worker-slot.js';
 
@@ -24,11 +31,13 @@ export interface OwnRulesOptions {
   readonly matchExperimentId: boolean;
   /** Copied by C tcpcopies, which mark nothing. */
   readonly wire?: WireTraffic | undefined;
+  /** Addresses of the clients of datagrams (--udp-clients); empty: none are taken. */
+  readonly udpClients?: readonly AddressRange[] | undefined;
   /**
-   * Whether packets of Direct delivery get this slot's mark. Nothing in such a packet names a slot, so of several workers' one has to take
-   * them. Default: they do.
+   * Whether what names no slot is this one's: packets of Direct delivery, and answers to datagrams. Of several workers' one has to take
+   * them. Default: it is.
    */
-  readonly takesDirect?: boolean | undefined;
+  readonly takesUnmarked?: boolean | undefined;
 }
 
 /** TCP headers with options are at most 60 octets, of which 20 come before the options. */
@@ -49,6 +58,7 @@ export function mangleRules(options: OwnRulesOptions): OwnRule[] {
     ...direct(options, `${owner} -j MARK --set-mark ${mark}`),
     // No --queue-bypass: while nobody reads the queue, responses of copied connections are dropped.
     { chain: 'OUTPUT', spec: `${responses} ${owner} -j NFQUEUE --queue-num ${slot.queueNumber}` },
+    ...answerRules(takesUnmarked(options) ? udpClients(options) : [], options.family, slot.queueNumber, owner),
   ];
 }
 
@@ -56,14 +66,17 @@ export function mangleRules(options: OwnRulesOptions): OwnRule[] {
 export function rawRules(options: OwnRulesOptions): OwnRule[] {
   const { instance, slot } = options;
   const owner = `-m comment --comment "${ownerComment(instance)}"`;
-  const marked = (mark: number): string => `-p tcp -m mark --mark ${hex(mark)}`;
+  const marked = (mark: number, protocol = 'tcp'): string => `-p ${protocol} -m mark --mark ${hex(mark)}`;
+  const ranges = udpClients(options);
   const wire = unmarked(options, owner);
-  const wireUntracked = `${marked(slot.mark)} ${owner} -j CT --notrack`;
+  const untracked = (match: string): string => `${match} ${owner} -j CT --notrack`;
   return [
     ...wire,
-    ...(wire.length > 0 ? [{ chain: 'PREROUTING' as const, spec: wireUntracked }] : []),
-    { chain: 'OUTPUT', spec: `${marked(slot.injectionMark)} ${owner} -j CT --notrack` },
-    { chain: 'OUTPUT', spec: `${marked(slot.mark)} ${owner} -j CT --notrack` },
+    ...(wire.length > 0 ? [{ chain: 'PREROUTING' as const, spec: untracked(marked(slot.mark)) }] : []),
+    { chain: 'OUTPUT', spec: untracked(marked(slot.injectionMark)) },
+    { chain: 'OUTPUT', spec: untracked(marked(slot.mark)) },
+    ...(ranges.length > 0 ? [{ chain: 'OUTPUT' as const, spec: untracked(marked(slot.injectionMark, 'udp')) }] : []),
+    ...untrackedAnswerRules(takesUnmarked(options) ? ranges : [], options.family, owner),
     ...direct(options, `${owner} -j CT --notrack`),
   ];
 }
@@ -75,7 +88,15 @@ function unmarked({ family, slot, wire }: OwnRulesOptions, owner: string): OwnRu
 
 /** What is done with packets of Direct delivery, where they are ours. */
 function direct(options: OwnRulesOptions, rest: string): OwnRule[] {
-  return (options.takesDirect ?? true) ? [{ chain: 'PREROUTING', spec: `${copiedByCopy(options)} ${rest}` }] : [];
+  return takesUnmarked(options) ? [{ chain: 'PREROUTING', spec: `${copiedByCopy(options)} ${rest}` }] : [];
+}
+
+function takesUnmarked(options: OwnRulesOptions): boolean {
+  return options.takesUnmarked ?? true;
+}
+
+function udpClients(options: OwnRulesOptions): readonly AddressRange[] {
+  return options.udpClients ?? [];
 }
 
 /** Packets of Direct delivery: with our TCP option. */

@@ -1,3 +1,4 @@
+import type { AddressRange } from '@trafficcopy/core';
 import type { IptablesKind } from './iptables.js';
 import type { NamespaceAccess } from './namespace-access.js';
 import type { ProcessTable } from './process-table.js';
@@ -15,11 +16,13 @@ export interface RulesInstallationOptions {
   readonly iptables: 'auto' | IptablesKind;
   /** Copied by C tcpcopies. */
   readonly wire?: WireTraffic | undefined;
+  /** Addresses of the clients of datagrams: no UDP to them leaves the namespace. */
+  readonly udpClients?: readonly AddressRange[] | undefined;
   /**
    * Opens the queue and the raw sockets of the slot, before anything is changed. False when another program reads that queue: then the
    * next slot is tried, unless `queueNumber` is given. May throw.
    */
   readonly openSockets: (slot: WorkerSlot) => boolean | Promise<boolean>;
-  /** Whether packets of Direct delivery are this slot's. Default: they are. */
-  readonly takesDirect?: boolean | undefined;
+  /** Whether packets of Direct delivery and answers to datagrams are this slot's. Default: they are. */
+  readonly takesUnmarked?: boolean | undefined;
 }

@@ -106,9 +106,10 @@ export class RulesInstaller {
   }
 
   async #replaceRules(iptables: Iptables): Promise<TableRules> {
-    const { instance, wire, takesDirect } = this.#options;
+    const { instance, wire, udpClients, takesUnmarked } = this.#options;
     const own = this.#survey.tables.get(iptables)?.owned.filter((rule) => rule.instance === instance) ?? [];
-    const exact = { family: iptables.family, instance, slot: this.#slot, matchExperimentId: true, wire, takesDirect };
+    const { family } = iptables;
+    const exact = { family, instance, slot: this.#slot, matchExperimentId: true, wire, udpClients, takesUnmarked };
     const outcome = await iptables.replace('mangle', own, mangleRules(exact));
     if (outcome.status === 0) return this.#withRawRules(iptables, own, exact);
     // Without the string match any SYN with an experimental option counts as the copy's.

@@ -9,12 +9,13 @@
  */
 import {
   type AddressRange,
-  formatIpAddress,
   hasPrefix,
   type IpAddress,
-  isInRange,
+  isInRanges,
   type PacketHeader,
+  parseIpAddress,
 } from '@trafficcopy/core';
+import { AddressSet } from './address-set.js';
 
 /** An address and port, either of which may be open. */
 export interface TargetPattern {
@@ -40,7 +41,8 @@ export class TargetGate {
   readonly #served: readonly TargetPattern[];
   readonly #allowedSources: readonly AddressRange[];
   readonly #passed: readonly AddressRange[];
-  #local = new Set<string>();
+  #localTexts = new Set<string>();
+  #local = new AddressSet();
 
   constructor(options: TargetGateOptions) {
     this.#served = options.served;
@@ -50,37 +52,48 @@ export class TargetGate {
 
   /** Addresses of the namespace, in canonical text form. */
   setLocalAddresses(addresses: Iterable<string>): void {
-    this.#local = new Set(addresses);
+    this.#localTexts = new Set(addresses);
+    this.#local = new AddressSet(
+      [...this.#localTexts].map((text) => parseIpAddress(text)).filter((address) => address !== undefined),
+    );
   }
 
   get localAddresses(): ReadonlySet<string> {
-    return this.#local;
+    return this.#localTexts;
   }
 
-  /** Called once for each flow, not for each packet. `permitted` undefined: the identity does not restrict. */
+  /** Called for each flow and for each datagram: makes nothing. `permitted` undefined: the identity does not restrict. */
   servesDestination(bytes: Uint8Array, ends: FlowEnds, permitted: readonly TargetPattern[] | undefined): boolean {
     if (!this.#isLocal(bytes, ends.addressOffset + ends.addressBytes, ends.addressBytes)) return false;
-    if (this.#served.length > 0 && !this.#served.some((pattern) => leadsTo(pattern, bytes, ends))) return false;
-    return permitted === undefined || permitted.some((pattern) => leadsTo(pattern, bytes, ends));
+    if (this.#served.length > 0 && !oneLeadsTo(this.#served, bytes, ends)) return false;
+    return permitted === undefined || oneLeadsTo(permitted, bytes, ends);
   }
 
   /** As {@link servesDestination}, for the source. */
   permitsSource(bytes: Uint8Array, ends: FlowEnds, permitted: readonly TargetPattern[] | undefined): boolean {
     const { addressOffset, addressBytes } = ends;
     if (ends.sourcePort === 0 || cannotBeHost(bytes, addressOffset, addressBytes)) return false;
-    if (this.#passed.some((range) => isInRange(bytes, addressOffset, addressBytes, range))) return false;
-    if (permitted?.some((pattern) => leadsTo(pattern, bytes, ends) && plays(pattern, bytes, ends)) === false) {
-      return false;
-    }
+    if (isInRanges(bytes, addressOffset, addressBytes, this.#passed)) return false;
+    if (permitted !== undefined && !onePlays(permitted, bytes, ends)) return false;
     if (!this.#isLocal(bytes, addressOffset, addressBytes)) return true;
-    return this.#allowedSources.some((range) => isInRange(bytes, addressOffset, addressBytes, range));
+    return isInRanges(bytes, addressOffset, addressBytes, this.#allowedSources);
   }
 
   #isLocal(bytes: Uint8Array, offset: number, addressBytes: number): boolean {
     // All of 127.0.0.0/8 is local (RFC 1122 3.2.1.3), although one of them is configured.
     if (addressBytes === 4 && bytes[offset] === 127) return true;
-    return this.#local.has(formatIpAddress(bytes, offset, addressBytes));
+    return this.#local.has(bytes, offset, addressBytes);
   }
+}
+
+function oneLeadsTo(patterns: readonly TargetPattern[], bytes: Uint8Array, ends: FlowEnds): boolean {
+  for (const pattern of patterns) if (leadsTo(pattern, bytes, ends)) return true;
+  return false;
+}
+
+function onePlays(patterns: readonly TargetPattern[], bytes: Uint8Array, ends: FlowEnds): boolean {
+  for (const pattern of patterns) if (leadsTo(pattern, bytes, ends) && plays(pattern, bytes, ends)) return true;
+  return false;
 }
 
 function leadsTo({ address, port }: TargetPattern, bytes: Uint8Array, ends: FlowEnds): boolean {
@@ -92,7 +105,7 @@ function leadsTo({ address, port }: TargetPattern, bytes: Uint8Array, ends: Flow
 
 function plays({ clientRanges = [] }: TargetPattern, bytes: Uint8Array, ends: FlowEnds): boolean {
   if (clientRanges.length === 0) return true;
-  return clientRanges.some((range) => isInRange(bytes, ends.addressOffset, ends.addressBytes, range));
+  return isInRanges(bytes, ends.addressOffset, ends.addressBytes, clientRanges);
 }
 
 /** 0.0.0.0/8, 224.0.0.0/4, 240.0.0.0/4 with broadcast (RFC 6890); ::, ff00::/8, and IPv4-mapped addresses. */

@@ -1,10 +1,12 @@
 import type { ProgramLog } from '@trafficcopy/runtime';
+import { refuseLocalClients } from '../config/udp-clients.js';
 import type { InterceptConfig } from '../config.js';
 import type { Iptables } from '../rules/iptables.js';
 import { KernelNamespace } from '../rules/namespace-access.js';
 import { RulesInstallation } from '../rules/rules-installation.js';
 import type { SavedRules } from '../rules/saved-rules.js';
 import type { WorkerSlot } from '../rules/worker-slot.js';
+import { readLocalAddresses } from '../targets/local-addresses.js';
 
 /** Said while other workers' rules are still to be taken away. */
 const STAYS_FOR_OTHERS = /^settings stay for /;
@@ -26,7 +28,7 @@ export class WorkerRules {
   /**
    * `open` opens what a worker's slot needs, before its rules are put in place; false when its queue is read by another program.
    *
-   * @throws RulesError, or what `open` throws: everything is then as it was found.
+   * @throws RulesError, StartError, or what `open` throws: everything is then as it was found.
    */
   static async install(
     config: InterceptConfig,
@@ -35,6 +37,10 @@ export class WorkerRules {
   ): Promise<WorkerRules> {
     const rules = new WorkerRules(logger);
     const access = new KernelNamespace(config.netnsPath, '/proc');
+    refuseLocalClients(
+      config.udpClients,
+      await readLocalAddresses(config.netnsPath === undefined ? undefined : access),
+    );
     try {
       for (let worker = 0; worker < config.threads; worker += 1) {
         const installation = await RulesInstallation.install({
@@ -44,7 +50,7 @@ export class WorkerRules {
           queueNumber: config.queueNumber === undefined ? undefined : config.queueNumber + worker,
           openSockets: (slot) => open(worker, slot),
           wire: undefined,
-          takesDirect: worker === 0,
+          takesUnmarked: worker === 0,
         });
         rules.#installations.push(installation);
         for (const note of installation.notes) logger.warn(note);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatIpAddress } from '@trafficcopy/core';
+import { formatIpAddress, parseIpAddress } from '@trafficcopy/core';
 import { buildCommand, UsageError } from '@trafficcopy/runtime';
+import { refuseLocalClients } from '../../src/config/udp-clients.js';
 import { INTERCEPT_COMMAND, type InterceptConfig, interceptConfig } from '../../src/config.js';
 
 async function configure(words: string): Promise<InterceptConfig> {
@@ -80,6 +81,29 @@ describe('the configuration of intercept', () => {
     assert.equal(await ttl('--new-token --reusable --token-ttl 365d'), 365 * dayMs);
   });
 
+  it('clients of datagrams are ranges of addresses that nobody has, of either IP version, and a note says what that means', async () => {
+    const { udpClients, notes } = await configure(
+      '--udp-clients 10.250.0.0/16,198.51.100.0/24,fd00:c0de::/64 --udp-clients 2001:db8::/32',
+    );
+    assert.deepEqual(
+      udpClients.map(({ address, prefixBits }) => `${formatIpAddress(address)}/${prefixBits}`),
+      ['10.250.0.0/16', '198.51.100.0/24', 'fd00:c0de::/64', '2001:db8::/32'],
+    );
+    assert.match(notes.join(), /no UDP and no ICMP to 10\.250\.0\.0\/16, .* leaves this host while intercept runs/);
+    assert.deepEqual((await configure('')).udpClients, []);
+  });
+
+  it('clients of datagrams cannot be addresses of the host', () => {
+    const ranges = [{ address: parseIpAddress('10.0.0.0')!, prefixBits: 8 }];
+    refuseLocalClients(ranges, ['127.0.0.1', '192.0.2.1', '::1']);
+    refuseLocalClients([], ['10.1.2.3']);
+    assert.throws(() => refuseLocalClients(ranges, ['127.0.0.1', '10.1.2.3']), {
+      code: 'ERR_START_UDP_CLIENTS',
+      message:
+        /--udp-clients 10\.0\.0\.0\/8: 10\.1\.2\.3 in it is an address of the target's host.*addresses that nobody has/,
+    });
+  });
+
   it('on a node of a cluster: the operator says what is served', async () => {
     const { node, instance, queueLengthMax } = await configure(NODE_WORDS);
     assert.deepEqual(node?.operator, { host: '10.96.0.20', port: 36524 });
@@ -129,6 +153,19 @@ describe('the configuration of intercept', () => {
       `--wire 0.9 --insecure --wire-clients ${addresses(64)} --target 10.1.1.1:80,10.1.1.1:81,10.1.1.1:82,10.1.1.1:83`,
       /make 261 rules.*at most 256/,
     ],
+    ['--udp-clients 0.0.0.0/0', /--udp-clients 0\.0\.0\.0\/0: no UDP at all .*addresses that nobody has/],
+    ['--udp-clients ::/0', /--udp-clients ::\/0: no UDP at all/],
+    ['--udp-clients 127.1.0.0/16', /--udp-clients 127\.1\.0\.0\/16: it has loopback in it/],
+    ['--udp-clients 64.0.0.0/2', /it has loopback in it: give a range of addresses that nobody has/],
+    ['--udp-clients ::1', /it has loopback and other addresses/],
+    ['--udp-clients 224.0.0.251', /it has multicast and broadcast in it/],
+    ['--udp-clients 169.254.10.0/24', /it has link-local addresses in it/],
+    ['--udp-clients fe80::/64', /it has link-local addresses in it/],
+    ['--udp-clients ff02::/16', /it has multicast in it/],
+    ['--udp-clients dns.example', /--udp-clients: "dns\.example" does not fit: expected an IP address or a range/],
+    ['--udp-clients 10.250.0.0/16 -x 10.250.1.1', /--udp-clients 10\.250\.0\.0\/16 and -x\/--pass 10\.250\.1\.1\/32/],
+    [`--udp-clients ${addresses(33)}`, /--udp-clients: .*at most 32/],
+    [`${NODE_WORDS} --udp-clients 10.250.0.0/16`, /--udp-clients and --operator exclude each other/],
     [`${NODE_WORDS} --revoke-tokens`, /--revoke-tokens and --operator/],
     ['--threads 9', /--threads: "9" does not fit: expected a whole number from 1 to 8/],
     [

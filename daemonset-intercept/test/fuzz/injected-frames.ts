@@ -1,12 +1,26 @@
 /**
  * PACKETS, REGISTER and RELEASE frames of copies that lie, and responses on the queue, into the pipeline with a sender that keeps everything: only whole
- * plain packets to what is served, from clients that may be played, ever get to it.
+ * plain packets and datagrams to what is served, from clients that may be played, ever get to it, and each copy is told of each of its datagrams.
  */
 import assert from 'node:assert/strict';
-import { ACK, FIN, PacketHeader, PSH, RECORD_OPEN, RECORD_PACKET, ReplayBatch, RST, SYN } from '@trafficcopy/core';
+import {
+  ACK,
+  DatagramHeader,
+  FIN,
+  PacketHeader,
+  PSH,
+  parseIpAddress,
+  RECORD_DATAGRAM,
+  RECORD_OPEN,
+  RECORD_PACKET,
+  ReplayBatch,
+  RST,
+  SYN,
+} from '@trafficcopy/core';
 import { type FuzzTarget, InputReader, type Random } from '@trafficcopy/fuzz';
 import type { CopyLink } from '../../src/channel/copy-link.js';
-import { isPlainPacket } from '../../src/injector/packet-check.js';
+import { isPlainDatagram, isPlainPacket } from '../../src/injector/packet-check.js';
+import { craftDatagram, craftIcmp, type DatagramTemplate } from '../kit/crafted-datagram.js';
 import { craftPacket } from '../kit/crafted-packet.js';
 import { FakeConnection } from '../kit/fake-link.js';
 import { PipelineRig, TEMPLATE } from '../kit/pipeline-rig.js';
@@ -15,18 +29,27 @@ const FLAGS = [SYN, ACK, ACK | PSH, FIN | ACK, RST, SYN | ACK, 0, 0xff];
 const SOURCES = ['198.51.100.7', '198.51.100.8', '10.0.0.3', '127.0.0.1', '224.0.0.1'];
 const DESTINATIONS = ['10.0.0.3', '10.0.0.4'];
 const LIMITS = { flowsMax: 8, endpointsMax: 2, connectionsMax: 2, parkedMax: 4, parkedMs: 1000, graceMs: 2000 };
-const COMMANDS = 8;
+const COMMANDS = 10;
+const UDP_CLIENTS = [
+  { address: parseIpAddress('10.250.0.0')!, prefixBits: 16 },
+  { address: parseIpAddress('fd00:c0de::')!, prefixBits: 64 },
+];
+const UDP_SOURCES = ['10.250.0.9', 'fd00:c0de::7', ...SOURCES];
 const header = new PacketHeader();
+const datagramHeader = new DatagramHeader();
 
 class Script {
   readonly #input: InputReader;
-  readonly #rig = new PipelineRig(LIMITS);
+  readonly #rig = new PipelineRig(LIMITS, UDP_CLIENTS);
   readonly #links: CopyLink[];
+  readonly #connections: FakeConnection[];
   #registered = 0;
 
   constructor(bytes: Uint8Array) {
     this.#input = new InputReader(bytes);
-    this.#links = [this.#rig.connect('a').link, this.#rig.connect('b').link];
+    const copies = [this.#rig.connect('a'), this.#rig.connect('b')];
+    this.#links = copies.map(({ link }) => link);
+    this.#connections = copies.map(({ connection }) => connection);
   }
 
   run(): number {
@@ -40,6 +63,10 @@ class Script {
       counters.flowsOpened,
       counters.flowsResumed,
       counters.responses,
+      counters.datagramsInjected,
+      counters.datagramAnswers,
+      counters.datagramsUnreachable,
+      counters.datagramIcmp,
     ];
     return [...seen, counters.responsesUnknown, counters.responsesParked, counters.flowsReset].reduce(
       (feature, count) => (Math.imul(feature, 31) + Math.min(count, 3)) | 0,
@@ -72,8 +99,15 @@ class Script {
         if (link.isUp) this.#rig.pipeline.linkDown(link);
         this.#reconnect();
         return;
-      default:
+      case 7:
         this.#rig.pipeline.enforce(link);
+        return;
+      case 8:
+        this.#packets(link, this.#changed(this.#record(), this.#datagram()));
+        return;
+      default:
+        this.#rig.source.put(this.#icmp(), craftDatagram(this.#query()), input.bytes(input.u8() & 127));
+        this.#rig.pipeline.drain();
     }
   }
 
@@ -82,7 +116,11 @@ class Script {
     for (const [index, name] of ['a', 'b'].entries()) {
       if (this.#links[index]!.isUp) continue;
       // All places may be taken by connections that wait for their copies: it is refused then.
-      this.#links[index] = this.#rig.links.open(new FakeConnection(name), undefined) ?? this.#links[index]!;
+      const connection = new FakeConnection(name);
+      const link = this.#rig.links.open(connection, undefined);
+      if (link === undefined) continue;
+      this.#links[index] = link;
+      this.#connections.push(connection);
     }
   }
 
@@ -107,13 +145,27 @@ class Script {
     const { counters, sender, pipeline, limits } = this.#rig;
     assert.equal(counters.packetsReceived, this.#settled() + this.#registered, 'packets add up');
     assert.ok(pipeline.flows.size <= limits.flowsMax);
+    const told = this.#connections.flatMap(({ tallies }) => tallies).flat();
+    assert.equal(
+      told.reduce((sum, count) => sum + count, 0),
+      counters.datagramsReceived,
+      'each datagram is told of',
+    );
     for (const packet of sender.packets) {
+      if (isPlainDatagram(packet, 0, packet.length, datagramHeader)) {
+        assert.equal(datagramHeader.destinationPort, 8080);
+        const { addressOffset, addressBytes } = datagramHeader;
+        const ends = packet.slice(addressOffset, addressOffset + 2 * addressBytes);
+        assert.ok(addressBytes === 4 ? ends[0] === 10 && ends[1] === 250 : ends[0] === 0xfd && ends[3] === 0xde);
+        if (addressBytes === 4) assert.ok(isServed(ends.slice(4)));
+        continue;
+      }
       assert.ok(isPlainPacket(packet, 0, packet.length, header), 'only whole plain packets are injected');
-      assert.ok(header.destinationPort === 8080 && packet[header.addressOffset + header.addressBytes] !== 127);
+      assert.equal(header.destinationPort, 8080);
       if (header.version === 4) {
         const source = packet.slice(12, 16).join('.');
-        assert.ok(source.startsWith('10.0.0.3') === false && !source.startsWith('127.') && packet[12]! < 224, source);
-        assert.equal(packet.slice(16, 20).join('.'), '10.0.0.3');
+        assert.ok(source !== '10.0.0.3' && !source.startsWith('127.') && packet[12]! < 224, source);
+        assert.ok(isServed(packet.slice(16, 20)));
       }
     }
   }
@@ -137,7 +189,31 @@ class Script {
     return batch.bytes.slice(batch.headroomBytes, batch.length);
   }
 
-  #changed(frame: Uint8Array): Uint8Array {
+  #query(): DatagramTemplate {
+    const input = this.#input;
+    const source = UDP_SOURCES[input.u8() % UDP_SOURCES.length]!;
+    return {
+      source,
+      destination: source.includes(':') ? 'fd00::3' : DESTINATIONS[input.u8() === 255 ? 1 : 0]!,
+      sourcePort: input.u16(),
+      destinationPort: input.u8() < 230 ? 8080 : 8081,
+      payload: 'x'.repeat(input.u8() & 63),
+    };
+  }
+
+  #datagram(): Uint8Array {
+    const batch = new ReplayBatch(512, 1);
+    const packet = craftDatagram(this.#query());
+    batch.bytes.set(packet, batch.append(this.#input.u8() & 1, RECORD_DATAGRAM, packet.length));
+    return batch.bytes.slice(batch.headroomBytes, batch.length);
+  }
+
+  #icmp(): Uint8Array {
+    return craftIcmp(this.#query(), this.#input.u8() & 3, this.#input.u8() & 7);
+  }
+
+  #changed(...frames: readonly Uint8Array[]): Uint8Array {
+    const frame = new Uint8Array(Buffer.concat(frames));
     for (let changes = this.#input.u8() & 3; changes >= 0; changes -= 1) {
       frame[this.#input.u8() % frame.length] = this.#input.u8();
     }
@@ -154,6 +230,11 @@ class Script {
       seq: input.u32(),
     });
   }
+}
+
+/** The target's own address, or any of its loopback. */
+function isServed(address: Uint8Array): boolean {
+  return address[0] === 127 || address.join('.') === '10.0.0.3';
 }
 
 function script(random: Random): Uint8Array {

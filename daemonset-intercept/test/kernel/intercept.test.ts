@@ -25,6 +25,7 @@ import type { InterceptConfig } from '../../src/config.js';
 import { Intercept } from '../../src/intercept.js';
 import { INTERCEPT_LIMITS_DEFAULT } from '../../src/limits.js';
 import { craftPacket, type PacketTemplate } from '../kit/crafted-packet.js';
+import { kernelConfig } from '../kit/kernel-config.js';
 import { dumpNamespace } from '../kit/namespace-dump.js';
 import { TestCopy } from '../kit/test-copy.js';
 
@@ -63,37 +64,13 @@ describe('intercept on a real kernel', { skip: process.geteuid?.() === 0 ? false
 
   function configOf(changes: Partial<InterceptConfig> = {}): InterceptConfig {
     port += 1;
-    return {
+    return kernelConfig({
       targets: [{ address: undefined, port: ONLINE_PORT }],
-      pass: [],
-      allowedSources: [],
       netnsPath: lab.target.netnsPath,
       port,
-      bindAddress: parseIpAddress('127.0.0.1'),
       stateDirectory: state,
-      tokenTtlMs: 60_000,
-      newToken: false,
-      reusable: false,
-      revokeTokens: false,
-      insecure: true,
-      wire: undefined,
-      queueLengthMax: 1024,
-      queue: 'native',
-      queueNumber: undefined,
-      iptables: 'auto',
-      instance: String(port),
-      threads: 1,
-      node: undefined,
-      logFile: undefined,
-      logLevel: 'silent',
-      metrics: undefined,
-      summaryFile: undefined,
-      recordFile: undefined,
-      durationMs: undefined,
-      pidFile: undefined,
-      notes: [],
       ...changes,
-    };
+    });
   }
 
   async function withIntercept(

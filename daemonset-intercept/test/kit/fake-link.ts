@@ -1,6 +1,6 @@
 import { FRAME, type FrameType, HeadersPayload } from '@trafficcopy/core';
 import type { ChannelConnection } from '@trafficcopy/runtime';
-import { elapsedUs, type ResponseView, responseViews } from './response-view.js';
+import { elapsedUs, type ResponseView, responseViews, tallies } from './response-view.js';
 
 /** A channel connection that keeps what is sent. */
 export class FakeConnection implements ChannelConnection {
@@ -24,6 +24,8 @@ export class FakeConnection implements ChannelConnection {
   readonly responses: ResponseView[] = [];
   /** For each of them, the time that its record says. */
   readonly elapsedUs: number[] = [];
+  /** Of datagrams: injected, refused, failed. */
+  readonly tallies: [number, number, number][] = [];
   frames = 0;
   /** How often what is queued was to be written at once. */
   flushes = 0;
@@ -40,6 +42,7 @@ export class FakeConnection implements ChannelConnection {
     if (type === FRAME.HEADERS && headers.read(payload, 0, payload.length)) {
       this.frames += 1;
       this.responses.push(...responseViews(headers));
+      this.tallies.push(...tallies(headers));
       this.elapsedUs.push(...elapsedUs(headers));
     }
     return true;

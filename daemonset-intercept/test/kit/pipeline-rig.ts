@@ -1,5 +1,6 @@
 import {
   ACK,
+  type AddressRange,
   ENTRY_CAPTURED_BYTES,
   ENTRY_OFFSET,
   ENTRY_WIRE_BYTES,
@@ -39,6 +40,8 @@ export class FakeSender implements PacketSender {
   calls = 0;
   /** Sees the size of each batch before the call returns, as the target does. */
   onSend: (packets: number) => void = () => {};
+  /** So many of each batch the kernel does not take. */
+  failing = 0;
 
   send(batch: PacketBatch): number {
     this.calls += 1;
@@ -48,7 +51,7 @@ export class FakeSender implements PacketSender {
       const offset = batch.entries[entry + ENTRY_OFFSET]!;
       this.packets.push(batch.bytes.slice(offset, offset + batch.entries[entry + ENTRY_CAPTURED_BYTES]!));
     }
-    return batch.count;
+    return Math.max(0, batch.count - this.failing);
   }
 
   errors(): Record<string, number> {
@@ -111,9 +114,11 @@ export class PipelineRig {
   readonly links: CopyLinks;
   readonly pipeline: Pipeline;
   readonly limits: InterceptLimits;
+  /** Targets of datagrams that do not listen. */
+  readonly closedPorts: string[] = [];
   nowMs = 1_000_000;
 
-  constructor(limits: Partial<InterceptLimits> = {}) {
+  constructor(limits: Partial<InterceptLimits> = {}, udpClients: readonly AddressRange[] = []) {
     this.limits = { ...INTERCEPT_LIMITS_DEFAULT, flowsMax: 64, endpointsMax: 8, connectionsMax: 4, ...limits };
     this.links = new CopyLinks(this.limits.connectionsMax);
     const served = [{ address: undefined, port: 8080 }];
@@ -126,6 +131,8 @@ export class PipelineRig {
       links: this.links,
       counters: this.counters,
       limits: this.limits,
+      udpClients,
+      onClosedPort: (target) => this.closedPorts.push(target),
       seed: 7,
       nowMs: () => this.nowMs,
       nowUs: () => this.nowMs * 1000,
@@ -145,6 +152,15 @@ export class PipelineRig {
     const batch = new ReplayBatch(65_536 + 64, 4);
     batch.bytes.set(packet, batch.append(sessionId, kind, packet.length));
     this.pipeline.packets(link, batch.bytes, batch.headroomBytes, batch.length - batch.headroomBytes, isRegister);
+  }
+
+  /** copy --records--> intercept, in one frame. */
+  frame(link: CopyLink, records: readonly (readonly [kind: number, packet: Uint8Array, sessionId?: number])[]): void {
+    const batch = new ReplayBatch(65_536 + 64 * records.length, records.length);
+    for (const [kind, packet, sessionId = 0] of records) {
+      batch.bytes.set(packet, batch.append(sessionId, kind, packet.length));
+    }
+    this.pipeline.packets(link, batch.bytes, batch.headroomBytes, batch.length - batch.headroomBytes, false);
   }
 
   /** copy --records--> intercept: the SYN of a session and `count` packets of it, in frames of `perFrame` records. */

@@ -1,8 +1,12 @@
 import {
+  DATAGRAMS_FAILED,
+  DATAGRAMS_INJECTED,
+  DATAGRAMS_REFUSED,
   elapsedUsOf,
   keptBytesOf,
   RESPONSE_ACK,
   RESPONSE_EVENT,
+  RESPONSE_EVENT_DATAGRAMS,
   RESPONSE_FLAGS,
   RESPONSE_KEPT,
   RESPONSE_PAYLOAD_BYTES,
@@ -43,6 +47,22 @@ export function responseViews(batch: ResponseBatch): ResponseView[] {
       ),
     };
   });
+}
+
+/** What records say of datagrams: injected, refused, failed. */
+export function tallies(batch: ResponseBatch): [injected: number, refused: number, failed: number][] {
+  let next = batch.offset;
+  const all: [number, number, number][] = [];
+  for (let index = 0; index < batch.count; index += 1) {
+    const at = next;
+    next += responseRecordBytes(batch, at);
+    if (batch.bytes[at + RESPONSE_EVENT] !== RESPONSE_EVENT_DATAGRAMS) continue;
+    const [injected, refused, failed] = [DATAGRAMS_INJECTED, DATAGRAMS_REFUSED, DATAGRAMS_FAILED].map((field) =>
+      readU32(batch.bytes, at + field),
+    );
+    all.push([injected!, refused!, failed!]);
+  }
+  return all;
 }
 
 /** What the records say of the time since the last new octets of the client; -1: nothing. */

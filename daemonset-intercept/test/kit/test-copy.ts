@@ -12,7 +12,7 @@ import {
 import { eventually } from '@trafficcopy/lab';
 import { ChannelClient, type ChannelConnection, type ChannelError, type ClientCredentials } from '@trafficcopy/runtime';
 import { craftPacket, type PacketTemplate } from './crafted-packet.js';
-import { type ResponseView, responseViews } from './response-view.js';
+import { type ResponseView, responseViews, tallies } from './response-view.js';
 
 const DEADLINE_MS = 5000;
 
@@ -30,6 +30,8 @@ export class TestCopy {
   readonly failures: ChannelError[] = [];
   #connection: ChannelConnection | undefined;
   readonly #client: ChannelClient;
+  /** What became of its datagrams. */
+  readonly datagrams = { injected: 0, refused: 0, failed: 0 };
 
   constructor(port: number, name = 'test-copy', { credentials, targets = [] }: TestCopyIdentity = {}) {
     const headers = new HeadersPayload();
@@ -46,8 +48,9 @@ export class TestCopy {
         this.failures.push(reason);
       },
       onFrame: (_connection, type, bytes, offset, length) => {
-        if (type === FRAME.HEADERS && headers.read(bytes, offset, length))
-          this.responses.push(...responseViews(headers));
+        if (type !== FRAME.HEADERS || !headers.read(bytes, offset, length)) return;
+        this.responses.push(...responseViews(headers));
+        for (const tally of tallies(headers)) this.#add(tally);
       },
     });
   }
@@ -77,6 +80,17 @@ export class TestCopy {
 
   get isConnected(): boolean {
     return this.#connection !== undefined;
+  }
+
+  /** What WELCOME said. */
+  get capabilities(): readonly string[] {
+    return this.#connection?.peer.capabilities ?? [];
+  }
+
+  #add([injected, refused, failed]: readonly [number, number, number]): void {
+    this.datagrams.injected += injected;
+    this.datagrams.refused += refused;
+    this.datagrams.failed += failed;
   }
 
   close(): void {

@@ -3,12 +3,20 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { parseIpAddress } from '@trafficcopy/core';
 import type { Iptables } from '../../src/rules/iptables.js';
 import { parseJournal } from '../../src/rules/journal.js';
 import { RulesInstallation } from '../../src/rules/rules-installation.js';
 import type { RulesInstallationOptions } from '../../src/rules/rules-installation-options.js';
 import { FakeNamespace } from '../kit/fake-namespace.js';
 
+const UDP_CLIENTS = (
+  [
+    ['10.250.0.0', 16],
+    ['198.51.100.0', 24],
+    ['fd00:c0de::', 64],
+  ] as const
+).map(([address, prefixBits]) => ({ address: parseIpAddress(address)!, prefixBits }));
 const FOREIGN = 'OUTPUT -p tcp -m tcp --dport 1 -j ACCEPT';
 
 describe('the installation of rules', () => {
@@ -111,7 +119,7 @@ describe('the installation of rules', () => {
     const found = access.state();
     const installations: RulesInstallation[] = [];
     for (const [worker, instance] of ['36524', '36524.1', '36524.2'].entries()) {
-      installations.push(await install({ instance, takesDirect: worker === 0 }));
+      installations.push(await install({ instance, takesUnmarked: worker === 0 }));
     }
     assert.deepEqual(
       installations.map(({ slot }) => slot.queueNumber),
@@ -131,9 +139,60 @@ describe('the installation of rules', () => {
     assert.deepEqual(journals(), []);
   });
 
+  it('UDP and ICMP to clients of datagrams goes to the queue before what others accept, by family, and all of it is restored', async () => {
+    const found = access.state();
+    const installation = await install({ udpClients: UDP_CLIENTS });
+    const output = (family: 4 | 6): string[] => access.rules[family].filter((rule) => rule.startsWith('OUTPUT'));
+    const owner = '-m comment --comment "trafficcopy:36524"';
+    const queue = '-j NFQUEUE --queue-num 3792';
+    assert.deepEqual(output(4).slice(1), [
+      `OUTPUT -d 10.250.0.0/16 -p udp ${owner} ${queue}`,
+      `OUTPUT -d 10.250.0.0/16 -p icmp ${owner} ${queue}`,
+      `OUTPUT -d 198.51.100.0/24 -p udp ${owner} ${queue}`,
+      `OUTPUT -d 198.51.100.0/24 -p icmp ${owner} ${queue}`,
+      FOREIGN,
+    ]);
+    assert.deepEqual(output(6).slice(1), [
+      `OUTPUT -d fd00:c0de::/64 -p udp ${owner} ${queue}`,
+      `OUTPUT -d fd00:c0de::/64 -p ipv6-icmp ${owner} ${queue}`,
+    ]);
+    const untracked = access.rawRules[4].filter((rule) => rule.includes('-p udp'));
+    assert.deepEqual(untracked, [
+      `OUTPUT -p udp -m mark --mark 0x18ed0 ${owner} -j CT --notrack`,
+      `OUTPUT -d 10.250.0.0/16 -p udp ${owner} -j CT --notrack`,
+      `OUTPUT -d 198.51.100.0/24 -p udp ${owner} -j CT --notrack`,
+    ]);
+    assert.equal(access.rawRules[6].filter((rule) => rule.includes('-p udp')).length, 2);
+    const index = access.rules[4].indexOf(output(4)[1]!);
+    access.rules[4].splice(index, 1);
+    assert.match((await installation.hold())[0]!, /our rules were removed/);
+    assert.equal(output(4).length, 6);
+    await installation.restore();
+    assert.deepEqual(access.state(), found);
+  });
+
+  it('of several workers one takes the answers to datagrams, and all leave theirs untracked', async () => {
+    for (const [worker, instance] of ['36524', '36524.1'].entries()) {
+      await install({ instance, udpClients: UDP_CLIENTS, takesUnmarked: worker === 0 });
+    }
+    const queued = access.rules[4].filter((rule) => /-p (udp|icmp) .*NFQUEUE/.test(rule));
+    assert.equal(queued.length, 4);
+    for (const rule of queued) assert.match(rule, /"trafficcopy:36524" -j NFQUEUE --queue-num 3792$/);
+    const marks = access.rawRules[6].map((rule) => /-p udp -m mark --mark (\S+)/.exec(rule)?.[1]).filter(Boolean);
+    assert.deepEqual(marks.sort(), ['0x18ed0', '0x18ed1']);
+  });
+
+  it('without clients of datagrams nothing is about UDP', async () => {
+    await install();
+    for (const family of [4, 6] as const) {
+      const all = [...access.rules[family], ...access.rawRules[family]].join('\n');
+      assert.doesNotMatch(all, /udp|icmp/);
+    }
+  });
+
   it('what is saved once can be held against the rules of several workers', async () => {
     const first = await install();
-    const second = await install({ instance: '36524.1', takesDirect: false });
+    const second = await install({ instance: '36524.1', takesUnmarked: false });
     const saved = new Map<string, ReturnType<Iptables['save']>>();
     let saves = 0;
     const save = (iptables: Iptables): ReturnType<Iptables['save']> => {
