@@ -1,8 +1,10 @@
 /** A server, its authority and clients on loopback, all closed and removed at the end of the test. */
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { FRAME } from '@trafficcopy/core';
 import {
   Authority,
   type AuthorityOptions,
@@ -59,6 +61,27 @@ export async function until(what: string, condition: () => boolean, deadlineMs =
     if (Date.now() > endMs) throw new Error(`not within ${deadlineMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Frames of these sizes go both ways between a client and its server, and come as they were sent. */
+export async function exchangeFrames(
+  { client, seen: clientSeen }: { client: ChannelClient; seen: Observer },
+  serverSeen: Observer,
+  sizes: readonly number[],
+): Promise<void> {
+  await until('up', () => serverSeen.connections.length === 1 && clientSeen.connections.length === 1);
+  const payloads = sizes.map((size, index) => Buffer.alloc(size, index + 1));
+  for (const payload of payloads) {
+    assert.ok(client.connection!.send(FRAME.PACKETS, payload));
+    assert.ok(serverSeen.connections[0]!.send(FRAME.HEADERS, payload));
+  }
+  const isThere = ({ frames }: Observer): boolean => frames.length === sizes.length;
+  await until('all are there', () => isThere(serverSeen) && isThere(clientSeen));
+  for (const [index, payload] of payloads.entries()) {
+    assert.ok(serverSeen.frames[index]!.payload.equals(payload));
+    assert.ok(clientSeen.frames[index]!.payload.equals(payload));
+  }
+  await until('the queue is empty', () => client.connection!.queuedBytes === 0);
 }
 
 export class ChannelFixture {

@@ -15,7 +15,7 @@ import {
   ReplayBatch,
 } from '@trafficcopy/core';
 import { HANDSHAKES_MAX } from '../../src/index.js';
-import { ChannelFixture, CLIENT_HELLO, SERVER_HELLO, until } from './channel-fixture.js';
+import { ChannelFixture, CLIENT_HELLO, exchangeFrames, SERVER_HELLO, until } from './channel-fixture.js';
 
 const HELLO_FRAME = encodeFrame(FRAME.HELLO, encodeHello({ ...CLIENT_HELLO, version: CHANNEL_VERSION }));
 const WELCOME_FRAME = encodeFrame(FRAME.WELCOME, encodeHello({ ...SERVER_HELLO, version: CHANNEL_VERSION }));
@@ -50,19 +50,8 @@ test('frames of all sizes arrive whole, in order and unchanged, in both directio
   const fixture = new ChannelFixture(t);
   const { server, seen } = await fixture.serve({});
   const client = fixture.connect({ port: server.port });
-  await until('up', () => seen.connections.length === 1 && client.seen.connections.length === 1);
   const sizes = [0, 1, 7, 8, 65527, 65528, 65529, 200_000, FRAME_PAYLOAD_BYTES_MAX, 3, 0];
-  const payloads = sizes.map((size, index) => Buffer.alloc(size, index + 1));
-  for (const payload of payloads) {
-    assert.ok(client.client.connection!.send(FRAME.PACKETS, payload));
-    assert.ok(seen.connections[0]!.send(FRAME.HEADERS, payload));
-  }
-  await until('all are there', () => seen.frames.length === sizes.length && client.seen.frames.length === sizes.length);
-  for (const [index, payload] of payloads.entries()) {
-    assert.ok(seen.frames[index]!.payload.equals(payload));
-    assert.ok(client.seen.frames[index]!.payload.equals(payload));
-  }
-  await until('the queue is empty', () => client.client.connection!.queuedBytes === 0);
+  await exchangeFrames(client, seen, sizes);
   const { framesSent, framesDropped } = client.client.connection!.statistics;
   assert.deepEqual({ framesSent, framesDropped }, { framesSent: sizes.length + 1, framesDropped: 0 });
 });

@@ -23,7 +23,7 @@ import {
   obtainCredentials,
   parseJoinToken,
 } from '../../src/index.js';
-import { ChannelFixture, CLIENT_HELLO, type Observer, until } from './channel-fixture.js';
+import { ChannelFixture, CLIENT_HELLO, exchangeFrames, type Observer, until } from './channel-fixture.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -74,19 +74,8 @@ test('frames of all sizes arrive whole, in order and unchanged, in both directio
   const { server, seen } = await fixture.serveSecurely(authority);
   const credentials = await fixture.join(authority, server.port);
   const client = fixture.connect({ port: server.port, credentials });
-  await until('up', () => seen.connections.length === 1 && client.seen.connections.length === 1);
   const sizes = [0, 65_528, 1, 200_000, FRAME_PAYLOAD_BYTES_MAX, 3, FRAME_PAYLOAD_BYTES_MAX, 262_136, 0];
-  const payloads = sizes.map((size, index) => Buffer.alloc(size, index + 1));
-  for (const payload of payloads) {
-    assert.ok(client.client.connection!.send(FRAME.PACKETS, payload));
-    assert.ok(seen.connections[0]!.send(FRAME.HEADERS, payload));
-  }
-  await until('all are there', () => seen.frames.length === sizes.length && client.seen.frames.length === sizes.length);
-  for (const [index, payload] of payloads.entries()) {
-    assert.ok(seen.frames[index]!.payload.equals(payload));
-    assert.ok(client.seen.frames[index]!.payload.equals(payload));
-  }
-  await until('the queues are empty', () => client.client.connection!.queuedBytes === 0);
+  await exchangeFrames(client, seen, sizes);
 });
 
 test('a certificate that another authority issued is refused by the server with certificateUnknown', async (t) => {

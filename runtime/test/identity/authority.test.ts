@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { CHANNEL_VERSION } from '@trafficcopy/core';
+import { CHANNEL_VERSION, type JoinRequest } from '@trafficcopy/core';
 import { certificateRequest } from '../../src/identity/certificate-request.js';
 import { identityOf } from '../../src/identity/peer-identity.js';
 import { Authority, parseJoinToken, publicKeyPin, TOKENS_MAX } from '../../src/index.js';
@@ -19,6 +19,17 @@ async function directoryOf(t: TestContext): Promise<string> {
 
 function newKey(namedCurve = 'P-256'): string {
   return generateKeyPairSync('ec', { namedCurve }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+/** Somebody with a new key asks to be let in with a token. */
+async function join(
+  authority: Authority,
+  token: string,
+  change: Partial<JoinRequest> = {},
+): ReturnType<Authority['join']> {
+  const { secret } = parseJoinToken(token);
+  const request = { secret, certificateRequest: await certificateRequest(newKey()), ...change };
+  return await authority.join({ version: CHANNEL_VERSION, role: 'copy', name: 'x', ...request });
 }
 
 test('the key is made at the first start, kept with 0600 in a 0700 directory, and is the same at the next', async (t) => {
@@ -151,73 +162,59 @@ test('a reusable token lets any number in until it ends, and nothing is kept of 
   const directory = await directoryOf(t);
   let nowMs = Date.now();
   const authority = await Authority.open({ ...OPTIONS, directory, now: () => nowMs });
-  const { secret } = parseJoinToken(await authority.issueToken({ isReusable: true, lifetimeMs: 60_000 }));
-  const join = async (role: 'copy' | 'intercept' = 'copy') => {
-    const request = await certificateRequest(newKey());
-    return await authority.join({ version: CHANNEL_VERSION, secret, role, name: 'x', certificateRequest: request });
-  };
-  const grants = await Promise.all([join(), join(), join()]);
+  const token = await authority.issueToken({ isReusable: true, lifetimeMs: 60_000 });
+  const grants = await Promise.all([1, 2, 3].map(() => join(authority, token)));
   const names = grants.map((grant) => {
     assert.ok('certificate' in grant);
     return new X509Certificate(grant.certificate).subjectAltName;
   });
   assert.equal(new Set(names).size, 3, 'each has a name of its own');
   assert.equal((await readdir(path.join(directory, 'tokens'))).length, 1);
-  const refusal = await join('intercept');
+  const refusal = await join(authority, token, { role: 'intercept' });
   assert.equal('code' in refusal && refusal.code, 'role');
   nowMs += 60_000;
-  const late = await join();
+  const late = await join(authority, token);
   assert.equal('code' in late && late.code, 'tokenExpired');
 });
 
 test('revoked tokens let nobody in, who has joined renews, and tokens that come later are good', async (t) => {
   const authority = await Authority.open({ ...OPTIONS, directory: await directoryOf(t) });
-  const join = async (token: string) => {
-    const request = {
-      version: CHANNEL_VERSION,
-      secret: parseJoinToken(token).secret,
-      role: 'copy',
-      name: 'x',
-    } as const;
-    const answer = await authority.join({ ...request, certificateRequest: await certificateRequest(newKey()) });
+  const redeem = async (token: string) => {
+    const answer = await join(authority, token);
     return 'code' in answer ? answer.code : new X509Certificate(answer.certificate);
   };
   assert.equal(await authority.revokeTokens(), 0);
   const reusable = await authority.issueToken({ isReusable: true });
   const once = await authority.issueToken();
   const used = await authority.issueToken();
-  const joined = await join(used);
+  const joined = await redeem(used);
   assert.ok(joined instanceof X509Certificate);
   assert.equal(await authority.revokeTokens(), 2);
-  assert.deepEqual(await Promise.all([reusable, once, used].map(join)), Array(3).fill('tokenUnknown'));
+  assert.deepEqual(await Promise.all([reusable, once, used].map(redeem)), Array(3).fill('tokenUnknown'));
   const renewed = await authority.renew(identityOf(joined)!, await certificateRequest(newKey()));
   assert.ok('certificate' in renewed);
-  assert.ok((await join(await authority.issueToken())) instanceof X509Certificate);
+  assert.ok((await redeem(await authority.issueToken())) instanceof X509Certificate);
 });
 
 test('a request that is no request, of another kind of key, or not signed by its key is refused and spends no token', async (t) => {
   const authority = await Authority.open({ ...OPTIONS, directory: await directoryOf(t) });
-  const { secret } = parseJoinToken(await authority.issueToken());
-  const join = (request: string) =>
-    authority.join({ version: CHANNEL_VERSION, secret, role: 'copy', name: 'x', certificateRequest: request });
+  const token = await authority.issueToken();
   const good = await certificateRequest(newKey());
   const der = Buffer.from(good.replaceAll(/-----.*-----|\s/g, ''), 'base64');
   der[der.length - 1]! ^= 1;
   const forged = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
   for (const bad of ['', 'xxx', forged, authority.certificate]) {
-    const answer = await join(bad);
+    const answer = await join(authority, token, { certificateRequest: bad });
     assert.ok('code' in answer);
     assert.equal(answer.code, 'certificateRequest');
   }
-  assert.ok('certificate' in (await join(good)));
+  assert.ok('certificate' in (await join(authority, token, { certificateRequest: good })));
 });
 
 test('a token may fix the name, and a wished name is made fit and unique', async (t) => {
   const authority = await Authority.open({ ...OPTIONS, directory: await directoryOf(t) });
   const nameOf = async (tokenName: string | undefined, wish: string): Promise<string> => {
-    const { secret } = parseJoinToken(await authority.issueToken({ name: tokenName }));
-    const request = { version: CHANNEL_VERSION, secret, role: 'copy', name: wish } as const;
-    const grant = await authority.join({ ...request, certificateRequest: await certificateRequest(newKey()) });
+    const grant = await join(authority, await authority.issueToken({ name: tokenName }), { name: wish });
     assert.ok('certificate' in grant);
     return new X509Certificate(grant.certificate).subjectAltName!;
   };
@@ -235,13 +232,7 @@ test('tokens that have expired are removed, and beyond the limit the oldest goes
   const authority = await Authority.open({ ...OPTIONS, directory, now: () => nowMs });
   const count = async (): Promise<number> => (await readdir(path.join(directory, 'tokens'))).length;
   const redeem = async (token: string): Promise<string> => {
-    const request = {
-      version: CHANNEL_VERSION,
-      secret: parseJoinToken(token).secret,
-      role: 'copy',
-      name: 'x',
-    } as const;
-    const answer = await authority.join({ ...request, certificateRequest: await certificateRequest(newKey()) });
+    const answer = await join(authority, token);
     return 'code' in answer ? answer.code : 'granted';
   };
   const oldest = await authority.issueToken();
