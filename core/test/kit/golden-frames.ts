@@ -19,6 +19,7 @@ import {
   HEADERS_PREFIX_BYTES,
   type InterceptReport,
   type InterceptSettings,
+  RECORD_DATAGRAM,
   RECORD_OPEN,
   RECORD_PACKET,
   RECORD_RELEASE,
@@ -41,6 +42,7 @@ import {
   RESPONSE_WINDOW_SCALE,
   ReplayBatch,
   STRIDE_VARIES,
+  writeDatagramsRecord,
   writeEventRecord,
   writeHeadersPrefix,
   writeKept,
@@ -55,6 +57,10 @@ const PACKET = Uint8Array.from(
     '4500002a00014000400600000a0000010a000002' + '9c4000500000000100000000' + '5018ffff00000000' + '6869',
     'hex',
   ),
+);
+/** An IPv4 datagram, 198.18.0.1:40000 to 10.0.0.2:53, checksums 0. */
+const DATAGRAM = Uint8Array.from(
+  Buffer.from('4500001e0001400040110000c61200010a000002' + '9c400035000a0000' + '6869', 'hex'),
 );
 
 function records(...items: readonly (readonly [sessionId: number, kind: number, packet: Uint8Array])[]): Uint8Array {
@@ -84,6 +90,14 @@ function headers(): Uint8Array {
   const event = segment + RESPONSE_RECORD_BYTES;
   writeU32(bytes, event + RESPONSE_SESSION_ID, 8);
   bytes[event + RESPONSE_EVENT] = RESPONSE_EVENT_FLOW_TAKEN;
+  return bytes;
+}
+
+/** Of datagrams 120 were injected, 3 refused; the kernel did not take one. */
+function datagramHeaders(): Uint8Array {
+  const bytes = new Uint8Array(HEADERS_PREFIX_BYTES + RESPONSE_RECORD_BYTES);
+  writeHeadersPrefix(bytes, 0, RESPONSE_RECORD_BYTES, 1);
+  writeDatagramsRecord(bytes, HEADERS_PREFIX_BYTES, 120, 3, 1);
   return bytes;
 }
 
@@ -209,6 +223,12 @@ export const GOLDEN_FRAMES: Readonly<Record<keyof typeof FRAME, Uint8Array>> = {
   CONFIG: encodeFrame(FRAME.CONFIG, encodeCopySettings(COPY_SETTINGS)),
   STATS: encodeFrame(FRAME.STATS, encodeCopyReport(COPY_REPORT)),
   STOP: encodeFrame(FRAME.STOP, encodeStop({ message: 'the TrafficCopy is gone' })),
+};
+
+/** The same frames about datagrams. */
+export const GOLDEN_DATAGRAM_FRAMES: Readonly<Record<'PACKETS' | 'HEADERS', Uint8Array>> = {
+  PACKETS: encodeFrame(FRAME.PACKETS, records([0, RECORD_DATAGRAM, DATAGRAM])),
+  HEADERS: encodeFrame(FRAME.HEADERS, datagramHeaders()),
 };
 
 /** What the same frames are between operator and intercept. */

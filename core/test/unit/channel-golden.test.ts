@@ -14,7 +14,13 @@ import {
   REFUSAL_CODES,
   REFUSALS_TO_RETRY,
 } from '../../src/index.js';
-import { GOLDEN_FRAMES, GOLDEN_INTERCEPT_FRAMES, GOLDEN_PAYLOAD_FRAME, hexDump } from '../kit/golden-frames.js';
+import {
+  GOLDEN_DATAGRAM_FRAMES,
+  GOLDEN_FRAMES,
+  GOLDEN_INTERCEPT_FRAMES,
+  GOLDEN_PAYLOAD_FRAME,
+  hexDump,
+} from '../kit/golden-frames.js';
 
 const document = readFileSync(path.resolve(import.meta.dirname, '../../../../docs/channel.md'), 'utf8');
 
@@ -49,6 +55,13 @@ for (const [name, frame] of Object.entries(GOLDEN_FRAMES)) {
 
 for (const [name, frame] of Object.entries(GOLDEN_INTERCEPT_FRAMES)) {
   test(`docs/channel.md shows the octets of ${name} of an intercept`, () => {
+    const dump = hexDump(frame);
+    assert.ok(document.includes(`\n${dump}\n`), `docs/channel.md should have, under ${name}:\n\n${dump}\n`);
+  });
+}
+
+for (const [name, frame] of Object.entries(GOLDEN_DATAGRAM_FRAMES)) {
+  test(`docs/channel.md shows the octets of ${name} about datagrams`, () => {
     const dump = hexDump(frame);
     assert.ok(document.includes(`\n${dump}\n`), `docs/channel.md should have, under ${name}:\n\n${dump}\n`);
   });
