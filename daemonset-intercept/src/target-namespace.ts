@@ -21,6 +21,7 @@ import type { ProcessTable } from './rules/process-table.js';
 import { RulesInstallation } from './rules/rules-installation.js';
 import type { WireTraffic } from './rules/wire-rules.js';
 import type { WorkerSlot } from './rules/worker-slot.js';
+import { SocketRoomAlarm } from './socket-room-alarm.js';
 import type { FlowBudget } from './targets/flow-budget.js';
 import { readLocalAddresses } from './targets/local-addresses.js';
 import { TargetGate, type TargetPattern } from './targets/target-gate.js';
@@ -88,6 +89,8 @@ export class TargetNamespace {
   readonly #sender: PacketSender;
   readonly #pipeline: Pipeline;
   readonly #reversePath: ReversePathAlarm;
+  /** Where datagrams are taken. */
+  readonly #socketRoom: SocketRoomAlarm | undefined;
   readonly #readAddresses: () => Promise<string[]>;
   readonly #timer: NodeJS.Timeout;
   #isHolding = false;
@@ -104,6 +107,7 @@ export class TargetNamespace {
     sockets: { readonly source: ResponseSource; readonly sender: PacketSender },
     gate: TargetGate,
     readAddresses: () => Promise<string[]>,
+    socketRoom: SocketRoomAlarm | undefined,
   ) {
     this.#options = options;
     this.#rules = rules;
@@ -128,6 +132,7 @@ export class TargetNamespace {
       recorder: options.recorder,
     });
     this.#reversePath = new ReversePathAlarm(access);
+    this.#socketRoom = socketRoom;
     this.#pipeline.start();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -176,7 +181,10 @@ export class TargetNamespace {
       for (const note of rules.notes) logger.warn(note);
       const gate = new TargetGate(options);
       gate.setLocalAddresses(await readAddresses());
-      return new TargetNamespace(options, access, rules, sockets!, gate, readAddresses);
+      const takesDatagrams = (options.udpClients ?? []).length > 0;
+      const socketRoom = takesDatagrams ? new SocketRoomAlarm(access) : undefined;
+      await socketRoom?.start();
+      return new TargetNamespace(options, access, rules, sockets!, gate, readAddresses, socketRoom);
     } catch (failure) {
       await rules?.restore();
       sockets?.sender.close();
@@ -279,6 +287,7 @@ export class TargetNamespace {
       this.#pipeline.close();
       await this.#outlastUnaware();
       await this.#settle();
+      await this.#checkSocketRoom(true);
     }
     for (const note of await this.#rules.restore()) this.#options.logger.warn(note);
     this.release();
@@ -318,6 +327,13 @@ export class TargetNamespace {
     if (addresses.length > 0) this.#gate.setLocalAddresses(addresses);
     const hasDirect = this.#links.all().some(({ connection }) => connection.peer.delivery === 'direct');
     const message = hasDirect ? await this.#reversePath.check(hasDirect) : undefined;
+    if (message !== undefined) this.#options.logger.warn(message);
+    await this.#checkSocketRoom();
+  }
+
+  async #checkSocketRoom(isLast = false): Promise<void> {
+    if (this.#counters.datagramsInjected === 0) return;
+    const message = await this.#socketRoom?.check(nowMs(), isLast);
     if (message !== undefined) this.#options.logger.warn(message);
   }
 

@@ -11,8 +11,10 @@ import {
   writeU16,
 } from '@trafficcopy/core';
 import { PIECE_PACKETS } from '../src/pipeline.js';
+import { parseSocketRoomDrops, SocketRoomAlarm } from '../src/socket-room-alarm.js';
 import { craftDatagram, craftIcmp, type DatagramTemplate } from './kit/crafted-datagram.js';
 import { craftPacket } from './kit/crafted-packet.js';
+import { FakeNamespace } from './kit/fake-namespace.js';
 import { PipelineRig, TEMPLATE } from './kit/pipeline-rig.js';
 
 const CLIENTS: readonly AddressRange[] = [
@@ -253,5 +255,37 @@ describe('what the target says to clients of datagrams', () => {
     assert.deepEqual([rig.counters.datagramAnswers, rig.counters.datagramsUnreachable], [0, 0]);
     rig.respond({ flags: SYN, seq: 1 });
     assert.equal(rig.counters.responses, 1);
+  });
+});
+
+describe('sockets of the target without room', () => {
+  const v4 = (drops: number): string =>
+    `Tcp: RtoAlgorithm InErrs\nTcp: 1 9\nUdp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors\nUdp: 7 1 5 8 ${drops}\n`;
+  const v6 = (drops: number): string => `Udp6InErrors \t7\nUdp6RcvbufErrors                \t${drops}\n`;
+
+  it('are read from the counters of both IP versions, where the kernel has them', () => {
+    assert.equal(parseSocketRoomDrops(v4(3), v6(4)), 7);
+    assert.equal(parseSocketRoomDrops('', ''), 0);
+    assert.equal(parseSocketRoomDrops('Udp: InDatagrams\nUdp: 3\n', v6(4)), 4);
+  });
+
+  it('are told with what helps, not more than every 30 s but for the last time', async () => {
+    const access = new FakeNamespace();
+    const drops = (count: number): void => {
+      access.files.set('/proc/net/snmp', v4(count));
+      access.files.set('/proc/net/snmp6', v6(100));
+    };
+    drops(5);
+    const alarm = new SocketRoomAlarm(access);
+    await alarm.start();
+    assert.equal(await alarm.check(0), undefined, 'what was before is not ours');
+    drops(1205);
+    assert.match((await alarm.check(5000))!, /had no room for 1,200 UDP datagrams .*SO_RCVBUF/);
+    drops(1207);
+    assert.equal(await alarm.check(34_999), undefined);
+    assert.match((await alarm.check(35_000))!, /no room for 2 UDP/);
+    drops(1208);
+    assert.match((await alarm.check(35_001, true))!, /no room for 1 UDP/);
+    assert.equal(await alarm.check(99_999, true), undefined);
   });
 });

@@ -278,6 +278,22 @@ describe('datagrams on a real kernel', { skip: process.geteuid?.() === 0 ? false
     assert.equal(await dumpNamespace(lab.target), found);
   });
 
+  it('a socket of the target without room: the log says how many no program saw', async () => {
+    const config = configOf();
+    const program = await startProgram(config);
+    const copy = await new TestCopy(config.port).start();
+    process.kill(echo.pid, 'SIGSTOP');
+    try {
+      for (let sent = 0; sent < 40; sent += 1) send(copy, query(4, { payload: 'q'.repeat(60_000) }));
+      await eventually('all are injected', DEADLINE_MS, () => copy.datagrams.injected === 40);
+    } finally {
+      process.kill(echo.pid, 'SIGCONT');
+    }
+    copy.close();
+    await program.stop('SIGTERM');
+    assert.match(program.lines.join('\n'), /had no room for \d+ UDP datagrams \(RcvbufErrors\)/);
+  });
+
   it('are refused without --udp-clients, and nothing is about UDP then', async () => {
     await withIntercept({ udpClients: [] }, async (intercept, copy) => {
       assert.deepEqual(datagramRanges(copy.capabilities), []);
