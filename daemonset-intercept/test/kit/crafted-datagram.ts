@@ -1,13 +1,11 @@
 import {
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
-  IPPROTO_UDP,
   IPV4_HEADER_BYTES,
   IPV6_HEADER_BYTES,
-  parseIpAddress,
   UDP_HEADER_BYTES,
-  writeU16,
 } from '@trafficcopy/core';
+import { datagram } from '@trafficcopy/core/kit/datagram.js';
 
 export interface DatagramTemplate {
   readonly source: string;
@@ -17,48 +15,24 @@ export interface DatagramTemplate {
   readonly payload: string;
 }
 
+const QUOTED_BYTES_MAX = 60;
+
 /** A whole datagram, checksums 0 as a copy sends them. */
 export function craftDatagram(template: DatagramTemplate): Uint8Array {
-  const payload = new TextEncoder().encode(template.payload);
-  const udp = new Uint8Array(UDP_HEADER_BYTES + payload.length);
-  writeU16(udp, 0, template.sourcePort);
-  writeU16(udp, 2, template.destinationPort);
-  writeU16(udp, 4, udp.length);
-  udp.set(payload, UDP_HEADER_BYTES);
-  return withIpHeader(template.source, template.destination, [IPPROTO_UDP, IPPROTO_UDP], udp);
+  const { source: from, destination: to, sourcePort: fromPort, destinationPort: toPort, payload } = template;
+  return datagram({ from, to, fromPort, toPort, payload });
 }
 
 /** What the kernel of a datagram's destination says of it, with the first octets of it. */
 export function craftIcmp(about: DatagramTemplate, type: number, code: number): Uint8Array {
-  const icmp = new Uint8Array([type, code, 0, 0, 0, 0, 0, 0, ...craftDatagram(about).subarray(0, 60)]);
-  return withIpHeader(about.destination, about.source, [IPPROTO_ICMP, IPPROTO_ICMPV6], icmp);
-}
-
-function withIpHeader(
-  sourceText: string,
-  destinationText: string,
-  [protocolV4, protocolV6]: readonly [number, number],
-  transport: Uint8Array,
-): Uint8Array {
-  const source = parseIpAddress(sourceText)!;
-  const destination = parseIpAddress(destinationText)!;
-  const isV4 = source.length === 4;
-  const ipBytes = isV4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
-  const bytes = new Uint8Array(ipBytes + transport.length);
-  if (isV4) {
-    bytes[0] = 0x45;
-    writeU16(bytes, 2, bytes.length);
-    bytes[8] = 64;
-    bytes[9] = protocolV4;
-  } else {
-    bytes[0] = 0x60;
-    writeU16(bytes, 4, transport.length);
-    bytes[6] = protocolV6;
-    bytes[7] = 64;
-  }
-  const addressAt = isV4 ? 12 : 8;
-  bytes.set(source, addressAt);
-  bytes.set(destination, addressAt + source.length);
-  bytes.set(transport, ipBytes);
+  const payload = craftDatagram(about).subarray(0, QUOTED_BYTES_MAX);
+  const bytes = datagram({ from: about.destination, to: about.source, payload });
+  const isV4 = bytes[0]! >> 4 === 4;
+  bytes[isV4 ? 9 : 6] = isV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+  // ICMP's header stands where UDP's was, and is as long.
+  const at = isV4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
+  bytes.fill(0, at, at + UDP_HEADER_BYTES);
+  bytes[at] = type;
+  bytes[at + 1] = code;
   return bytes;
 }
