@@ -14,11 +14,16 @@ export function interceptStatus(before: InterceptFigures, now: InterceptFigures)
     now.copies === 1 ? '1 copy' : `${now.copies} copies`,
     counted(now.flows, 'connection'),
     `${perSecond(now.counters.packetsInjected, before.counters.packetsInjected)} packets/s in`,
-    `${perSecond(now.counters.responses, before.counters.responses)} responses/s`,
+    `${perSecond(responsesTaken(now), responsesTaken(before))} responses/s`,
     `lost ${lossText(now)}`,
     ...(refused > 0 ? [`refused ${refused.toLocaleString('en-US')}`] : []),
     `CPU ${Math.round(cpuUs / (intervalMs * 10))} %`,
   ];
+}
+
+/** Answers to datagrams among them. */
+function responsesTaken({ counters }: InterceptFigures): number {
+  return counters.responses + counters.datagramAnswers;
 }
 
 /** `0`, or `12 (queue full 10, channel full 2)`. */

@@ -20,6 +20,7 @@ import {
 } from '@trafficcopy/runtime';
 import type { InterceptConfig } from '../config.js';
 import { QUEUE_NUMBER_BASE } from '../rules/worker-slot.js';
+import { isBoundByUdp, udpClientsFindings } from './udp-findings.js';
 
 const PROGRAM_BYTES = 100 * 1024 * 1024;
 const CHANNEL_PORT = 36524;
@@ -29,7 +30,7 @@ const SYSCTLS = ['net/ipv4/tcp_fwmark_accept', 'net/ipv4/fwmark_reflect'] as con
 
 export interface InterceptQuestion {
   /** What would be run; undefined: as without flags. */
-  readonly config: Pick<InterceptConfig, 'port' | 'bindAddress' | 'queueNumber' | 'targets'> | undefined;
+  readonly config: Pick<InterceptConfig, 'port' | 'bindAddress' | 'queueNumber' | 'targets' | 'udpClients'> | undefined;
   readonly host: HostAccess;
   /** Addresses of clients that will be copied. */
   readonly clients: readonly IpAddress[];
@@ -40,6 +41,7 @@ const WITHOUT_FLAGS: NonNullable<InterceptQuestion['config']> = {
   bindAddress: undefined,
   queueNumber: undefined,
   targets: [],
+  udpClients: [],
 };
 
 export async function interceptFindings(question: InterceptQuestion): Promise<Finding[]> {
@@ -55,6 +57,7 @@ export async function interceptFindings(question: InterceptQuestion): Promise<Fi
     queueNumberFinding(host, config.queueNumber),
     await portFinding(config),
     ...(await routeFindings(host, clients)),
+    ...(await udpClientsFindings(host, config.udpClients)),
     ...reversePathFindings(host),
     ...(await firewallFindings(host, 'INPUT')),
     ...targetFindings(host, config),
@@ -192,13 +195,17 @@ function reversePathFindings(host: HostAccess): Finding[] {
   ];
 }
 
-function targetFindings(host: HostAccess, { targets }: Pick<InterceptConfig, 'targets'>): Finding[] {
+function targetFindings(
+  host: HostAccess,
+  { targets, udpClients }: Pick<InterceptConfig, 'targets' | 'udpClients'>,
+): Finding[] {
   const ports = new Set(targets.flatMap(({ port }) => port ?? []));
   const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => host.read(path) ?? '').join('\n');
   return [...ports].map((port) => {
     const hex = port.toString(16).toUpperCase().padStart(4, '0');
     const isThere = new RegExp(`^\\s*\\d+: [0-9A-F]+:${hex} [0-9A-F]+:0000 0A `, 'm').test(tables);
     if (isThere) return pass(`the target listens on port ${port}`);
+    if (udpClients.length > 0 && isBoundByUdp(host, port)) return pass(`the target listens on UDP port ${port}`);
     return fail(`nothing listens on port ${port} of this host`, 'start the target, or name its port with --target');
   });
 }

@@ -278,6 +278,34 @@ describe('datagrams on a real kernel', { skip: process.geteuid?.() === 0 ? false
     assert.equal(await dumpNamespace(lab.target), found);
   });
 
+  it('a route by lo is enough for the target to answer', async () => {
+    const byClient = { 4: ['via', lab.client.ipv4], 6: ['via', lab.client.ipv6] } as const;
+    for (const family of [4, 6] as const) {
+      const route = (...words: readonly string[]) =>
+        lab.target.expect('ip', [`-${family}`, 'route', 'replace', RANGES[family], ...words]);
+      await lab.target.expect('ip', [`-${family}`, 'route', 'del', RANGES[family]]);
+      await route('dev', 'lo');
+      try {
+        await withIntercept({}, async (intercept, copy) => {
+          send(copy, query(family, { payload: 'q'.repeat(820 + family) }));
+          await echoed(820 + family);
+          await eventually(
+            'the answers are taken',
+            DEADLINE_MS,
+            () => intercept.figures().counters.datagramAnswers === 2,
+          );
+        });
+      } finally {
+        await lab.target.expect('ip', [`-${family}`, 'route', 'del', RANGES[family]]);
+        await route(...byClient[family]);
+      }
+    }
+    assert.deepEqual(
+      echo.lines.filter((line) => line.startsWith('failed')),
+      [],
+    );
+  });
+
   it('a socket of the target without room: the log says how many no program saw', async () => {
     const config = configOf();
     const program = await startProgram(config);
