@@ -139,9 +139,6 @@ export function copyConfig(values: FlagValues<typeof COPY_FLAGS>, hostAddresses:
       '--credentials and --wire exclude each other: a C intercept returns too little of what the target answers',
     );
   }
-  if (values.credentialsFile !== undefined && compare !== undefined) {
-    throw new UsageError('--credentials and --compare exclude each other: together they are not supported yet');
-  }
   checkOutputs(values);
   if (values.insecure && values.joinToken !== undefined) {
     throw new UsageError('--insecure and --join exclude each other: a plain channel knows no tokens');

@@ -29,7 +29,7 @@ import { NEVER_US } from './answer.js';
 import type { CompareConfig } from './compare-config.js';
 import type { ComparedConnection } from './compared-connection.js';
 import type { ComparisonReport } from './comparison-report.js';
-import { TARGET_CLOSED, TARGET_LOST, TARGET_OPEN, type TargetPart } from './exchange.js';
+import { type Exchange, TARGET_CLOSED, TARGET_LOST, TARGET_OPEN, type TargetPart } from './exchange.js';
 import { ExchangeBook } from './exchange-book.js';
 
 /** An answer that has not grown for so long has ended, if nothing else says so. */
@@ -144,7 +144,7 @@ export class Comparison {
     }
   }
 
-  /** engine --text--> target: `bytes` octets of the client's stream at `offset`. */
+  /** engine --text--> target: `bytes` octets at `offset` of what the session sends. */
   noteSent(session: Session, offset: number, bytes: number, nowMs: number): void {
     const connection = this.#book.find(session.captured);
     const index = connection?.sideOf(session) ?? -1;
@@ -152,10 +152,11 @@ export class Comparison {
     const end = offset + bytes;
     for (let at = connection.exchanges.length - 1; at >= 0; at -= 1) {
       const exchange = connection.exchanges[at]!;
-      if (exchange.streamOffset >= end) continue;
+      const start = startOf(session, exchange);
+      if (start >= end) continue;
       const target = exchange.targets[index];
       if (target !== undefined && target.answer.firstAtUs === NEVER_US) target.requestAtUs = usOf(nowMs);
-      if (exchange.streamOffset <= offset) return;
+      if (start <= offset) return;
     }
   }
 
@@ -218,6 +219,13 @@ export class Comparison {
     }
   }
 
+  /** What the session's target answers to the turn is its own: a login, or with a number that it counts itself. */
+  noteOwnAnswer(session: Session, turn: number): void {
+    if (session.copy > 0) return;
+    const exchange = this.#book.find(session.captured)?.at(turn);
+    if (exchange !== undefined) exchange.incomparable ??= 'ownAnswer';
+  }
+
   /** The session has ended: its target says nothing more. */
   endSession(session: Session): void {
     const connection = this.#book.find(session.captured);
@@ -271,13 +279,13 @@ export class Comparison {
     }
   }
 
-  /** A segment of the target has come that acknowledges the client's stream up to `ackedOffset`. */
+  /** A segment of the target has come that acknowledges what the session sends up to `ackedOffset`. */
   #advance(connection: ComparedConnection, index: number, ackedOffset: number): void {
     const side = connection.sides[index]!;
     for (;;) {
       const nextTurn = Math.max(side.turn + 1, connection.firstTurn);
       const next = connection.at(nextTurn);
-      if (next === undefined || next.streamOffset >= ackedOffset) return;
+      if (next === undefined || startOf(side.session, next) >= ackedOffset) return;
       const before = connection.at(side.turn);
       side.turn = nextTurn;
       side.startBytes = side.endBytes;
@@ -296,6 +304,11 @@ export class Comparison {
       this.#book.settle(connection, exchange);
     }
   }
+}
+
+/** Where the exchange begins in what the session sends: the client's stream, or what its protocol module makes of it. */
+function startOf({ script }: Session, { turn, streamOffset }: Exchange): number {
+  return script === undefined ? streamOffset : script.clientStartOf(turn);
 }
 
 /**

@@ -47,6 +47,8 @@ export const INCOMPARABLE_REASONS = [
   'notAligned',
   /** HTTP/2, or what comes after an upgrade (WebSocket): both sides speak at once, and nothing is the answer to anything. */
   'multiplexed',
+  /** A protocol module logged in, or by that login the target's answers have another form, or a number that it counts itself. */
+  'ownAnswer',
   /** The copy ended while the answers came. */
   'interrupted',
 ] as const;

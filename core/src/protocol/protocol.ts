@@ -45,6 +45,8 @@ export interface Player {
   readonly problem: string;
   /** The turn needs what only online knows: the rest of it is taken and not sent, and the turn is lost. */
   readonly isTurnUnknown: boolean;
+  /** What the target answers to the turn says nothing about it: part of a login, of another form, or with a number that the target counts by itself. */
+  readonly isAnswerOwn: boolean;
   /** What is offered next begins a turn. */
   beginTurn(): void;
   /** A target connection begins. `isStart`: so did the client's, with the octets that follow; otherwise those of a running connection follow. */

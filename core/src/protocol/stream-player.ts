@@ -15,6 +15,7 @@ export abstract class StreamPlayer implements Player {
   state: PlayerState = 'busy';
   problem = '';
   isTurnUnknown = false;
+  isAnswerOwn = false;
   /** Who the client is at the target; undefined as long as that was not seen. */
   protected credential: Credential | undefined;
   /** What goes by is not sent. As the turn has it where a piece begins. */
@@ -29,6 +30,7 @@ export abstract class StreamPlayer implements Player {
 
   beginTurn(): void {
     this.isTurnUnknown = false;
+    this.isAnswerOwn = false;
   }
 
   connect(isStart: boolean): void {

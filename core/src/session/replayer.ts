@@ -141,7 +141,7 @@ export class Replayer {
     this.#wheel = wheel;
     this.#onIdle = onIdle;
     this.#onEncrypted = onEncrypted;
-    this.#scripts = new Scripts(config, store);
+    this.#scripts = new Scripts(config, store, comparison);
     this.#sender = new TargetSender(parts, this.clock);
     this.#retention = new Retention(store);
     this.#trace = trace;
@@ -236,7 +236,7 @@ export class Replayer {
       if (this.#comparison !== undefined) {
         this.#comparison.noteAnswer(session, bytes, at, at + RESPONSE_KEPT, keptBytesOf(batch, at), nowMs);
       }
-      if (session.script !== undefined && events & EVENT_ANSWERED) session.script.hear(batch, at, rcvNxt);
+      if (session.script !== undefined && events & EVENT_ANSWERED) session.script.hear(session, batch, at, rcvNxt);
       this.#onSegment(session, events, bytes, at, nowMs);
     }
   }

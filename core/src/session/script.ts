@@ -12,6 +12,7 @@ import {
   RESPONSE_SEQ,
   type ResponseBatch,
 } from '../batch/response-record.js';
+import type { Comparison } from '../compare/comparison.js';
 import type { Player } from '../protocol/protocol.js';
 import { type Seq, seq, sizeBetween } from '../seq.js';
 import { readU32 } from '../wire/bytes.js';
@@ -32,6 +33,7 @@ export class Script {
   readonly player: Player;
   readonly out = new StreamBuffer();
   readonly #store: ByteStore;
+  readonly #comparison: Comparison | undefined;
   /** Place in the client's stream up to which all is translated. */
   consumed = 0;
   /** The turn that is being translated, or the next one. */
@@ -48,9 +50,10 @@ export class Script {
   /** The store had no room. */
   isFull = false;
 
-  constructor(player: Player, store: ByteStore) {
+  constructor(player: Player, store: ByteStore, comparison: Comparison | undefined) {
     this.player = player;
     this.#store = store;
+    this.#comparison = comparison;
   }
 
   /** Appends to what is sent. */
@@ -90,6 +93,13 @@ export class Script {
   startOf(turn: number): number {
     if (turn > this.#turn) return this.out.endOffset;
     return this.#starts[Math.max(turn - this.#startsFrom, 0)]!;
+  }
+
+  /** Where what the client says on the turn begins in what is sent; Infinity as long as it does not, 0 for turns that are settled. */
+  clientStartOf(turn: number): number {
+    if (turn < this.#startsFrom) return 0;
+    if (turn > this.#turn || (turn === this.#turn && this.isPrologue)) return Number.POSITIVE_INFINITY;
+    return this.#starts[turn - this.#startsFrom]!;
   }
 
   /** Where the turn ends so far in what is sent; Infinity as long as more of it is known to come. */
@@ -156,8 +166,13 @@ export class Script {
       const taken = player.translate(offered, 0, length, isWhole, this);
       this.consumed += taken;
       if (player.isTurnUnknown) this.#unknown.add(this.#turn);
+      this.#noteOwnAnswer(session);
       if (taken === 0 && player.state === 'open') return;
     }
+  }
+
+  #noteOwnAnswer(session: Session): void {
+    if (this.player.isAnswerOwn) this.#comparison?.noteOwnAnswer(session, this.#turn);
   }
 
   /** What the player has said itself is over: neither is it of the client's turn, nor are the answers to it. */
@@ -190,7 +205,7 @@ export class Script {
   }
 
   /** target --octets of the record at `at`--> player. What lies before them, from `rcvNxt` on, was never heard. */
-  hear(batch: ResponseBatch, at: number, rcvNxt: Seq): void {
+  hear(session: Session, batch: ResponseBatch, at: number, rcvNxt: Seq): void {
     const { player } = this;
     const { bytes } = batch;
     const ahead = sizeBetween(rcvNxt, seq(readU32(bytes, at + RESPONSE_SEQ)));
@@ -200,5 +215,6 @@ export class Script {
     const length = readU32(bytes, at + RESPONSE_PAYLOAD_BYTES) - known;
     const present = Math.min(Math.max(0, kept - known), length);
     player.hear(bytes, at + RESPONSE_KEPT + known, present, length);
+    this.#noteOwnAnswer(session);
   }
 }

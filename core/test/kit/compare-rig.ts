@@ -185,15 +185,16 @@ export class CompareRig {
 
 /** A client and the server that really answers it, as the capture sees both. */
 export class ComparedClient extends Client {
-  readonly #rig: CompareRig;
+  readonly #rig: Pick<CompareRig, 'capture' | 'wait'>;
   readonly #split: Split;
   #answered = 0;
 
-  constructor(rig: CompareRig, clientPort: number, split: Split = WHOLE) {
+  /** `isRunning`: the connection is older than the capture. */
+  constructor(rig: Pick<CompareRig, 'capture' | 'wait'>, clientPort: number, split: Split = WHOLE, isRunning = false) {
     super({ clientPort });
     this.#rig = rig;
     this.#split = split;
-    rig.capture(this.syn(), this.acknowledge());
+    if (!isRunning) rig.capture(this.syn(), this.acknowledge());
   }
 
   /** A packet of online; `offset` is where it stands in what online sends. */
@@ -218,11 +219,11 @@ export class ComparedClient extends Client {
     this.answer(answer, reorder);
   }
 
-  answer(answer: string, reorder: (packets: Uint8Array[]) => Uint8Array[] = (packets) => packets): void {
-    const octets = textOf(answer);
+  answer(answer: string | Uint8Array, reorder: (packets: Uint8Array[]) => Uint8Array[] = (packets) => packets): void {
+    const octets = [...(typeof answer === 'string' ? textOf(answer) : answer)];
     let done = 0;
     const packets = this.#split(octets.length).map((bytes) => {
-      const packet = this.answerPacket(this.#answered + done, octets.slice(done, done + bytes));
+      const packet = this.answerPacket(this.#answered + done, Uint8Array.from(octets.slice(done, done + bytes)));
       done += bytes;
       return packet;
     });

@@ -8,6 +8,7 @@ const HELLO = Uint8Array.of(1, 2, 3, 4, 5);
 class ContraryPlayer implements Player {
   state: PlayerState = 'open';
   isTurnUnknown = false;
+  isAnswerOwn = false;
   #owed = 0;
 
   get problem(): string {
@@ -16,6 +17,7 @@ class ContraryPlayer implements Player {
 
   beginTurn(): void {
     this.isTurnUnknown = false;
+    this.isAnswerOwn = false;
   }
 
   connect(isStart: boolean): void {
@@ -45,6 +47,7 @@ class ContraryPlayer implements Player {
       // It waits for more of the turn, as long as there may be more.
       if ((octet & 15) === 1 && length < 3 && !isWhole) return taken;
       if ((octet & 15) === 3) this.isTurnUnknown = true;
+      if ((octet & 15) === 4) this.isAnswerOwn = true;
       if (this.isTurnUnknown || (octet & 15) === 0) continue;
       out.write(bytes, at, 1);
       if ((octet & 15) === 5) out.write(bytes, offset, length);

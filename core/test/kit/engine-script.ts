@@ -65,7 +65,7 @@ export class EngineScript {
         wait: (options & 1) === 0,
         fullSessionsOnly: (options & 2) !== 0,
         limits: LIMITS,
-        compare: options & 0x10 && protocols === undefined ? COMPARE : undefined,
+        compare: options & 0x10 ? COMPARE : undefined,
         protocols,
       },
       { answer: () => options & 0xf0, mss: options & 4 ? 100 : 1460, greetingBytes: options & 8 ? 20 : 0 },

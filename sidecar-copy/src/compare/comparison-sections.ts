@@ -13,6 +13,7 @@ const REASONS: Readonly<Record<string, readonly [string, string]>> = {
   onlineSilent: ['not answered by online', 'or its answers are not in the capture'],
   notAligned: ['answers overlap', 'online answered early, or the client pipelines'],
   multiplexed: ['HTTP/2, or upgraded', 'both sides speak at once: nothing is the answer to anything'],
+  ownAnswer: ['logins, and what depends on them', 'each server has its own (--credentials)'],
   interrupted: ['under way at the end', ''],
 };
 /** A line is not broken between a figure and its name or unit. */

@@ -188,7 +188,6 @@ describe('what a copy refuses before anything is touched', () => {
     ],
     ['-x 80-10.16.12.11:80 --report a --summary ./a', /--summary and --report name the same file/],
     ['-x 80-10.16.12.11:80 --credentials f --wire 0.9 --insecure', /--credentials and --wire exclude each other/],
-    ['-x 80-10.16.12.11:80 --credentials f --compare', /--credentials and --compare exclude each other/],
     ['-x 80-10.16.12.11:80 -u shop@secret', /users and passwords come from a file: --credentials FILE/],
     ['-x 80-10.16.12.11:80 --compare --threads 2', /--compare does not go together with --threads 2/],
     ['-x 80-10.16.12.11:80 --compare -W', /--compare does not go together with -W/],

@@ -22,7 +22,7 @@ import {
 } from './login-request.js';
 import { readUint24, readUint32, writeUint32 } from './mysql-integer.js';
 import { PrepareAnswer } from './prepare-answer.js';
-import { type Statement, StatementMap } from './statement-map.js';
+import { NO_NUMBER, type Statement, StatementMap } from './statement-map.js';
 
 /** A login with attributes; MySQL's own limit of those is 64 KB, clients send some hundred octets. */
 const LOGIN_BYTES_MAX = 16 * 1024;
@@ -50,6 +50,8 @@ export class MysqlPlayer extends StreamPlayer {
   #phase: Phase = 'commands';
   /** How the client logged in, or how we did for it. */
   #request: LoginRequest | undefined;
+  /** It is ours. What answers look like depends on it: capabilities, character set. */
+  #isRequestOurs = false;
   #database = '';
   /** The client's own login was seen; what follows it with a sequence number other than 0 belongs to it. */
   #isAnsweringOnline = false;
@@ -65,6 +67,11 @@ export class MysqlPlayer extends StreamPlayer {
     this.#login = new LoginExchange(parts.digests);
   }
 
+  override beginTurn(): void {
+    super.beginTurn();
+    this.isAnswerOwn = this.#isRequestOurs;
+  }
+
   override connect(isStart: boolean): void {
     this.#login.connect();
     this.#answer.clear();
@@ -77,6 +84,7 @@ export class MysqlPlayer extends StreamPlayer {
 
   protected begin(): void {
     this.#request = undefined;
+    this.#isRequestOurs = false;
     this.#statements.clear(true);
     this.#phase = 'request';
   }
@@ -85,6 +93,7 @@ export class MysqlPlayer extends StreamPlayer {
     if (this.#request === undefined) {
       const credential = this.parts.credentials[0]!;
       this.#request = defaultLoginRequest(credential.user, credential.database, credential.collation);
+      this.#isRequestOurs = true;
       this.credential = credential;
       this.#database = credential.database;
       this.#statements.clear(false);
@@ -132,9 +141,12 @@ export class MysqlPlayer extends StreamPlayer {
   #hearAnswer(bytes: Uint8Array, offset: number, present: number): void {
     const number = this.#answer.hear(bytes, offset, present);
     if (number === undefined) return;
-    this.#preparing!.targetNumber = number;
+    const statement = this.#preparing!;
+    statement.targetNumber = number;
     this.#preparing = undefined;
-    if (this.#phase === 'commands') this.state = 'open';
+    if (this.#phase !== 'commands') return;
+    if (number !== NO_NUMBER && number !== statement.onlineNumber) this.isAnswerOwn = true;
+    this.state = 'open';
   }
 
   #onLoggedIn(): void {
@@ -149,7 +161,10 @@ export class MysqlPlayer extends StreamPlayer {
     const sequence = bytes[at + 3]!;
     if (sequence !== 0 || packetEnd === at + PACKET_HEADER_BYTES) {
       // Behind a login the client's part of what online wanted; otherwise more of a large packet, or of a file.
-      if (sequence !== 0 && this.#isAnsweringOnline) this.isDropping = true;
+      if (sequence !== 0 && this.#isAnsweringOnline) {
+        this.isDropping = true;
+        this.isAnswerOwn = true;
+      }
       return this.goBy(bytes, at, end, packetEnd - at, out);
     }
     this.#isAnsweringOnline = false;
@@ -181,12 +196,17 @@ export class MysqlPlayer extends StreamPlayer {
     const credential = this.#loginOf(request.user, request.hasProof);
     if (credential === undefined) return 0;
     this.#request = request;
+    this.#beginLogin(credential, request.database);
+    return packetEnd - at;
+  }
+
+  #beginLogin(credential: Credential, database: string): void {
     this.credential = credential;
-    this.#database = request.database;
+    this.#database = database;
     this.#isAnsweringOnline = true;
+    this.isAnswerOwn = true;
     this.#phase = 'login';
     this.state = 'busy';
-    return packetEnd - at;
   }
 
   /** Who has no password at online needs none in the file. */
@@ -274,16 +294,12 @@ export class MysqlPlayer extends StreamPlayer {
     const credential = this.#loginOf(request.user, request.hasProof);
     if (credential === undefined) return 0;
     this.#statements.loseCount();
-    this.credential = credential;
-    this.#database = request.database;
-    this.#isAnsweringOnline = true;
     const { proof, plugin } = this.#login.proof(credential);
     const changed = changeUserRequest(request, encodeUtf8(credential.targetUser), proof, plugin);
     const packet = packetOf(0, [Uint8Array.of(COMMAND.changeUser), ...changed]);
     out.write(packet, 0, packet.length);
     this.#login.expectBy(credential, plugin);
-    this.#phase = 'login';
-    this.state = 'busy';
+    this.#beginLogin(credential, request.database);
     return packetEnd - at;
   }
 }

@@ -12,9 +12,11 @@ const STATEMENTS_MAX = 4096;
 /** Octets of statements that are kept for a fresh connection; beyond it they are not prepared there again. */
 const TEXT_BYTES_MAX = 256 * 1024;
 /** A server that lost its place, or a statement that it could not prepare. */
-const NO_NUMBER = -1;
+export const NO_NUMBER = -1;
 
 export interface Statement {
+  /** Its number at online; undefined: not known. */
+  readonly onlineNumber: number | undefined;
   /** Its number at the target; NO_NUMBER: it has none. */
   targetNumber: number;
   /** The whole packet that prepares it; undefined: not kept. */
@@ -56,7 +58,8 @@ export class StatementMap {
   /** A statement was prepared, by this packet. */
   prepare(packet: Uint8Array | undefined): Statement {
     const keeps = packet !== undefined && this.#textBytes + packet.length <= TEXT_BYTES_MAX;
-    const statement: Statement = { targetNumber: NO_NUMBER, packet: keeps ? packet : undefined };
+    const onlineNumber = this.#offset === undefined ? undefined : this.#next + this.#offset;
+    const statement: Statement = { onlineNumber, targetNumber: NO_NUMBER, packet: keeps ? packet : undefined };
     if (keeps) this.#textBytes += packet.length;
     if (this.#statements.size >= STATEMENTS_MAX) this.#drop(this.#statements.keys().next().value!);
     this.#statements.set(this.#next, statement);

@@ -104,6 +104,7 @@ export class PostgresqlPlayer extends StreamPlayer {
     if (this.#phase === 'start') {
       // The target gets a start message of ours.
       this.isDropping = true;
+      this.isAnswerOwn = true;
       return this.#onStart(bytes, at, end);
     }
     if (end - at < MESSAGE_HEADER_BYTES) return 0;
@@ -111,6 +112,7 @@ export class PostgresqlPlayer extends StreamPlayer {
     const type = String.fromCharCode(bytes[at]!);
     if (type === 'p') {
       this.isDropping = true;
+      this.isAnswerOwn = true;
     } else if (type === 'P') {
       if (end < Math.min(messageEnd, at + STATEMENT_BYTES_MAX)) return 0;
       this.#onParse(bytes, at, end, messageEnd);

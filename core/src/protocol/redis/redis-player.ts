@@ -205,6 +205,7 @@ export class RedisPlayer extends StreamPlayer {
     const credential = credentialOf(this.parts.credentials, user) ?? this.credentialFor(user || DEFAULT_USER);
     if (credential === undefined) return false;
     this.credential = credential;
+    this.isAnswerOwn = true;
     for (const command of commandsFor(credential)) {
       out.write(command, 0, command.length);
       if (!this.#hasSaid) {
