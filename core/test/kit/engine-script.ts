@@ -233,11 +233,13 @@ function padded(bytes: Uint8Array): Uint8Array {
 }
 
 function happened(counters: EngineCounters): number {
-  let feature = 17;
-  for (const value of Object.values(counters)) {
-    const parts: number[] = typeof value === 'number' ? [value] : Object.values(value as Record<string, number>);
-    for (const part of parts) feature = (Math.imul(feature, 31) + Math.min(part, 3)) | 0;
-  }
   assert.ok(counters.turnsPending === 0);
-  return feature;
+  return featureOf(counters, 17);
+}
+
+/** Counters stand in each other, as deep as they like. */
+function featureOf(counters: object, before: number): number {
+  return Object.values(counters).reduce<number>((feature, value: number | object) => {
+    return typeof value === 'object' ? featureOf(value, feature) : (Math.imul(feature, 31) + Math.min(value, 3)) | 0;
+  }, before);
 }
