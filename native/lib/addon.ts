@@ -46,6 +46,7 @@ export interface Addon {
   unacknowledgedOctets(fd: number): number;
   inNamespace(netnsPath: string, work: () => unknown): unknown;
   giveBackUnusedMemory(): number;
+  rulesetGeneration(): number | undefined;
 }
 
 export interface NativePacketRing {

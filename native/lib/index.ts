@@ -18,5 +18,6 @@ export { inNamespace } from './network-namespace.js';
 export { PacketRing, type PacketRingOptions, type PacketRingStatistics } from './packet-ring.js';
 export { RawSender, type RawSenderOptions, type RawSenderStatistics } from './raw-sender.js';
 export { ResponseQueue, type ResponseQueueOptions, type ResponseQueueStatistics } from './response-queue.js';
+export { rulesetGeneration } from './ruleset-generation.js';
 export { unacknowledgedOctets } from './send-queue.js';
 export { giveBackUnusedMemory } from './unused-memory.js';

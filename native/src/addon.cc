@@ -11,6 +11,7 @@
 #include "packet_ring_object.h"
 #include "raw_sender_object.h"
 #include "response_queue_object.h"
+#include "ruleset_generation.h"
 #include "send_queue.h"
 #include "unused_memory.h"
 
@@ -43,6 +44,11 @@ Napi::Value GiveBack(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(GiveBackUnusedMemory()));
 }
 
+Napi::Value Generation(const Napi::CallbackInfo& info) {
+  const std::optional<uint32_t> generation = RulesetGeneration();
+  return generation ? Napi::Number::New(info.Env(), *generation) : info.Env().Undefined();
+}
+
 Napi::Value OctetsUnacknowledged(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const int32_t fd = arguments.Signed(0);
@@ -66,6 +72,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("compileFilter", Napi::Function::New<CompileFilter>(env, "compileFilter"));
   exports.Set("unacknowledgedOctets", Napi::Function::New<OctetsUnacknowledged>(env, "unacknowledgedOctets"));
   exports.Set("inNamespace", Napi::Function::New<InNamespace>(env, "inNamespace"));
+  exports.Set("rulesetGeneration", Napi::Function::New<Generation>(env, "rulesetGeneration"));
   exports.Set("giveBackUnusedMemory", Napi::Function::New<GiveBack>(env, "giveBackUnusedMemory"));
   return exports;
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { inNamespace } from '@trafficcopy/native';
+import { inNamespace, rulesetGeneration } from '@trafficcopy/native';
 import { RulesError } from './rules-error.js';
 
 export interface CommandOutcome {
@@ -17,6 +17,8 @@ export interface NamespaceAccess {
   identify(): Promise<string>;
   /** Runs a command in the namespace. Undefined when there is no such command. */
   run(command: string, args: readonly string[], input?: string): Promise<CommandOutcome | undefined>;
+  /** Another number after each change of what nf_tables holds there; undefined where the kernel does not count. */
+  rulesetGeneration(): number | undefined;
   /** A file below /proc/sys or /proc/net; undefined when it is not there. */
   read(path: string): Promise<string | undefined>;
   /** Writes a file below /proc/sys. */
@@ -70,6 +72,10 @@ export class KernelNamespace implements NamespaceAccess {
       version.catch(() => KernelNamespace.#versions.delete(command));
     }
     return version;
+  }
+
+  rulesetGeneration(): number | undefined {
+    return this.#inside(rulesetGeneration);
   }
 
   async read(path: string): Promise<string | undefined> {

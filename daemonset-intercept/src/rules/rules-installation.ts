@@ -11,7 +11,7 @@
  */
 import { FallbackRoute } from './fallback-route.js';
 import { type FoundState, foundState } from './found-state.js';
-import type { Iptables, IptablesKind } from './iptables.js';
+import type { IptablesKind } from './iptables.js';
 import { wantedVariants } from './iptables-variants.js';
 import { Journal } from './journal.js';
 import { refuseLiving } from './living-intercepts.js';
@@ -21,8 +21,9 @@ import { ownerComment } from './own-rules.js';
 import { ProcessTable } from './process-table.js';
 import type { RulesInstallationOptions } from './rules-installation-options.js';
 import { type InstalledRules, RulesInstaller } from './rules-installer.js';
+import { RulesLook } from './rules-look.js';
 import { removeRules } from './rules-removal.js';
-import { OWN_TABLES, type SavedRules } from './saved-rules.js';
+import { OWN_TABLES } from './saved-rules.js';
 import { chooseSlot } from './slot-choice.js';
 import { type WorkerSlot, workerSlot } from './worker-slot.js';
 
@@ -37,6 +38,8 @@ export class RulesInstallation {
   readonly #rules: InstalledRules;
   readonly #sysctls: FoundState['sysctls'];
   #isInstalled = true;
+  /** When all was as it was put; undefined before, and where nobody counts. */
+  #rightGeneration: number | undefined;
 
   private constructor(
     options: RulesInstallationOptions,
@@ -119,17 +122,20 @@ export class RulesInstallation {
 
   /**
    * Looks whether rules and settings are as they were put, and puts back what somebody else has removed, changed, or put a rule
-   * before: without them answers would reach clients. Returns what was wrong, for the log. `save` reads the rules of a command.
+   * before: without them answers would reach clients. Returns what was wrong, for the log.
    *
    * @throws RulesError when they cannot be put back.
    */
-  async hold(save = (iptables: Iptables): Promise<SavedRules> => iptables.save()): Promise<string[]> {
+  async hold(look = new RulesLook(this.#options.access)): Promise<string[]> {
     if (!this.#isInstalled) return [];
+    const generation = look.generationOf(this.kind);
+    const isSame = generation !== undefined && generation === this.#rightGeneration;
+    if (isSame && (await this.#lostSettings()).length === 0) return [];
     return this.#journal.locked(async () => {
       const { access, instance } = this.#options;
       const wrong: string[] = [];
       for (const [iptables, rules] of this.#rules) {
-        const { owned, overtaken } = await save(iptables);
+        const { owned, overtaken } = await look.save(iptables);
         const own = owned.filter((rule) => rule.instance === instance);
         for (const table of OWN_TABLES) {
           const isComplete = own.filter((rule) => rule.table === table).length === rules[table].length;
@@ -139,14 +145,20 @@ export class RulesInstallation {
           wrong.push(`${iptables.name} -t ${table}: ${what}: they are back at the heads of their chains`);
         }
       }
-      const now = await readMarkSysctls(access, Object.keys(this.#sysctls).length > 2);
-      const lost = Object.keys(now).filter((path) => now[path] === '0');
+      const lost = await this.#lostSettings();
       if (lost.length > 0) {
         await setMarkSysctls(access, this.#sysctls);
         wrong.push(`${lost.join(', ')}: was set to 0 by somebody else: it is 1 again`);
       }
+      this.#rightGeneration = wrong.length === 0 ? generation : undefined;
       return wrong;
     });
+  }
+
+  /** Paths of settings that somebody has set to 0. */
+  async #lostSettings(): Promise<string[]> {
+    const now = await readMarkSysctls(this.#options.access, Object.keys(this.#sysctls).length > 2);
+    return Object.keys(now).filter((path) => now[path] === '0');
   }
 
   /** Puts back what was found, as far as no living intercept needs it. Returns notes for the log. After a failure it can be tried again. */

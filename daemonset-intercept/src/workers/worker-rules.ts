@@ -1,10 +1,9 @@
 import type { ProgramLog } from '@trafficcopy/runtime';
 import { refuseLocalClients } from '../config/udp-clients.js';
 import type { InterceptConfig } from '../config.js';
-import type { Iptables } from '../rules/iptables.js';
 import { KernelNamespace } from '../rules/namespace-access.js';
 import { RulesInstallation } from '../rules/rules-installation.js';
-import type { SavedRules } from '../rules/saved-rules.js';
+import { RulesLook } from '../rules/rules-look.js';
 import type { WorkerSlot } from '../rules/worker-slot.js';
 import { readLocalAddresses } from '../targets/local-addresses.js';
 
@@ -17,11 +16,13 @@ const STAYS_FOR_OTHERS = /^settings stay for /;
  */
 export class WorkerRules {
   readonly #installations: RulesInstallation[] = [];
+  readonly #access: KernelNamespace;
   readonly #logger: ProgramLog['logger'];
   #isHolding = false;
   #isEnding = false;
 
-  private constructor(logger: ProgramLog['logger']) {
+  private constructor(access: KernelNamespace, logger: ProgramLog['logger']) {
+    this.#access = access;
     this.#logger = logger;
   }
 
@@ -35,8 +36,8 @@ export class WorkerRules {
     logger: ProgramLog['logger'],
     open: (worker: number, slot: WorkerSlot) => Promise<boolean>,
   ): Promise<WorkerRules> {
-    const rules = new WorkerRules(logger);
     const access = new KernelNamespace(config.netnsPath, '/proc');
+    const rules = new WorkerRules(access, logger);
     refuseLocalClients(
       config.udpClients,
       await readLocalAddresses(config.netnsPath === undefined ? undefined : access),
@@ -86,16 +87,11 @@ export class WorkerRules {
 
   async #holdAll(): Promise<void> {
     // One look for all of them, until something was put back.
-    const saved = new Map<string, Promise<SavedRules>>();
-    const save = (iptables: Iptables): Promise<SavedRules> => {
-      const known = saved.get(iptables.name) ?? iptables.save();
-      saved.set(iptables.name, known);
-      return known;
-    };
+    let look = new RulesLook(this.#access);
     for (const installation of this.#installations) {
       if (this.#isEnding) return;
-      const wrong = await installation.hold(save);
-      if (wrong.length > 0) saved.clear();
+      const wrong = await installation.hold(look);
+      if (wrong.length > 0) look = new RulesLook(this.#access);
       for (const message of wrong) {
         this.#logger.error(`${message}; until now answers of the target may have reached clients`);
       }

@@ -20,11 +20,23 @@ export class FakeNamespace implements NamespaceAccess {
   hasStringMatch = true;
   hasIptables = true;
   hasRawTable = true;
+  /** Whether it counts what becomes of its rules; a kernel with legacy's does not. */
+  hasGenerations = false;
+  readonly #generations: string[] = [];
+  /** Commands that read rules, in order. */
+  readonly saves: string[] = [];
   /** A command that matches fails. */
   failing: RegExp | undefined;
 
   async identify(): Promise<string> {
     return '4026531840';
+  }
+
+  rulesetGeneration(): number | undefined {
+    if (!this.hasGenerations) return undefined;
+    const now = JSON.stringify([this.rules, this.rawRules]);
+    if (this.#generations.at(-1) !== now) this.#generations.push(now);
+    return this.#generations.length;
   }
 
   async read(path: string): Promise<string | undefined> {
@@ -45,7 +57,10 @@ export class FakeNamespace implements NamespaceAccess {
     if (/^ip6?tables$/.test(command)) {
       return this.hasIptables ? { ...DONE, stdout: 'iptables v1.8.9 (nf_tables)\n' } : undefined;
     }
-    if (/^ip6?tables-save$/.test(command)) return { ...DONE, stdout: this.#save(family) };
+    if (/^ip6?tables-save$/.test(command)) {
+      this.saves.push(command);
+      return { ...DONE, stdout: this.#save(family) };
+    }
     if (/^ip6?tables-restore$/.test(command)) return this.#restore(family, input);
     if (command === 'ip') return this.#ip(args);
     return command === 'nft' ? { status: 1, stdout: '', stderr: 'no such table' } : undefined;

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseIpAddress } from '@trafficcopy/core';
-import type { Iptables } from '../../src/rules/iptables.js';
 import { parseJournal } from '../../src/rules/journal.js';
 import { RulesInstallation } from '../../src/rules/rules-installation.js';
 import type { RulesInstallationOptions } from '../../src/rules/rules-installation-options.js';
+import { RulesLook } from '../../src/rules/rules-look.js';
 import { FakeNamespace } from '../kit/fake-namespace.js';
 
 const UDP_CLIENTS = (
@@ -193,18 +193,43 @@ describe('the installation of rules', () => {
   it('what is saved once can be held against the rules of several workers', async () => {
     const first = await install();
     const second = await install({ instance: '36524.1', takesUnmarked: false });
-    const saved = new Map<string, ReturnType<Iptables['save']>>();
-    let saves = 0;
-    const save = (iptables: Iptables): ReturnType<Iptables['save']> => {
-      const known = saved.get(iptables.name);
-      if (known !== undefined) return known;
-      saves += 1;
-      const made = iptables.save();
-      saved.set(iptables.name, made);
-      return made;
+    access.saves.length = 0;
+    const look = new RulesLook(access);
+    assert.deepEqual([await first.hold(look), await second.hold(look)], [[], []]);
+    assert.deepEqual(access.saves, ['iptables-save', 'ip6tables-save']);
+  });
+
+  it('where the kernel counts changes, rules are read only after one, whoever made it', async () => {
+    access.hasGenerations = true;
+    const installation = await install();
+    assert.deepEqual(await installation.hold(), []);
+    access.saves.length = 0;
+    assert.deepEqual(await installation.hold(), []);
+    assert.deepEqual(access.saves, [], 'nothing has changed');
+    access.rules[4].unshift('OUTPUT -p tcp -j ACCEPT');
+    assert.match((await installation.hold())[0]!, /a rule was put before ours/);
+    assert.deepEqual(await installation.hold(), [], 'once more after what was put back');
+    access.saves.length = 0;
+    access.files.set('/proc/sys/net/ipv4/fwmark_reflect', '0\n');
+    assert.match((await installation.hold())[0]!, /fwmark_reflect: was set to 0/, 'settings are looked at each time');
+    assert.deepEqual(await installation.hold(), []);
+    access.rawRules[6].length = 0;
+    assert.match((await installation.hold())[0]!, /^ip6tables -t raw: our rules were removed/);
+  });
+
+  it('what changes while rules are read is found at the next look', async () => {
+    access.hasGenerations = true;
+    const installation = await install();
+    const run = access.run.bind(access);
+    access.run = async (command, args, input) => {
+      const outcome = await run(command, args, input);
+      if (command !== 'iptables-save') return outcome;
+      access.run = run;
+      access.rules[4].length = 0;
+      return outcome;
     };
-    assert.deepEqual([await first.hold(save), await second.hold(save)], [[], []]);
-    assert.equal(saves, 2, 'IPv4 and IPv6');
+    assert.deepEqual(await installation.hold(), []);
+    assert.match((await installation.hold())[0]!, /^iptables -t mangle: our rules were removed/);
   });
 
   it('the journal is written before the first change', async () => {
