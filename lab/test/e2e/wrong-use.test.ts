@@ -212,11 +212,11 @@ for (const words of [
       const state = ['--state', join(lab.directory, 'state')];
       const started = await lab.target.start('interrupted', 'setsid', [TRAFFIC_COPY, ...words, ...state]);
       const { pid } = started;
-      await eventually(
-        'a worker',
-        20_000,
-        async () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8') !== '',
-      );
+      // Its launcher has children, too, before it becomes the program.
+      await eventually('a worker', 20_000, () => {
+        const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+        return children.some((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('-worker.js'));
+      });
       process.kill(-pid, 'SIGTERM');
       await started.expectEnd(20_000, [0]);
       assert.match(started.tail(), /"reason":"SIGTERM"/);
