@@ -20,11 +20,13 @@ const PTO_MIN_MS = 10;
  * its round trip where that is longer, which twice ours has room for; and up to two of its ticks of 10 ms late.
  */
 const ACK_DELAY_MAX_MS = 60;
+/** New octets were sent or acknowledged: when a probe is due has yet to be found. */
+const PROBE_UNTIMED = -1;
 /** Timestamps and our clock are cut to whole milliseconds. */
 const CLOCK_GRAIN_MS = 1;
 
 export class LossProbe extends CongestionControl {
-  /** When a probe is due; 0: none is. */
+  /** When a probe is due; 0: none is. What is in flight changes often until this is asked for: see {@link timeProbe}. */
   probeAtMs = 0;
   /** What had been sent when the probe went out that nothing has answered yet; -1: none is out. */
   probeEndOffset = -1;
@@ -32,6 +34,15 @@ export class LossProbe extends CongestionControl {
   protected resetProbe(): void {
     this.probeAtMs = 0;
     this.probeEndOffset = -1;
+  }
+
+  /** New octets were sent or acknowledged (RFC 8985 7.2). Each segment does that, so no more is done about it here. */
+  protected restartProbe(): void {
+    this.probeAtMs = PROBE_UNTIMED;
+  }
+
+  protected get isProbeUntimed(): boolean {
+    return this.probeAtMs === PROBE_UNTIMED;
   }
 
   /** [unaOffset, maxOffset) is in flight, and new octets were sent or acknowledged just now: when a probe is due (RFC 8985 7.2). */

@@ -216,7 +216,7 @@ export class Replay extends LossProbe {
     if (end > this.sndNxtOffset) this.sndNxtOffset = end;
     if (end > this.sndMaxOffset) {
       this.sndMaxOffset = end;
-      this.timeProbe(nowMs);
+      this.restartProbe();
     }
     this.noteAcked();
   }
@@ -227,7 +227,9 @@ export class Replay extends LossProbe {
     this.mustAck = false;
   }
 
-  private timeProbe(nowMs: number): void {
+  /** Finds when a probe is due, if that has changed: at the time of what changed it, when no more comes of it. */
+  timeProbe(nowMs: number): void {
+    if (!this.isProbeUntimed) return;
     if (this.mayProbe) this.armProbe(this.sndUnaOffset, this.sndMaxOffset, this.mss, nowMs);
     else this.probeAtMs = 0;
   }
@@ -532,7 +534,7 @@ export class Replay extends LossProbe {
     } else {
       this.rtoAtMs = nowMs + this.rtoMs;
     }
-    this.timeProbe(nowMs);
+    this.restartProbe();
   }
 
   private enterAfterPeerFin(): void {

@@ -742,7 +742,7 @@ export class Replayer {
       return;
     }
     if (replay.rtoAtMs !== 0 && nowMs >= replay.rtoAtMs) this.#onRetransmissionTimeout(session, nowMs);
-    else if (replay.probeAtMs !== 0 && nowMs >= replay.probeAtMs) this.#onProbeTimeout(session, nowMs);
+    else if (replay.probeAtMs > 0 && nowMs >= replay.probeAtMs) this.#onProbeTimeout(session, nowMs);
     this.touch(session);
   }
 
@@ -805,6 +805,7 @@ export class Replayer {
     if (session.isFinished) return;
     if (replay.state === FIN_WAIT_2 && session.lingerAtMs === 0) session.lingerAtMs = nowMs + FIN_WAIT_2_MS;
     if (replay.state === TIME_WAIT && session.lingerAtMs === 0) session.lingerAtMs = nowMs + TIME_WAIT_MS;
+    replay.timeProbe(nowMs);
     let at = this.#timeoutAtMs(session);
     if (replay.rtoAtMs !== 0 && replay.rtoAtMs < at) at = replay.rtoAtMs;
     if (replay.probeAtMs !== 0 && replay.probeAtMs < at) at = replay.probeAtMs;

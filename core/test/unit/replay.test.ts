@@ -502,6 +502,7 @@ describe('a loss probe', () => {
   }
 
   function waitOf({ replay, nowMs }: Bench): number {
+    replay.timeProbe(nowMs);
     return replay.probeAtMs === 0 ? 0 : replay.probeAtMs - nowMs;
   }
 
