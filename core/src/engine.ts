@@ -152,6 +152,7 @@ export class Engine {
     const now = this.#setTime(nowMs);
     this.#wakeNowMs = now;
     this.#datagrams?.flush();
+    this.#replayer.flushNotices();
     this.#wheel.expire(now, this.#wake);
     this.#replayer.flush(now);
   }

@@ -175,6 +175,11 @@ export class Replayer {
     this.#notices.reopen(lane);
   }
 
+  /** Timers send at once: before that intercepts hear of flows, as far as the batches have room. What they have none for fills them. */
+  flushNotices(): void {
+    this.#notices.flush();
+  }
+
   get hasBacklog(): boolean {
     return this.#sender.hasBlocked || this.#dirty.length > 0 || this.#notices.hasBacklog;
   }

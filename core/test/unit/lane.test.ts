@@ -1,9 +1,22 @@
 /** Lanes that are down, and batches that are full. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { RECORD_OPEN, REPLAY_RECORD_HEADER_BYTES, type ReplayBatch } from '../../src/batch/replay-batch.js';
+import { readU16, readU32 } from '../../src/wire/bytes.js';
 import { answerAll } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
 import { CONFIG, Rig } from '../kit/rig.js';
+
+/** Reads what is in the batch: of each flow first that it is open, then its packets. */
+function takeRecords(batch: ReplayBatch, known: Set<number>): void {
+  for (let at = batch.headroomBytes; at < batch.length; ) {
+    const id = readU32(batch.bytes, at);
+    if (batch.bytes[at + 6] === RECORD_OPEN) known.add(id);
+    else assert.ok(known.has(id), `session ${id} sends, and nobody knows its flow`);
+    at += REPLAY_RECORD_HEADER_BYTES + ((readU16(batch.bytes, at + 4) + 3) & ~3);
+  }
+  batch.clear();
+}
 
 describe('a lane', () => {
   it('that is down holds turns up to the timeout, and they go out when it comes back', () => {
@@ -47,6 +60,30 @@ describe('a lane', () => {
     rig.settle();
     assert.equal(rig.target.log.filter((entry) => entry === 'SYN').length, 60);
     assert.equal(rig.engine.nextDeadlineMs() > 0, true);
+  });
+
+  it('whose batch is full sends nothing of a flow before it has told of it', () => {
+    let isDeaf = false;
+    const limits = { ...CONFIG.limits, batchPacketsMax: 40 };
+    const rig = new Rig({ limits }, { ...answerAll, lose: () => isDeaf });
+    const clients = Array.from({ length: 100 }, (_, index) => rig.open(new Client({ clientPort: 41_000 + index })));
+    isDeaf = true;
+    for (const client of clients) rig.capture(client.fin());
+    rig.engine.setLaneUp(0, false, rig.nowMs);
+    rig.wait(50);
+    rig.engine.reopenFlows(0);
+    const known = new Set<number>();
+    takeRecords(rig.engine.outputs[0]!, known);
+    rig.engine.setLaneUp(0, true, rig.nowMs);
+    takeRecords(rig.engine.outputs[0]!, known);
+    assert.equal(known.size, 80, 'and the timers of all are due');
+    for (let call = 0; call < 10; call += 1) {
+      rig.nowMs += 4;
+      rig.engine.advance(rig.nowMs);
+      takeRecords(rig.engine.outputs[0]!, known);
+    }
+    assert.equal(known.size, 100);
+    assert.equal(rig.engine.counters.segmentsRetransmitted, 100);
   });
 
   it('whose batch is full releases its flows later', () => {
