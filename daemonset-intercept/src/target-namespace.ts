@@ -5,7 +5,7 @@ import type { CopyLink } from './channel/copy-link.js';
 import { CopyLinks } from './channel/copy-links.js';
 import { wireRecords } from './channel/wire-records.js';
 import type { ServedTarget } from './config/target-value.js';
-import { refuseLocalClients } from './config/udp-clients.js';
+import { localClient, refuseLocalClients } from './config/udp-clients.js';
 import { createInterceptCounters, type InterceptCounters } from './counters.js';
 import type { PacketSender } from './injector/packet-sender.js';
 import { RawPacketSender } from './injector/raw-packet-sender.js';
@@ -96,6 +96,8 @@ export class TargetNamespace {
   #isHolding = false;
   #isEnding = false;
   #targetUnknownSeen = 0;
+  /** What was said last of an address in --udp-clients that the host has got. */
+  #localClientTold: string | undefined;
   #ticks = 0;
   /** Until then a Direct copy may take a connection for open that has ended, and send packets that a rule has to catch. */
   #unawareUntilMs = 0;
@@ -324,11 +326,21 @@ export class TargetNamespace {
 
   async #survey(): Promise<void> {
     const addresses = await this.#readAddresses();
-    if (addresses.length > 0) this.#gate.setLocalAddresses(addresses);
+    if (addresses.length > 0) {
+      this.#gate.setLocalAddresses(addresses);
+      this.#noteLocalClient(addresses);
+    }
     const hasDirect = this.#links.all().some(({ connection }) => connection.peer.delivery === 'direct');
     const message = hasDirect ? await this.#reversePath.check(hasDirect) : undefined;
     if (message !== undefined) this.#options.logger.warn(message);
     await this.#checkSocketRoom();
+  }
+
+  /** The host has got an address that should have been nobody's. Said once for each. */
+  #noteLocalClient(addresses: readonly string[]): void {
+    const clash = localClient(this.#options.udpClients ?? [], addresses);
+    if (clash !== undefined && clash !== this.#localClientTold) this.#options.logger.error(clash);
+    this.#localClientTold = clash;
   }
 
   async #checkSocketRoom(isLast = false): Promise<void> {

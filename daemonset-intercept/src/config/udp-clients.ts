@@ -48,16 +48,20 @@ export function checkUdpClients({ udpClients, pass, operator }: Values): void {
  * @throws StartError ERR_START_UDP_CLIENTS when a range has one of them in it.
  */
 export function refuseLocalClients(udpClients: readonly AddressRange[], local: Iterable<string>): void {
-  if (udpClients.length === 0) return;
+  const clash = localClient(udpClients, local);
+  if (clash !== undefined) throw new StartError('ERR_START_UDP_CLIENTS', clash);
+}
+
+/** What is wrong when a range has an address of the namespace in it, and what to do; undefined while none has. */
+export function localClient(udpClients: readonly AddressRange[], local: Iterable<string>): string | undefined {
+  if (udpClients.length === 0) return undefined;
   for (const text of local) {
     const address = parseIpAddress(text);
     const clients = address && udpClients.find((one) => rangesOverlap(one, single(address)));
     if (clients === undefined) continue;
-    throw new StartError(
-      'ERR_START_UDP_CLIENTS',
-      `--udp-clients ${formatRange(clients)}: ${text} in it is an address of the target's host, which would get no UDP any more: ${ADVICE}`,
-    );
+    return `--udp-clients ${formatRange(clients)}: ${text} in it is an address of the target's host, to which no UDP goes while the rules stand: ${ADVICE}`;
   }
+  return undefined;
 }
 
 /** For the log: whom nobody here reaches by UDP any more. */

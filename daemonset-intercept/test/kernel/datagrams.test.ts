@@ -306,6 +306,24 @@ describe('datagrams on a real kernel', { skip: process.geteuid?.() === 0 ? false
     );
   });
 
+  it('an address of a range that the host gets meanwhile is an error in the log, and is never played', async () => {
+    const config = configOf();
+    const program = await startProgram(config);
+    const copy = await new TestCopy(config.port).start();
+    await lab.target.expect('ip', ['address', 'add', '10.250.3.4/32', 'dev', 'lo']);
+    try {
+      await program.waitForLine(
+        /--udp-clients 10\.250\.0\.0\/16: 10\.250\.3\.4 in it is an address of the target's host/,
+      );
+      send(copy, query(4));
+      await eventually('the copy is told', DEADLINE_MS, () => copy.datagrams.refused === 1);
+    } finally {
+      await lab.target.expect('ip', ['address', 'del', '10.250.3.4/32', 'dev', 'lo']);
+    }
+    copy.close();
+    await program.stop('SIGTERM');
+  });
+
   it('a socket of the target without room: the log says how many no program saw', async () => {
     const config = configOf();
     const program = await startProgram(config);
