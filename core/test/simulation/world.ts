@@ -389,12 +389,16 @@ export class World {
 
   #checkWhole(atMost: 'taken' | 'read'): void {
     const copies = this.#options.engine.copies ?? 1;
+    const { isHalfClosed } = this.#options.targetManner;
     const visits = this.#options.visits.flat();
     for (const [number, requests] of this.outcomes.entries()) {
       const { abortAfterMs, end } = visits[number]!.manner;
       // A reset in the midst may overtake what was said before it, and a reset at the end what the target's program has not read.
       if (abortAfterMs > 0) continue;
-      const at = end === 'abort' || end === 'vanish' ? 'taken' : atMost;
+      // Nobody waits for answers of a target that closes its side first: the run may be over before its program reads. And it is left
+      // with a FIN, which the next SYN from that port may overtake: that finds a half-open connection and resets it (RFC 9293 3.5.1),
+      // which flushes what is unread (3.10.7.4).
+      const at = end === 'abort' || end === 'vanish' || isHalfClosed ? 'taken' : atMost;
       for (const [index, outcome] of requests.entries()) {
         const expected = outcome.online > 0 ? copies : 0;
         const count = outcome[at];
