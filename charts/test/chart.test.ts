@@ -46,12 +46,20 @@ test('with its defaults the chart makes these objects and no others', () => {
       'ServiceAccount trafficcopy-intercept',
       'ServiceAccount trafficcopy-operator',
       'ServiceAccount trafficcopy-uninstall',
+      'ValidatingAdmissionPolicy trafficcopy-credentials',
+      'ValidatingAdmissionPolicyBinding trafficcopy-credentials',
     ].toSorted(),
   );
 });
 
 test('every object with a namespace is in that of the release', () => {
-  const clusterKinds = ['ClusterRole', 'ClusterRoleBinding', 'CustomResourceDefinition'];
+  const clusterKinds = [
+    'ClusterRole',
+    'ClusterRoleBinding',
+    'CustomResourceDefinition',
+    'ValidatingAdmissionPolicy',
+    'ValidatingAdmissionPolicyBinding',
+  ];
   for (const { kind, metadata } of template(
     '--set',
     'metrics.dashboard.enabled=true',
@@ -64,6 +72,24 @@ test('every object with a namespace is in that of the release', () => {
 
 test('the roles of the operator are just what it calls', () => {
   assert.deepEqual(grants(OPERATOR), rights(KUBE_VERBS));
+});
+
+test('Secrets that the operator may read are those of values, and none without a name', () => {
+  const readable = (...flags: string[]): string[] =>
+    template(...flags)
+      .filter(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === OPERATOR)
+      .flatMap(({ rules }) => rules)
+      .filter(({ resources, verbs }: Manifest) => resources.includes('secrets') && verbs.includes('get'))
+      .flatMap(({ resourceNames }: Manifest) => resourceNames ?? ['*']);
+  assert.deepEqual(readable(), ['trafficcopy-logins']);
+  assert.deepEqual(readable('--set', 'operator.credentialsSecrets={a,b}'), ['a', 'b']);
+  assert.deepEqual(readable('--set', 'operator.credentialsSecrets=null'), []);
+  assert.deepEqual(readable('--set-json', 'operator.credentialsSecrets=[]'), []);
+});
+
+test('a cluster that knows no admission policies gets none', () => {
+  const kinds = template('--kube-version', '1.29.4').map(({ kind }) => kind);
+  assert.equal(kinds.filter((kind) => kind.includes('AdmissionPolicy')).length, 0);
 });
 
 test('the hook that removes TrafficCopies may do just that', () => {

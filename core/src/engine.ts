@@ -13,7 +13,7 @@ import type { ResponseBatch } from './batch/response-record.js';
 import { Comparison } from './compare/comparison.js';
 import { createEngineCounters, type EngineCounters } from './counters.js';
 import { DatagramCopier } from './datagram/datagram-copier.js';
-import type { EngineConfig, MappingConfig, SampleConfig } from './engine-config.js';
+import type { EngineConfig, MappingConfig, ProtocolsConfig, SampleConfig } from './engine-config.js';
 import { flowHash } from './flow/flow-hash.js';
 import { TimerWheel } from './flow/timer-wheel.js';
 import { ByteStore } from './session/byte-store.js';
@@ -230,6 +230,14 @@ export class Engine {
   /** Sessions for each new connection and target; running connections keep theirs. */
   setCopies(copies: number): void {
     this.#selection.copies = copies;
+  }
+
+  /**
+   * Other protocols and credentials for new sessions. Running ones of a port that keeps its protocol log in with the new credentials from their next
+   * target connection on; where a port gets another protocol or none, take its mappings away before, or they go on with the old.
+   */
+  setProtocols(protocols: ProtocolsConfig | undefined): void {
+    this.#replayer.setProtocols(protocols);
   }
 
   /**

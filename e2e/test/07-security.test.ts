@@ -14,12 +14,14 @@ import {
   MemoryCredentialStore,
 } from '@trafficcopy/runtime';
 import {
+  imageOf,
   type KubeObject,
   PodTunnel,
   ShopService,
   Stage,
   SYSTEM_NAMESPACE,
   type TrafficCopyResource,
+  until,
 } from '../src/index.js';
 
 const SECRET = { apiVersion: 'v1', kind: 'Secret' };
@@ -195,6 +197,113 @@ test('a copy has NET_RAW and nothing else, a read-only root, and no API token, i
     );
     assert.match(status, /CapEff:\s+0000000000002000\nCapBnd:\s+0000000000002000/);
   }
+});
+
+/** A shop with a Redis beside it that wants this password. */
+function shopWithRedis(name: string, password: string): ShopService {
+  const command = ['node', '/app/e2e/redis-server.js', password];
+  const redis = { name: 'redis', image: imageOf('trafficcopy-e2e'), imagePullPolicy: 'IfNotPresent', command };
+  return new ShopService(stage.cluster, stage.namespace.name, name, { containers: [redis] });
+}
+
+function kubectl(...words: readonly string[]): Promise<string> {
+  return expectCommand('kubectl', ['-n', stage.namespace.name, ...words]);
+}
+
+/** From inside a pod. */
+async function askRedis(
+  from: ShopService,
+  host: string,
+  password: string,
+  ...words: readonly string[]
+): Promise<string> {
+  const { name } = (await first(from)).metadata;
+  const client = ['node', '/app/e2e/redis-client.js', host, password, ...words];
+  return (await kubectl('exec', name, '-c', 'application', '--', ...client)).trim();
+}
+
+test('credentials come from a Secret that its owner allows, reach the target, and are nowhere to be seen', async () => {
+  const online = await shopWithRedis('till', 'of-online').deploy();
+  const target = await shopWithRedis('till-canary', 'hunter2').deploy();
+  const ports = [{ source: 6379 }];
+  const spec = {
+    source: { selector: { matchLabels: online.labels } },
+    targets: [{ name: 'canary', selector: { matchLabels: target.labels }, ports }],
+    credentialsSecret: { name: 'trafficcopy-logins' },
+  };
+  const till = await stage.copy(spec, 'till');
+  await till.untilCondition('Copying', 'False', 30_000, 'CredentialsMissing');
+  const logins = '[{protocol: redis, port: 6379, users: [{name: default, password: hunter2}]}]';
+  await kubectl('create', 'secret', 'generic', 'trafficcopy-logins', `--from-literal=logins.yaml=${logins}`);
+  const { message } = await till.untilCondition('Copying', 'False', 30_000, 'CredentialsNoConsent');
+  assert.equal((await first(target))['spec'].containers.length, 2);
+  const advice = /kubectl (annotate .*)$/.exec(message)?.[1] ?? assert.fail(message);
+  await expectCommand('kubectl', advice.split(' '));
+  await till.untilCopying(1, 60_000);
+
+  const { podIP } = (await first(online))['status'];
+  assert.equal(await askRedis(target, podIP, 'of-online', 'SET', 'bread', 'sold'), 'OK');
+  await until('the target was let in and has it', 30_000, async () => {
+    return (await askRedis(target, '127.0.0.1', 'hunter2', 'GET', 'bread')) === 'sold';
+  });
+
+  const pod = await first(online);
+  const [container] = pod['spec'].ephemeralContainers;
+  const seen = await Promise.all([
+    kubectl('get', 'tcopy,events', '-o', 'yaml'),
+    kubectl('get', 'pod', pod.metadata.name, '-o', 'yaml'),
+    kubectl('logs', pod.metadata.name, '-c', container.name),
+    expectCommand('kubectl', [
+      '-n',
+      SYSTEM_NAMESPACE,
+      'logs',
+      '-l',
+      'app.kubernetes.io/component=operator',
+      '--tail=-1',
+    ]),
+  ]);
+  for (const text of seen) {
+    assert.ok(text.length > 100, 'there is something to look at');
+    assert.doesNotMatch(text, /hunter2/);
+  }
+
+  const [copyPid] = (await stage.inspector.processes(pod, 'copy --operator')).slice(-1);
+  const show = `tr '\\0' ' ' < /proc/${copyPid}/environ; tr '\\0' ' ' < /proc/${copyPid}/cmdline`;
+  const shown = await stage.inspector.onNode(pod['spec'].nodeName, show);
+  assert.match(shown, /TRAFFICCOPY_TOKEN=.* --operator /s);
+  assert.doesNotMatch(shown, /hunter2/);
+
+  await till.change({ credentialsSecret: { name: 'elsewhere' } });
+  await till.untilCondition('Copying', 'False', 30_000, 'CredentialsForbidden');
+  await till.change({ credentialsSecret: { name: 'trafficcopy-logins' } });
+  await till.untilCopying(1, 60_000);
+});
+
+test('who may write TrafficCopies, and not read a Secret, cannot use it by one', async () => {
+  await kubectl(
+    'create',
+    'role',
+    'clerk',
+    '--verb=get,create,update,patch',
+    '--resource=trafficcopies.trafficcopy.dev',
+  );
+  await kubectl('create', 'rolebinding', 'clerk', '--role=clerk', '--user=clerk');
+  const patch = (name: string, spec: object): Promise<string> =>
+    kubectl('patch', 'tcopy', name, '--as=clerk', '--dry-run=server', '--type=merge', '-p', JSON.stringify({ spec }));
+  const forbidden = /only who may read Secret trafficcopy-logins in namespace e2e-security/;
+  await assert.rejects(patch('till', { multiply: 2 }), forbidden);
+  await assert.rejects(patch('shadow', { credentialsSecret: { name: 'trafficcopy-logins' } }), forbidden);
+  await patch('shadow', { multiply: 2 });
+  await patch('till', { credentialsSecret: null });
+  const reader = ['--verb=get', '--resource=secrets', '--resource-name=trafficcopy-logins'];
+  await kubectl('create', 'role', 'clerk-reads', ...reader);
+  await kubectl('create', 'rolebinding', 'clerk-reads', '--role=clerk-reads', '--user=clerk');
+  await until('the right is known', 30_000, async () => {
+    return patch('till', { multiply: 2 }).then(
+      () => true,
+      () => false,
+    );
+  });
 });
 
 async function permissions(account: string): Promise<string> {

@@ -5,7 +5,7 @@
 export * from './channel/index.js';
 export * from './cli/command-builder.js';
 export * from './cli/command-specification.js';
-export { type ConfigText, type ConfigTexts, readSecretFile } from './cli/config/config-file.js';
+export { type ConfigText, type ConfigTexts, readSecretFile, readSecretText } from './cli/config/config-file.js';
 export * from './cli/config/config-key.js';
 export type * from './cli/config/config-node.js';
 export * from './cli/flag.js';

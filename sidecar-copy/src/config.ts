@@ -231,7 +231,6 @@ export type CopyBasis = Pick<
   | 'responsePayloadBytes'
   | 'connect'
   | 'compare'
-  | 'logins'
 >;
 
 /**
@@ -259,7 +258,7 @@ export function engineConfigOf(basis: CopyBasis, plan: CopyPlan, seed: number): 
     responseTimeoutMs,
     idleTimeoutMs,
     limits,
-    protocols: engineProtocols(basis.logins),
+    protocols: engineProtocols(plan.logins ?? []),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type SampleConfig,
 } from '@trafficcopy/core';
 import { formatSocketAddress, type SocketAddress } from '@trafficcopy/runtime';
+import type { PortLogins } from './logins/port-logins.js';
 import type { BudgetLimits } from './safety-budget.js';
 
 /** The way to one intercept. */
@@ -15,6 +16,8 @@ export interface LanePlan extends SocketAddress {
   readonly targets: readonly HelloTarget[];
   /** See CopyEndpointSettings; only with an operator. */
   readonly tokenVariable?: string | undefined;
+  /** Octets of each response's payload that this intercept is asked for. Default: as the basis says. */
+  readonly responsePayloadBytes?: number | undefined;
   /** What people call it; default: its host and port. */
   readonly name?: string | undefined;
 }
@@ -47,6 +50,8 @@ export interface CopyPlan {
   readonly ramp?: RampPlan | undefined;
   /** Empty: the clients' own addresses stay. */
   readonly clientAddresses: readonly AddressRange[];
+  /** Who logs in at the targets. Default: nobody; sessions say what the clients said. */
+  readonly logins?: readonly PortLogins[] | undefined;
   /** Nothing is copied for now. */
   readonly isSuspended: boolean;
   /** Octets towards the targets in a second, beyond which no session is started; 0: no limit. */
@@ -65,8 +70,14 @@ export interface CopyPlan {
 }
 
 /** Lanes with one key are the same channel: a plan that has it again keeps it. */
-export function laneKey({ host, port, targets, tokenVariable = '' }: LanePlan): string {
-  return [formatSocketAddress({ host, port }), ...targets.map(formatTarget), tokenVariable].join(' ');
+export function laneKey({ host, port, targets, tokenVariable = '', responsePayloadBytes = 0 }: LanePlan): string {
+  const parts = [
+    formatSocketAddress({ host, port }),
+    ...targets.map(formatTarget),
+    tokenVariable,
+    responsePayloadBytes,
+  ];
+  return parts.join(' ');
 }
 
 /** ADDRESS:PORT, with brackets around IPv6. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Difference, Engine, type EngineConfig, type MappingConfig, type PortShare } from '@trafficcopy/core';
 import type { ClientCredentials, PcapngRecorder, ProgramLog, QuietMemory } from '@trafficcopy/runtime';
 import { Bandwidth } from './bandwidth.js';
@@ -13,6 +14,8 @@ import type { CopyEdges } from './copy-edges.js';
 import type { CopyFigures } from './copy-figures.js';
 import type { CopyPlan } from './copy-plan.js';
 import { unreadyReason } from './health.js';
+import { engineProtocols } from './logins/engine-protocols.js';
+import { otherProtocols, type PortLogins } from './logins/port-logins.js';
 import type { CopyLoad } from './offline/replay-room.js';
 import { Pipeline } from './pipeline.js';
 import { programMemory } from './program-memory.js';
@@ -166,15 +169,15 @@ export class Copy {
       throw error;
     }
     for (const lane of lanes) this.pipeline.setOutlet(lane.index, lane);
+    const before = this.plan;
     this.plan = plan;
     this.engine.setClientAddresses(plan.clientAddresses);
     this.engine.setSample(plan.sample);
     this.engine.setCopies(plan.copies);
     const numbers = lanes.map((lane) => lane.index);
-    this.engine.setMappings(
-      plan.mappings.map((mapping) => withLanes(mapping, numbers)),
-      nowMs,
-    );
+    const mappings = plan.mappings.map((mapping) => withLanes(mapping, numbers));
+    this.followLogins(before.logins ?? [], plan.logins ?? [], mappings, nowMs);
+    this.engine.setMappings(mappings, nowMs);
     this.engine.setPaused(plan.isSuspended, nowMs);
     this.ramp.follow(plan, nowMs);
     this.bandwidth.setLimit(plan.bytesPerSecondMax, nowMs);
@@ -183,6 +186,20 @@ export class Copy {
     this.pipeline.flush();
     this.lanes.closeOthers(plan.lanes);
     this.holdOffLanes();
+  }
+
+  /** Sessions of a port that gets another protocol, or none, begin anew: what they said so far was said otherwise. */
+  private followLogins(
+    before: readonly PortLogins[],
+    now: readonly PortLogins[],
+    mappings: readonly MappingConfig[],
+    nowMs: number,
+  ): void {
+    if (isDeepStrictEqual(before, now)) return;
+    const others = otherProtocols(before, now);
+    const kept = mappings.filter(({ onlinePort }) => !others.has(onlinePort));
+    if (kept.length < mappings.length) this.engine.setMappings(kept, nowMs);
+    this.engine.setProtocols(engineProtocols(now));
   }
 
   /** Shown to intercepts from the next connection on. */
@@ -334,6 +351,11 @@ export class Copy {
   endCapture(): void {
     this.engine.endCapture(this.options.edges.nowMs());
     this.pipeline.flush();
+  }
+
+  /** Why targets let sessions not in, and how often. */
+  get loginProblems(): ReadonlyMap<string, number> {
+    return this.engine.loginProblems;
   }
 
   /** The differences that were found since it was asked last. */

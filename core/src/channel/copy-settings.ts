@@ -36,6 +36,10 @@ export interface CopySettings {
   /** Ranges (CIDR) that replace the clients' addresses; empty: they are kept. */
   readonly clientRanges: readonly string[];
   readonly limits: CopyLimitSettings;
+  /**
+   * Who logs in at the targets: what the file of --credentials says (docs/protocols.md), as text. Secret. Undefined: sessions say what the clients said.
+   */
+  readonly credentials?: string | undefined;
 }
 
 export interface CopyMappingSettings {
@@ -106,6 +110,8 @@ export const COPY_SETTINGS_LIMITS = {
   endpointsInAll: 4096,
   clientRanges: 64,
   copies: 1000,
+  /** UTF-16 units of the credentials. */
+  credentials: 65_536,
 } as const;
 
 const NAME_LENGTH_MAX = 253;
@@ -137,9 +143,10 @@ export function parseCopySettings(
   const limits = readLimits(asJsonObject(object['limits']));
   if (generation === undefined || !state || !delivery || !capture || !mappings) return undefined;
   if (!sample || !copies || !clientRanges || !limits || !isWithinFrame(mappings)) return undefined;
-  if (ramp === undefined || sentAtMs === undefined) return undefined;
+  const credentials = optional(object, 'credentials', readCredentials);
+  if (ramp === undefined || sentAtMs === undefined || credentials === undefined) return undefined;
   const settings = { generation, state, delivery, capture, mappings, sample, copies, clientRanges, limits };
-  return { kind: 'copy', ...settings, ...ramp, ...sentAtMs };
+  return { kind: 'copy', ...settings, ...ramp, ...sentAtMs, ...credentials };
 }
 
 /** A field that an operator may leave out, as an object to spread: empty where it is not there, undefined where it cannot be read. */
@@ -151,6 +158,12 @@ function optional<Key extends string, Value>(
   if (object[key] === undefined) return {};
   const value = read(object[key]);
   return value === undefined ? undefined : ({ [key]: value } as { readonly [K in Key]?: Value });
+}
+
+/** Passwords may hold anything that UTF-8 can, and that is no half of a surrogate pair. */
+function readCredentials(value: unknown): string | undefined {
+  const isText = typeof value === 'string' && value.length <= COPY_SETTINGS_LIMITS.credentials;
+  return isText && !/\p{Cs}/u.test(value) ? value : undefined;
 }
 
 function readRamp(object: JsonObject | undefined): CopyRampSettings | undefined {

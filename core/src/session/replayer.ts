@@ -27,7 +27,7 @@ import {
 } from '../batch/response-record.js';
 import type { Comparison } from '../compare/comparison.js';
 import { type EngineCounters, type LossReason, TERMINAL_STATES, type TerminalState } from '../counters.js';
-import type { EngineConfig } from '../engine-config.js';
+import type { EngineConfig, ProtocolsConfig } from '../engine-config.js';
 import { PortAllocator } from '../flow/port-allocator.js';
 import type { TimerWheel } from '../flow/timer-wheel.js';
 import { seq } from '../seq.js';
@@ -158,6 +158,11 @@ export class Replayer {
   /** A turn of the connection has begun. */
   noteTurn(session: Session, nowMs: number): void {
     this.#ledger.noteTurn(session, nowMs);
+  }
+
+  /** Who logs in at the targets from now on. */
+  setProtocols(protocols: ProtocolsConfig | undefined): void {
+    this.#scripts.setProtocols(protocols);
   }
 
   /** Why targets let nobody in, and how often: for people. */

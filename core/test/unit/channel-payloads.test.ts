@@ -52,7 +52,7 @@ test('an endpoint with a token of its own, and one that is down, come back too',
   assert.equal(parseCopyReport(encodeJson(odd)), undefined);
 });
 
-test('settings with a ramp and a budget come back too; a copy of an older version would leave them out', () => {
+test('settings with a ramp, a budget and credentials come back too; a copy of an older version would leave them out', () => {
   const settings: CopySettings = {
     ...COPY_SETTINGS,
     ramp: { durationMs: 600_000, beganAtMs: 1_772_366_400_000 },
@@ -60,6 +60,8 @@ test('settings with a ramp and a budget come back too; a copy of an older versio
     limits: { ...COPY_SETTINGS.limits, cpuPercentMax: 2.5, processBytesMax: 1 << 28 },
   };
   assert.deepEqual(parseCopySettings(encodeCopySettings(settings)), settings);
+  const credentials = '- {password: "🔑\\u0000\t ü"}\n';
+  assert.deepEqual(parseCopySettings(encodeCopySettings({ ...settings, credentials })), { ...settings, credentials });
   const begins = { ...COPY_SETTINGS, ramp: { durationMs: 1 } };
   assert.deepEqual(parseCopySettings(encodeCopySettings(begins)), begins);
 });
@@ -83,6 +85,9 @@ for (const [what, change] of [
   ['no sessions', { limits: { sessionsMax: 0, heldBytesMax: 1, bytesPerSecondMax: 0 } }],
   ['a CPU limit of 0', { limits: { ...COPY_SETTINGS.limits, cpuPercentMax: 0 } }],
   ['a memory limit that is text', { limits: { ...COPY_SETTINGS.limits, processBytesMax: '1Gi' } }],
+  ['more credentials than the limit', { credentials: 'x'.repeat(COPY_SETTINGS_LIMITS.credentials + 1) }],
+  ['credentials that are no text', { credentials: {} }],
+  ['half a character in its credentials', { credentials: 'a\ud83d' }],
   ['a ramp without a length', { ramp: { beganAtMs: 1 } }],
   ['a ramp of no time', { ramp: { durationMs: 0 } }],
   ['a ramp that began at no time', { ramp: { durationMs: 1, beganAtMs: 'noon' } }],

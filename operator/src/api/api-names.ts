@@ -8,6 +8,8 @@ export const TRAFFIC_COPY_PLURAL = 'trafficcopies';
 export const INTERCEPT_NODE_LABEL = 'trafficcopy.dev/intercept';
 /** On a Namespace: which namespaces may copy to its pods, separated by commas, or "*". */
 export const CONSENT_ANNOTATION = 'trafficcopy.dev/allow-copies-from';
+/** On a Secret with credentials: which TrafficCopies of its namespace may use them, separated by commas, or "*". */
+export const CREDENTIALS_ANNOTATION = 'trafficcopy.dev/allow-use-by';
 /** On a Pod: "false" keeps copies out. */
 export const INJECT_LABEL = 'trafficcopy.dev/inject';
 /** On a TrafficCopy: keeps it until everything that it caused is gone. */

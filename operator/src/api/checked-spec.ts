@@ -24,6 +24,8 @@ export interface CheckedSpec {
   readonly capture: 'Auto' | 'Wire' | 'Loopback';
   readonly delivery: 'tunnel' | 'direct';
   readonly injection: 'Auto' | 'Ephemeral' | 'Sidecar';
+  /** Who logs in at the targets; undefined: sessions say what the clients said. */
+  readonly credentials: SecretKey | undefined;
   readonly isSuspended: boolean;
   readonly durationMs: number | undefined;
   readonly scheduleStartMs: number | undefined;
@@ -36,6 +38,12 @@ export interface CheckedSpec {
   readonly cpuPercentMax: number | undefined;
   /** Memory of the copy (RSS); undefined: no limit. */
   readonly processBytesMax: number | undefined;
+}
+
+/** A value in a Secret of the TrafficCopy's namespace. */
+export interface SecretKey {
+  readonly secret: string;
+  readonly key: string;
 }
 
 export interface CheckedTarget {
@@ -105,6 +113,9 @@ export function checkSpec(spec: unknown): CheckedSpec | SpecProblems {
     capture: root.get('capture').choice(['Auto', 'Wire', 'Loopback'], 'Auto'),
     delivery: root.get('delivery').choice(['Tunnel', 'Direct'], 'Tunnel') === 'Direct' ? 'direct' : 'tunnel',
     injection: root.get('injection').choice(['Auto', 'Ephemeral', 'Sidecar'], 'Auto'),
+    credentials: root.get('credentialsSecret').isPresent
+      ? checkSecretKey(root.get('credentialsSecret'), 'logins.yaml')
+      : undefined,
     isSuspended: root.get('suspend').boolean(false),
     durationMs: checkDuration(root.get('duration')),
     scheduleStartMs: checkTime(root.get('schedule').get('start')),
@@ -168,17 +179,20 @@ function checkAddress(field: Field): TargetAddress {
   const match = HOST_PORT_PATTERN.exec(field.get('intercept').text(261, HOST_PORT_PATTERN) ?? '');
   const address = parseIpAddress(field.get('address').text(45, /^[0-9A-Fa-f:.]+$/) ?? '');
   if (address === undefined) field.get('address').refuse('is no IP address');
-  const secret = field.get('interceptTokenSecret');
-  const key = secret.get('key');
   return {
     kind: 'address',
     address: address === undefined ? '' : formatIpAddress(address),
-    token: {
-      secret: secret.get('name').text(253, SECRET_NAME_PATTERN) ?? '',
-      key: key.isPresent ? (key.text(253, /^[-._a-zA-Z0-9]+$/) ?? '') : 'token',
-    },
+    token: checkSecretKey(field.get('interceptTokenSecret'), 'token'),
     interceptHost: match?.[1] ?? match?.[2] ?? '',
     interceptPort: Number(match?.[3] ?? 0),
+  };
+}
+
+function checkSecretKey(field: Field, keyDefault: string): SecretKey {
+  const key = field.get('key');
+  return {
+    secret: field.get('name').text(253, SECRET_NAME_PATTERN) ?? '',
+    key: key.isPresent ? (key.text(253, /^[-._a-zA-Z0-9]+$/) ?? '') : keyDefault,
   };
 }
 

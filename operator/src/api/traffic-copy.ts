@@ -31,6 +31,7 @@ export interface TrafficCopySpec {
   readonly capture?: 'Auto' | 'Wire' | 'Loopback';
   readonly delivery?: 'Tunnel' | 'Direct';
   readonly injection?: 'Auto' | 'Ephemeral' | 'Sidecar';
+  readonly credentialsSecret?: { readonly name: string; readonly key?: string };
   readonly suspend?: boolean;
   readonly duration?: string;
   readonly schedule?: { readonly start?: string; readonly end?: string };

@@ -30,6 +30,9 @@ function verbs(
   }));
 }
 
+/** The chart's default for Secrets that TrafficCopies may name; owners of others let the operator read them by Roles of their own. */
+export const CREDENTIALS_SECRET = 'trafficcopy-logins';
+
 /**
  * Every right that the operator uses: the client refuses any other, and the chart's roles are compared with this table.
  */
@@ -45,6 +48,9 @@ export const KUBE_VERBS: readonly KubeVerb[] = [
   ...verbs('cluster', '', 'resourcequotas', ['list', 'watch'], 'a sidecar must not keep pods from being created'),
   ...verbs('cluster', '', 'limitranges', ['list', 'watch'], 'a sidecar must not keep pods from being created'),
   ...verbs('cluster', '', 'secrets', ['create', 'patch', 'delete'], 'the token of each TrafficCopy, in its namespace'),
+  ...verbs('cluster', '', 'secrets', ['get'], 'logins at targets, where a TrafficCopy names them', [
+    CREDENTIALS_SECRET,
+  ]),
   ...verbs('cluster', '', 'events', ['create', 'patch'], 'events on TrafficCopies and pods'),
   ...verbs('cluster', 'authentication.k8s.io', 'tokenreviews', ['create'], 'to know an intercept that joins'),
   ...verbs(

@@ -1,4 +1,5 @@
 import type { Condition, ConditionType } from '../api/index.js';
+import { credentialsProblem } from './credentials-state.js';
 import type { LifePhase } from './life-phase.js';
 import type { Observation } from './observation.js';
 import type { Problem } from './problem.js';
@@ -28,7 +29,7 @@ export function conditionPlan(
   const findings: Record<ConditionType, Finding> = {
     SourcesInjected: sourcesFinding(phase, sources),
     TargetsReady: targetsFinding(phase, targets),
-    Copying: copyingFinding(phase, sources, targets),
+    Copying: copyingFinding(observation, phase, sources, targets),
     Degraded: degradedFinding(phase, trouble),
     Ready: { isTrue: false, reason: '', message: '' },
   };
@@ -116,12 +117,19 @@ function servedText({ targets }: TargetPlan): string {
   return texts.join(', ');
 }
 
-function copyingFinding(phase: LifePhase, sources: SourcePlan | undefined, targets: TargetPlan | undefined): Finding {
+function copyingFinding(
+  observation: Observation,
+  phase: LifePhase,
+  sources: SourcePlan | undefined,
+  targets: TargetPlan | undefined,
+): Finding {
   const idle = idleFinding(phase);
   if (idle !== undefined || sources === undefined) return idle ?? unknownFinding();
   if (phase.kind === 'suspended') {
     return { isTrue: false, reason: 'Suspended', message: 'nothing is copied until spec.suspend is false again' };
   }
+  const credentials = credentialsProblem(observation);
+  if (credentials !== undefined) return { isTrue: false, ...credentials };
   const { copying, selected } = sources;
   if (copying > 0)
     return { isTrue: true, reason: 'Copying', message: `${copying} of ${selected.length} source pods are copied` };

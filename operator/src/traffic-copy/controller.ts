@@ -12,6 +12,7 @@ import type { ClusterCache, ClusterChange } from './cluster-cache.js';
 import { concernsNamespace, concernsPod } from './concerned.js';
 import { type ContributionChange, Contributions, type WebhookWish } from './contributions.js';
 import type { ControllerMetrics } from './controller-metrics.js';
+import { CredentialsReader } from './credentials-reader.js';
 import { decide } from './decide.js';
 import type { Decision } from './decision.js';
 import { gather } from './gather.js';
@@ -66,6 +67,7 @@ export class Controller {
   readonly #nodes: NodeKeeper;
   readonly #webhooks: WebhookKeeper;
   readonly #carryOut: CarryOut;
+  readonly #credentials: CredentialsReader;
   /** TrafficCopies that a new leader has not looked at yet: until then it does not know what is not needed any more. */
   readonly #unseen = new Set<string>();
   #isLeading = false;
@@ -83,6 +85,7 @@ export class Controller {
     });
     this.#nodes = new NodeKeeper(client, cache, hub, this.#contributions, this.#now);
     this.#webhooks = new WebhookKeeper(client, this.#contributions, options.buildWebhook, this.#now);
+    this.#credentials = new CredentialsReader(client, this.#now);
     this.#carryOut = new CarryOut({
       writer: new TrafficCopyWriter(client, options.container),
       hub,
@@ -143,6 +146,7 @@ export class Controller {
     await this.#queue.stop();
     this.#unseen.clear();
     this.#knowledge.clear();
+    this.#credentials.clear();
     this.#webhooks.forget();
     for (const uid of this.#contributions.uids()) this.#contributions.delete(uid);
   }
@@ -154,6 +158,7 @@ export class Controller {
       return;
     }
     policy.forgetTrafficCopy(item.uid);
+    this.#credentials.forget(item.uid);
     if (!this.#isLeading) return;
     hub.forgetCopies(item.uid);
     this.#knowledge.forget(item.uid);
@@ -229,8 +234,9 @@ export class Controller {
     if (cached === undefined || !this.#isLeading || this.#knowledge.hasEnded(cached.uid)) return;
     const trafficCopy = this.#knowledge.latest(cached);
     const { uid } = trafficCopy;
+    const credentials = trafficCopy.isDeleting ? undefined : await this.#credentials.read(trafficCopy);
     const memory = this.#memoryFor(trafficCopy);
-    const observation = gather(cache, hub, trafficCopy, memory, this.#now(), container.image);
+    const observation = gather(cache, hub, trafficCopy, memory, this.#now(), container.image, credentials);
     this.#knowledge.change(uid, { isImageProven: isImageProven(observation) });
     const decision = decide(observation);
     this.#contribute(trafficCopy, decision);

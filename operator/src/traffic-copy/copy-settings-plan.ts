@@ -1,6 +1,7 @@
 import { COPY_SETTINGS_LIMITS, type CopyMappingSettings, type CopySettings } from '@trafficcopy/core';
 import type { CheckedSpec } from '../api/index.js';
 import type { PodRecord } from '../kube/index.js';
+import { credentialsProblem } from './credentials-state.js';
 import { type LifePhase, timeOf } from './life-phase.js';
 import type { Observation } from './observation.js';
 import type { SourcePlan } from './source-plan.js';
@@ -18,7 +19,8 @@ export function copySettingsPlan(
   targets: TargetPlan,
 ): ReadonlyMap<string, CopySettings> {
   const plan = new Map<string, CopySettings>();
-  if (!targets.isKnown) return plan;
+  // Copies go on as they are until it is known who logs in.
+  if (!targets.isKnown || observation.credentials?.kind === 'unread') return plan;
   const made = new Map<CopySettings['capture'], CopySettings>();
   for (const { pod, isSelected } of observation.pods) {
     // A pod that is on its way out finishes what it began.
@@ -37,19 +39,22 @@ function captureOf(spec: CheckedSpec, pod: PodRecord): CopySettings['capture'] {
 }
 
 function settingsFor(
-  { trafficCopy }: Observation,
+  observation: Observation,
   spec: CheckedSpec,
   phase: LifePhase,
   targets: TargetPlan,
   capture: CopySettings['capture'],
 ): CopySettings {
+  const { trafficCopy, credentials } = observation;
+  const isRunning = phase.kind === 'active' && credentialsProblem(observation) === undefined;
   const isLoopback = capture === 'loopback' && spec.clientRanges.length === 0;
   return {
     kind: 'copy',
     generation: trafficCopy.generation,
-    state: phase.kind === 'active' ? 'running' : 'suspended',
+    state: isRunning ? 'running' : 'suspended',
     delivery: spec.delivery,
     capture,
+    ...(credentials?.kind === 'known' ? { credentials: credentials.text } : {}),
     mappings: mappings(targets),
     ...rampSettings(trafficCopy.status.rampStartTime, spec.rampMs, phase),
     sample: { fraction: spec.sampleFraction, by: spec.sampleBy, seed: spec.sampleSeed },

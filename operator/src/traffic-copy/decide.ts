@@ -3,6 +3,7 @@ import { CLEANUP_FINALIZER } from '../api/index.js';
 import { cleanupState } from './cleanup-state.js';
 import { conditionPlan } from './condition-plan.js';
 import { copySettingsPlan } from './copy-settings-plan.js';
+import { CREDENTIALS_MS } from './credentials-state.js';
 import type { DecidedEvent, Decision } from './decision.js';
 import { type LifePhase, lifePhase } from './life-phase.js';
 import { type Observation, specOf } from './observation.js';
@@ -149,6 +150,7 @@ function nextLook(
   if (retryAtMs !== undefined) times.push(retryAtMs - nowMs);
   if (phase.kind === 'active' && phase.endsAtMs !== undefined) times.push(phase.endsAtMs - nowMs);
   if (phase.kind === 'scheduled') times.push(phase.startMs - nowMs);
+  if (observation.credentials !== undefined) times.push(CREDENTIALS_MS);
   // The hub's figures change without telling.
   if (copies.size > 0) times.push(FIGURES_MS);
   const late = lateFigures(observation, status);
@@ -193,7 +195,7 @@ function transitions({ trafficCopy }: Observation, conditions: readonly Conditio
 const GOOD = /^(Copying|Ramping|Completed|Suspended|Scheduled)$/;
 /** Reasons that somebody has to do something about; others pass by themselves or were wanted. */
 const BAD =
-  /Invalid|PodSecurity|Image|Refused|Fails|Failed|Consent|NotFound|TokenMissing|Refuses|Unreachable|HostNetwork|SourceIsTarget|Encrypted|TooLarge/;
+  /Invalid|Credentials|PodSecurity|Image|Refused|Fails|Failed|Consent|NotFound|TokenMissing|Refuses|Unreachable|HostNetwork|SourceIsTarget|Encrypted|TooLarge/;
 
 /** As the API server stores it: without what is undefined, and whatever the order of keys. */
 function isSame(one: unknown, other: unknown): boolean {

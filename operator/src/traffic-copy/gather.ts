@@ -3,6 +3,7 @@ import type { CopyLinkState, TrafficHub } from '../hub/index.js';
 import type { TrafficCopyRecord } from '../kube/index.js';
 import type { ClusterCache } from './cluster-cache.js';
 import { holdsCopy, selectsSource } from './concerned.js';
+import type { CredentialsState } from './credentials-state.js';
 import type { Observation, ObservedPod, ObservedTarget, TrafficCopyMemory } from './observation.js';
 
 /** Brings together what a decision needs, from caches alone. */
@@ -13,6 +14,7 @@ export function gather(
   memory: TrafficCopyMemory,
   nowMs: number,
   copyImage: string,
+  credentials?: CredentialsState,
 ): Observation {
   const { namespace, uid } = trafficCopy;
   const spec = 'problems' in trafficCopy.spec ? undefined : trafficCopy.spec;
@@ -30,6 +32,7 @@ export function gather(
     traffic: hub.traffic(uid),
     copyImage,
     memory,
+    credentials,
   };
 }
 

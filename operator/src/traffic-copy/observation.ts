@@ -1,6 +1,7 @@
 import type { CheckedSpec, CheckedTarget } from '../api/index.js';
 import type { CopyLinkState, InterceptLinkState, Traffic } from '../hub/index.js';
 import type { NamespaceRecord, PodRecord, TrafficCopyRecord } from '../kube/index.js';
+import type { CredentialsState } from './credentials-state.js';
 
 /** Everything that a decision about one TrafficCopy looks at, as it is at one moment. */
 export interface Observation {
@@ -24,6 +25,8 @@ export interface Observation {
   /** What new copies are made from. */
   readonly copyImage: string;
   readonly memory: TrafficCopyMemory;
+  /** Undefined: the spec names no credentials. */
+  readonly credentials?: CredentialsState | undefined;
 }
 
 export interface ObservedPod {

@@ -49,6 +49,7 @@ describe('spec', () => {
       multiply: 1,
       rampMs: undefined,
       clientRanges: [],
+      credentials: undefined,
       capture: 'Auto',
       delivery: 'tunnel',
       injection: 'Auto',
@@ -69,6 +70,15 @@ describe('spec', () => {
     assert.equal(good({ sample: { percent: 0.25 } }).sampleFraction, 0.0025);
     assert.equal(good({ sample: { fraction: { numerator: 1, denominator: 3 } } }).sampleFraction, 1 / 3);
     assert.equal(good({ sample: { fraction: { numerator: 7 } } }).sampleFraction, 0.07);
+  });
+
+  it('reads where credentials are', () => {
+    assert.deepEqual(good({ credentialsSecret: { name: 'logins' } }).credentials, {
+      secret: 'logins',
+      key: 'logins.yaml',
+    });
+    const { credentials } = good({ credentialsSecret: { name: 'logins', key: 'redis' } });
+    assert.equal(credentials?.key, 'redis');
   });
 
   it('reads a ramp and the safety budget', () => {
@@ -118,6 +128,8 @@ describe('spec', () => {
     ['a fraction above one', { sample: { fraction: { numerator: 2, denominator: 1 } } }, /above its denominator/],
     ['Range without cidrs', { clientAddress: { mode: 'Range' } }, /needs cidrs/],
     ['multiply 0', { multiply: 0 }, /spec.multiply must be/],
+    ['credentials without a Secret', { credentialsSecret: {} }, /spec.credentialsSecret.name is missing/],
+    ['a Secret that cannot be', { credentialsSecret: { name: '../other' } }, /spec.credentialsSecret.name/],
     ['a word for a duration', { duration: 'long' }, /spec.duration/],
     ['a ramp that is none', { ramp: 'slowly' }, /spec.ramp is no duration like 90s or 10m/],
     ['a ramp of no time', { ramp: '0s' }, /spec.ramp must be from 1s to 168h/],

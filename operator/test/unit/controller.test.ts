@@ -14,6 +14,14 @@ import { SPEC } from '../kit/observed.js';
 
 const COPIES = 'trafficcopy.dev/v1alpha1/trafficcopies';
 const SECRETS = 'v1/secrets';
+/** Copies are told of it without an intercept of the cluster. */
+const OUTSIDE_TARGET = {
+  name: 'old',
+  address: '10.16.12.11',
+  intercept: '10.16.12.11:36524',
+  interceptTokenSecret: { name: 'old' },
+  ports: [{ source: 8080 }],
+};
 const FINALIZER = 'trafficcopy.dev/cleanup';
 const TOKEN_NAME = 'trafficcopy-token-uid-shad';
 const issuer = createAuthority();
@@ -197,6 +205,38 @@ describe('controller', () => {
     putPod('t', 'canary', 'node-2', '10.0.1.2');
     await eventually('the new leader works', () => writes(/./).length > 0);
     assert.deepEqual(writes(/ephemeralcontainers|nodes|status|trafficcopies/), []);
+  });
+
+  it('credentials of a Secret reach the copies and no object of the cluster, and are followed', async () => {
+    const put = (password: string): void => {
+      const text = `- {protocol: redis, port: 8080, users: [{password: ${password}}]}`;
+      const annotations = { 'trafficcopy.dev/allow-use-by': 'shadow' };
+      const metadata = { name: 'trafficcopy-logins', namespace: 'shop', annotations };
+      server.put(SECRETS, { metadata, data: { 'logins.yaml': Buffer.from(text).toString('base64') } });
+    };
+    putPod('source', 'checkout', 'node-1', '10.0.0.1');
+    putShadow({ targets: [OUTSIDE_TARGET], credentialsSecret: { name: 'trafficcopy-logins' } });
+    await start();
+    const told: (string | undefined)[] = [];
+    const { setCopySettings } = hub;
+    hub.setCopySettings = (podUid, uid, settings) => {
+      told.push(settings?.credentials);
+      return setCopySettings.call(hub, podUid, uid, settings);
+    };
+    await eventually(
+      'it is said that the Secret is missing',
+      () => condition('Copying')?.reason === 'CredentialsMissing',
+    );
+    put('geheim-1');
+    skippedMs += 60_000;
+    putShadow({ targets: [OUTSIDE_TARGET], credentialsSecret: { name: 'trafficcopy-logins' }, multiply: 2 });
+    await eventually('copies are told', () => told.at(-1)?.includes('geheim-1') === true);
+    put('geheim-2');
+    skippedMs += 60_000;
+    putShadow({ targets: [OUTSIDE_TARGET], credentialsSecret: { name: 'trafficcopy-logins' }, multiply: 3 });
+    await eventually('copies are told the new ones', () => told.at(-1)?.includes('geheim-2') === true);
+    assert.doesNotMatch(JSON.stringify(server.writes), /geheim/);
+    assert.deepEqual(failures, []);
   });
 
   it('a pod that comes later gets a copy, one that is opted out does not', async () => {

@@ -204,7 +204,7 @@ export class Lanes {
     return edges.openChannel({
       host,
       port,
-      hello: { role: 'copy', name, delivery, capabilities: this.capabilities(), targets },
+      hello: { role: 'copy', name, delivery, capabilities: this.capabilities(plan), targets },
       queueBytesMax: QUEUE_BYTES_MAX,
       credentials: () => credentials(plan),
       onRenewed: (renewed) => onRenewed(plan, renewed),
@@ -220,8 +220,13 @@ export class Lanes {
     });
   }
 
-  private capabilities(): string[] {
-    const { instance, responsePayloadBytes } = this.options;
+  private payloadBytes({ responsePayloadBytes }: LanePlan): number {
+    return responsePayloadBytes ?? this.options.responsePayloadBytes;
+  }
+
+  private capabilities(plan: LanePlan): string[] {
+    const { instance } = this.options;
+    const responsePayloadBytes = this.payloadBytes(plan);
     // The instance lets intercept tell a process that reconnects from another one with the same certificate.
     const own = [`instance:${instance.toString(16)}`];
     return responsePayloadBytes === 0 ? own : [...own, payloadWish(responsePayloadBytes)];
@@ -234,14 +239,14 @@ export class Lanes {
   }
 
   private up(way: Way, connection: InterceptConnection): void {
-    const { logger, onUp, responsePayloadBytes, wire, connectSocketsMax } = this.options;
+    const { logger, onUp, wire, connectSocketsMax } = this.options;
     const { lane } = way;
     const problem = this.datagramProblem(connection);
     if (problem !== undefined) {
       this.refused(way, problem);
       return;
     }
-    const wantsPayload = responsePayloadBytes > 0 && wire === undefined;
+    const wantsPayload = this.payloadBytes(way.plan) > 0 && wire === undefined;
     if (wantsPayload && !connection.peer.capabilities.includes(PAYLOAD_CAPABILITY)) {
       logger.warn(
         { intercept: lane.name },

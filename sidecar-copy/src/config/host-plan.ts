@@ -20,6 +20,7 @@ export function hostPlan(config: CopyConfig): CopyPlan {
     sample,
     ramp: config.rampMs === 0 ? undefined : { durationMs: config.rampMs },
     clientAddresses: config.clientAddresses.map((address) => ({ address, prefixBits: address.length * 8 })),
+    logins: config.logins,
     isSuspended: false,
     bytesPerSecondMax: 0,
     leg: legOf(config),

@@ -107,7 +107,6 @@ function basisOf(values: FlagValues<typeof COPY_FLAGS>, env: Environment): Manag
     wire: undefined,
     responsePayloadBytes: 0,
     connect: false,
-    logins: [],
     limits: { ...ENGINE_LIMITS_DEFAULT, connectionsMax: values.connectionsMax },
     budget: budgetLimits(values),
   };

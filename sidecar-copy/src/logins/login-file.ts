@@ -7,7 +7,14 @@
  *       - {name: shop, password: "…", database: shop}
  */
 import type { Credential } from '@trafficcopy/core';
-import { choiceValue, integerValue, readSecretFile, UsageError, type ValueType } from '@trafficcopy/runtime';
+import {
+  choiceValue,
+  integerValue,
+  readSecretFile,
+  readSecretText,
+  UsageError,
+  type ValueType,
+} from '@trafficcopy/runtime';
 import { type PortLogins, PROTOCOL_NAMES } from './port-logins.js';
 
 type Node = ReturnType<typeof readSecretFile>;
@@ -24,17 +31,32 @@ const protocolValue = choiceValue(PROTOCOL_NAMES);
  * @throws UsageError naming file, line and key
  */
 export function readLoginFile(file: string, onlinePorts: ReadonlySet<number>): readonly PortLogins[] {
-  const root = readSecretFile(file, FLAG);
-  if (root.isEmpty) throw new UsageError(`${FLAG}: ${file} is empty: expected a list of ports with their users`);
-  const all = root.items().map(portLogins);
-  for (const [index, { port }] of all.entries()) {
-    if (all.findIndex((other) => other.port === port) < index) {
-      throw new UsageError(`${FLAG}: ${file} has port ${port} twice: expected all users of a port in one place`);
-    }
+  const all = loginsOf(readSecretFile(file, FLAG), `${FLAG}: ${file}`);
+  for (const { port } of all) {
     if (!onlinePorts.has(port)) {
       throw new UsageError(
         `${FLAG}: ${file} has users of port ${port}, which no -x/--map copies: expected the port of online, one of ${[...onlinePorts].join(', ')}`,
       );
+    }
+  }
+  return all;
+}
+
+/**
+ * The same for a text, which may have ports besides that are not copied. Messages name `place`; they may show parts of the text.
+ *
+ * @throws UsageError
+ */
+export function readLoginText(text: string, place: string): readonly PortLogins[] {
+  return loginsOf(readSecretText(text, place), place);
+}
+
+function loginsOf(root: Node, place: string): readonly PortLogins[] {
+  if (root.isEmpty) throw new UsageError(`${place} is empty: expected a list of ports with their users`);
+  const all = root.items().map(portLogins);
+  for (const [index, { port }] of all.entries()) {
+    if (all.findIndex((other) => other.port === port) < index) {
+      throw new UsageError(`${place} has port ${port} twice: expected all users of a port in one place`);
     }
   }
   return all;

@@ -13,3 +13,11 @@ export interface PortLogins {
   readonly port: number;
   readonly credentials: Credentials;
 }
+
+/** The ports whose protocol is another one in `now`, or is in one of both alone. */
+export function otherProtocols(before: readonly PortLogins[], now: readonly PortLogins[]): ReadonlySet<number> {
+  const protocolsOf = (logins: readonly PortLogins[]): Map<number, ProtocolName> =>
+    new Map(logins.map(({ port, protocol }) => [port, protocol]));
+  const [old, fresh] = [protocolsOf(before), protocolsOf(now)];
+  return new Set([...old.keys(), ...fresh.keys()].filter((port) => old.get(port) !== fresh.get(port)));
+}

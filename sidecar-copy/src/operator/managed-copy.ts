@@ -8,6 +8,8 @@ import { type CopyFigures, noFigures } from '../copy-figures.js';
 import { shareText } from '../copy-status.js';
 import { tighterBudget } from '../safety-budget.js';
 import { copyReport, emptyReport, type ReportFrame } from './copy-report.js';
+import { LoginRefusals } from './login-refusals.js';
+import { ManagedLogins } from './managed-logins.js';
 import type { OutsideCredentials } from './outside-credentials.js';
 import { type SettingsPlan, settingsPlan } from './settings-plan.js';
 
@@ -40,6 +42,8 @@ export class ManagedCopy {
   private copy: Copy | undefined;
   private settings: CopySettings | undefined;
   private receivedMs = 0;
+  private readonly logins = new ManagedLogins();
+  private readonly refusals = new LoginRefusals();
   /** What the copy was made with. */
   private made: CopySettings | undefined;
   private generation = 0;
@@ -60,6 +64,7 @@ export class ManagedCopy {
     if (this.isClosing) return;
     this.settings = settings;
     this.receivedMs = this.options.edges.nowMs();
+    if (this.logins.follow(settings.credentials)) this.refusals.forget();
     this.tryToApply(settings);
   }
 
@@ -85,9 +90,12 @@ export class ManagedCopy {
 
   private plan(settings: CopySettings): SettingsPlan {
     const { basis, localNetwork } = this.options;
-    const { plan, problems } = settingsPlan(settings, localNetwork().addresses, this.receivedMs);
-    const { budget } = plan;
-    return { plan: { ...plan, budget: budget && tighterBudget(basis.budget, budget) }, problems };
+    const { logins } = this.logins;
+    const { plan, problems } = settingsPlan(settings, localNetwork().addresses, this.receivedMs, logins);
+    const budget = plan.budget && tighterBudget(basis.budget, plan.budget);
+    // What a client says at online is for online: without the logins that were asked for, nothing is said to a target.
+    const isSuspended = plan.isSuspended || logins === undefined;
+    return { plan: { ...plan, budget, isSuspended }, problems };
   }
 
   private open(settings: CopySettings, { plan }: SettingsPlan): void {
@@ -130,6 +138,7 @@ export class ManagedCopy {
   /** Call it every second. */
   tick(): void {
     this.copy?.tick();
+    if (this.copy !== undefined) this.refusals.note(this.copy.loginProblems, this.options.edges.nowMs());
     const { settings } = this;
     if (settings !== undefined && this.options.edges.nowMs() >= this.retryAtMs) this.tryToApply(settings);
   }
@@ -157,7 +166,8 @@ export class ManagedCopy {
 
   private problems(): string[] {
     const problems = this.fault === undefined ? [] : [this.fault];
-    problems.push(...this.planProblems, ...this.laterProblems());
+    if (this.logins.problem !== undefined) problems.push(this.logins.problem);
+    problems.push(...this.planProblems, ...this.laterProblems(), ...this.refusals.problems(this.options.edges.nowMs()));
     if (this.copy === undefined || this.lastFigures !== undefined) return problems;
     if (this.copy.isOverBandwidth) problems.push('the bandwidth limit is reached: new connections are not copied');
     const { budgetShare } = this.copy;

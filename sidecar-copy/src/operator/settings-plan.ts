@@ -12,6 +12,9 @@ import {
 } from '@trafficcopy/core';
 import { type CopyPlan, type LanePlan, laneKey, type RampPlan, targetOf } from '../copy-plan.js';
 
+import { LOGIN_PAYLOAD_BYTES } from '../logins/engine-protocols.js';
+import type { PortLogins } from '../logins/port-logins.js';
+
 /** Each is a TLS connection. When all are replaced at once the engine has room for the new ones beside the old. */
 const LANES_MAX = 256;
 
@@ -30,28 +33,40 @@ export interface SettingsPlan {
 
 /**
  * The plan for settings, which were read and checked by the codec. Pure. Each endpoint has a lane of its own, so that its
- * intercept binds the channel to one target pod. `receivedMs` is when they came, on the clock of the copy.
+ * intercept binds the channel to one target pod. `receivedMs` is when they came, on the clock of the copy; `logins` is what their credentials say.
  */
 export function settingsPlan(
   settings: CopySettings,
   localAddresses: readonly IpAddress[],
   receivedMs: number,
+  logins: readonly PortLogins[] = [],
 ): SettingsPlan {
-  return new Planner(settings, localAddresses, receivedMs).result();
+  return new Planner(settings, localAddresses, receivedMs, logins).result();
 }
 
 class Planner {
   private readonly settings: CopySettings;
   private readonly receivedMs: number;
+  private readonly logins: readonly PortLogins[];
+  /** Endpoints, as text, whose answers are looked into. */
+  private readonly heard: ReadonlySet<string>;
   private readonly own: ReadonlySet<string>;
   private readonly lanes = new Map<string, { readonly index: number; readonly plan: LanePlan }>();
   private readonly problems = new Set<string>();
   private readonly ports = new Set<number>();
   private lanesTooMany = 0;
 
-  constructor(settings: CopySettings, localAddresses: readonly IpAddress[], receivedMs: number) {
+  constructor(
+    settings: CopySettings,
+    localAddresses: readonly IpAddress[],
+    receivedMs: number,
+    logins: readonly PortLogins[],
+  ) {
     this.settings = settings;
     this.receivedMs = receivedMs;
+    const ports = new Set(settings.mappings.map(({ onlinePort }) => onlinePort));
+    this.logins = logins.filter(({ port }) => ports.has(port));
+    this.heard = heardEndpoints(settings, this.logins);
     this.own = new Set(localAddresses.map((address) => formatIpAddress(address)));
   }
 
@@ -65,6 +80,7 @@ class Planner {
       sample: settings.sample,
       ramp: this.ramp(),
       clientAddresses: this.clientAddresses(),
+      logins: this.logins,
       isSuspended: settings.state === 'suspended',
       bytesPerSecondMax: settings.limits.bytesPerSecondMax,
       budget: {
@@ -156,6 +172,7 @@ class Planner {
       port: interceptPort,
       targets,
       ...(tokenVariable === undefined ? {} : { tokenVariable }),
+      ...(this.heard.has(endpointText(endpoint)) ? { responsePayloadBytes: LOGIN_PAYLOAD_BYTES } : {}),
     };
     const key = laneKey(plan);
     const known = this.lanes.get(key);
@@ -168,6 +185,17 @@ class Planner {
     this.lanes.set(key, { index, plan });
     return index;
   }
+}
+
+/** One endpoint may stand for several ports: its one lane returns what any of them needs. */
+function heardEndpoints({ mappings }: CopySettings, logins: readonly PortLogins[]): ReadonlySet<string> {
+  const ports = new Set(logins.map(({ port }) => port));
+  const targets = mappings.filter(({ onlinePort }) => ports.has(onlinePort)).flatMap((mapping) => mapping.targets);
+  return new Set(targets.flatMap(({ endpoints }) => endpoints.map(endpointText)));
+}
+
+function endpointText({ address, port, interceptHost, interceptPort }: CopyEndpointSettings): string {
+  return `${address} ${port} ${interceptHost} ${interceptPort}`;
 }
 
 /** The codec has checked the text. */

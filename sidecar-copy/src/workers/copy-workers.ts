@@ -208,7 +208,7 @@ export class CopyWorkers {
 /** What of the configuration a worker needs: no token, no file; it logs in by itself. */
 function basisOf(config: CopyConfig): CopyBasis {
   const { udp, delivery, wait, fullSessionsOnly, mtuBytes, responseTimeoutMs, idleTimeoutMs } = config;
-  const { captureBufferBytes, name, limits, wire, responsePayloadBytes, logins, connect, budget } = config;
+  const { captureBufferBytes, name, limits, wire, responsePayloadBytes, connect, budget } = config;
   return {
     udp,
     delivery,
@@ -223,7 +223,6 @@ function basisOf(config: CopyConfig): CopyBasis {
     wire,
     responsePayloadBytes,
     connect,
-    logins,
     budget,
   };
 }

@@ -247,6 +247,44 @@ test('a CPU limit holds from when it comes, names its field, and is gone with it
   assert.deepEqual(around.copy.report().problems, []);
 });
 
+/** Of the channel that was opened last. */
+function capabilities({ channels }: ManagedSurroundings): string[] {
+  return channels.at(-1)!.hello.capabilities.filter((name) => name.startsWith('payload:'));
+}
+
+const REDIS = '- {protocol: redis, port: 80, users: [{password: hunter2}]}';
+
+test('credentials that come while it copies: the intercept is asked for payload by a new channel', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2']));
+  around.channels[0]!.onUp(around.connection());
+  assert.deepEqual(capabilities(around), []);
+  assert.deepEqual(around.apply(copySettings(['10.0.0.2'], { credentials: REDIS })), [
+    'start channel',
+    'close channel',
+  ]);
+  assert.deepEqual(capabilities(around), ['payload:2048']);
+  const other = REDIS.replace('hunter2', 'hunter3');
+  assert.deepEqual(around.apply(copySettings(['10.0.0.2'], { credentials: other })), [], 'sessions go on');
+  assert.deepEqual(around.apply(copySettings(['10.0.0.2'])), ['start channel', 'close channel']);
+  assert.deepEqual(capabilities(around), []);
+});
+
+test('credentials that cannot be read: nothing is copied, which is told without a word of them', () => {
+  const around = new ManagedSurroundings();
+  around.apply(copySettings(['10.0.0.2'], { credentials: 'hunter2: [' }));
+  around.channels[0]!.onUp(around.connection());
+  assert.equal(around.copy.report().state, 'suspended');
+  assert.match(
+    around.copy.report().problems.join(),
+    /spec\.credentialsSecret cannot be read \(line 1\): nothing is copied/,
+  );
+  around.apply(copySettings(['10.0.0.2'], { credentials: REDIS }));
+  around.channels.at(-1)!.onUp(around.connection(['payload']));
+  assert.deepEqual([around.copy.report().state, around.copy.report().problems], ['copying', []]);
+  assert.doesNotMatch(JSON.stringify([around.logged, around.copy.report()]), /hunter/);
+});
+
 test('renewed credentials are shown to the intercepts from then on', async () => {
   const around = new ManagedSurroundings();
   around.copy.setCredentials(CREDENTIALS);

@@ -133,3 +133,20 @@ test('limits of CPU and memory are the safety budget', () => {
   const made = plan(copySettings([], { limits: { ...limits, cpuPercentMax: 25, processBytesMax: 1 << 28 } }));
   assert.deepEqual(made.budget, { cpuPercentMax: 25, memoryBytesMax: 1 << 28 });
 });
+
+test('answers of targets are looked into where somebody logs in, and nowhere else', () => {
+  const mapping = (onlinePort: number, ...endpoints: string[]) => ({
+    onlinePort,
+    targets: [{ name: 'candidate', endpoints: endpoints.map(endpointSettings) }],
+  });
+  const settings = copySettings([], { mappings: [mapping(80, '10.0.0.2', '10.0.0.3'), mapping(6379, '10.0.0.3')] });
+  const login = { protocol: 'redis', credentials: [] } as const;
+  const logins = [6379, 5432].map((port) => ({ ...login, port }));
+  const { plan: made } = settingsPlan(settings, OWN, RECEIVED_MS, logins);
+  assert.deepEqual(made.logins, [{ ...login, port: 6379 }], 'a port that is not copied is left out');
+  assert.deepEqual(
+    made.lanes.map(({ responsePayloadBytes }) => responsePayloadBytes),
+    [undefined, 2048],
+    'one lane for both ports of the endpoint',
+  );
+});

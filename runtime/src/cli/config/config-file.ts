@@ -4,7 +4,7 @@
  * TrafficCopy.spec calls the thing (`limits.memory`), with the spec's way to write it.
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { Lexer, LineCounter, type Node, Parser, parseDocument } from 'yaml';
+import { Lexer, LineCounter, type Node, Parser, parseDocument, type YAMLError } from 'yaml';
 import { UsageError } from '../../errors/usage-error.js';
 import { readAtMost } from '../../process/read-at-most.js';
 import type { CommandSpecification } from '../command-specification.js';
@@ -77,16 +77,25 @@ export function readSecretFile(file: string, flag: string): ConfigNode {
       `${flag}: ${file} holds secrets, and others than its owner can read or change it: chmod 600 ${file}`,
     );
   }
-  return parseYaml(file, text);
+  return readSecretText(text, file);
 }
 
-function parseYaml(file: string, text: string): ConfigNode {
+/**
+ * The same of a text that is in memory already. `place` names it in messages, which show nothing of what cannot be parsed.
+ *
+ * @throws UsageError
+ */
+export function readSecretText(text: string, place: string): ConfigNode {
+  return parseYaml(place, text, (fault) => fault.code);
+}
+
+function parseYaml(file: string, text: string, tell = ({ message }: YAMLError): string => message): ConfigNode {
   checkDepth(file, text);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
   const fault = document.errors[0] ?? document.warnings[0];
   if (fault !== undefined) {
-    const what = fault.code === 'MULTIPLE_DOCS' ? 'expected one document, without "---" in its midst' : fault.message;
+    const what = fault.code === 'MULTIPLE_DOCS' ? 'expected one document, without "---" in its midst' : tell(fault);
     throw new UsageError(`${file}:${lines.linePos(fault.pos[0]).line}: no YAML that is read here: ${what}`);
   }
   return new ConfigNode({ file, lines }, '', document.contents as Node | null, 0);
