@@ -242,7 +242,7 @@ test('credentials come from a Secret that its owner allows, reach the target, an
   await till.untilCopying(1, 60_000);
 
   const { podIP } = (await first(online))['status'];
-  assert.equal(await askRedis(target, podIP, 'of-online', 'SET', 'bread', 'sold'), 'OK');
+  assert.equal(await askRedis(basket, podIP, 'of-online', 'SET', 'bread', 'sold'), '+OK');
   await until('the target was let in and has it', 30_000, async () => {
     return (await askRedis(target, '127.0.0.1', 'hunter2', 'GET', 'bread')) === 'sold';
   });
