@@ -97,6 +97,8 @@ export interface DatagramCounters {
   copies: number;
   /** The target's kernel has taken them, as intercept says. */
   delivered: number;
+  /** Of those: nobody listened at the target's port. */
+  unreachable: number;
   pending: number;
   lost: Record<DatagramLossReason, number>;
 }
@@ -177,6 +179,7 @@ export function createEngineCounters(): EngineCounters {
       notChosen: 0,
       copies: 0,
       delivered: 0,
+      unreachable: 0,
       pending: 0,
       lost: zeroes(DATAGRAM_LOSS_REASONS),
     },

@@ -47,6 +47,8 @@ export class Datagrams {
   readonly #answer = new IpHeader();
   readonly #quoted = new IpHeader();
   readonly #named = new Set<string>();
+  /** Whose datagrams went to the kernel last: it answers them with ICMP within the call. */
+  #lastSent: CopyLink | undefined;
 
   constructor({ clients, gate, counters, onClosedPort }: DatagramsOptions) {
     this.#clients = clients;
@@ -73,7 +75,9 @@ export class Datagrams {
   }
 
   /** So many datagrams of a copy went to the kernel, which took `sent` of them. */
-  noteSent({ tally }: CopyLink, count: number, sent: number): void {
+  noteSent(link: CopyLink, count: number, sent: number): void {
+    const { tally } = link;
+    this.#lastSent = link;
     this.#counters.datagramsInjected += sent;
     this.#counters.datagramsFailed += count - sent;
     tally.injected += sent;
@@ -110,6 +114,7 @@ export class Datagrams {
       return;
     }
     this.#counters.datagramsUnreachable += 1;
+    if (this.#lastSent !== undefined) this.#lastSent.tally.unreachable += 1;
     if (this.#named.size < TARGETS_NAMED_MAX) this.#nameTarget(bytes, at + ICMP_HEADER_BYTES, end);
   }
 

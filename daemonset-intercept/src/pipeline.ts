@@ -370,6 +370,9 @@ export class Pipeline {
       this.#resetAll(link);
       this.#links.forget(link);
     }
+    // What was heard of datagrams behind the last frame of their copy.
+    for (const link of this.#links.all()) if (link.isUp && !link.tally.isEmpty) this.#tellTally(link);
+    this.#flushWaiting();
     // The whole table once in a minute.
     const soonestMs = Math.min(limits.idleMs, limits.wireIdleMs);
     this.flows.sweepIdle(now - soonestMs, Math.ceil(limits.flowsMax / 240), (flow) => {

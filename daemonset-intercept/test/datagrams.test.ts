@@ -237,6 +237,18 @@ describe('what the target says to clients of datagrams', () => {
     assert.equal(rig.counters.responsesMalformed, 0);
   });
 
+  it('port unreachable is told to the copy whose datagrams went last, with the next frame or tick', () => {
+    const rig = new PipelineRig({}, CLIENTS);
+    const [one, other] = [rig.connect(), rig.connect()];
+    rig.record(one.link, 0, RECORD_DATAGRAM, craftDatagram(QUERY));
+    rig.record(other.link, 0, RECORD_DATAGRAM, craftDatagram(QUERY));
+    rig.source.put(craftIcmp(QUERY, 3, 3), craftIcmp(QUERY, 3, 3));
+    rig.pipeline.drain();
+    rig.pipeline.tick();
+    assert.deepEqual(one.connection.unreachable, 0);
+    assert.deepEqual(other.connection.unreachable, 2);
+  });
+
   it('other ICMP, and such that is cut, is counted', () => {
     const rig = new PipelineRig({}, CLIENTS);
     rig.source.put(craftIcmp(QUERY, 3, 1), craftIcmp(QUERY_V6, 3, 3), craftIcmp(QUERY, 3, 3).slice(0, 22));

@@ -48,21 +48,35 @@ it('the printed command is ready-made where a target is given, and says what to 
   const token = 'tc1.a.b';
   const target = { address: parseIpAddress('10.16.12.11'), port: 8080 };
   const given = copyCommand(
-    { targets: [target], port: 36_524, bindAddress: undefined, netnsPath: undefined },
+    { targets: [target], port: 36_524, bindAddress: undefined, netnsPath: undefined, udpClients: [] },
     token,
     '10.16.12.12',
   );
   assert.equal(given.text, 'trafficcopy copy -x 8080-10.16.12.11:8080 -s 10.16.12.12:36524 --join tc1.a.b');
   assert.equal(given.hint, undefined);
   const bindAddress = parseIpAddress('fd00::1');
-  assert.match(copyCommand({ targets: [], port: 1, bindAddress, netnsPath: undefined }, undefined).text, /--insecure$/);
-  const open = copyCommand({ targets: [], port: 1, bindAddress, netnsPath: undefined }, token, 'fd00::1');
+  assert.match(
+    copyCommand({ targets: [], port: 1, bindAddress, netnsPath: undefined, udpClients: [] }, undefined).text,
+    /--insecure$/,
+  );
+  const open = copyCommand(
+    { targets: [], port: 1, bindAddress, netnsPath: undefined, udpClients: [] },
+    token,
+    'fd00::1',
+  );
   assert.equal(open.text, 'trafficcopy copy -x 80-[fd00::1]:80 -s [fd00::1]:1 --join tc1.a.b');
   assert.match(open.hint!, /put your ports/);
+  const udpClients = [{ address: parseIpAddress('198.18.0.0')!, prefixBits: 16 }];
+  const { hint } = copyCommand(
+    { targets: [], port: 1, bindAddress, netnsPath: undefined, udpClients },
+    token,
+    'fd00::1',
+  );
+  assert.match(hint!, /for UDP add --udp -c 198\.18\.0\.0\/24\)$/);
 });
 
 it('for a target in another namespace the command does not guess its address', () => {
-  const config = { targets: [], port: 36_524, bindAddress: undefined, netnsPath: '/run/netns/test' };
+  const config = { targets: [], port: 36_524, bindAddress: undefined, netnsPath: '/run/netns/test', udpClients: [] };
   const { text, hint } = copyCommand(config, 'tc1.a.b', '10.16.12.12');
   assert.equal(text, 'trafficcopy copy -x 80-TARGET-IP:80 -s 10.16.12.12:36524 --join tc1.a.b');
   assert.match(hint!, /put your ports in place of 80; TARGET-IP is the target's address in \/run\/netns\/test/);

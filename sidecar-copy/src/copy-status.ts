@@ -11,22 +11,35 @@ export function copyStatus(before: CopyFigures, now: CopyFigures): string[] {
   const down = now.lanes.filter((lane) => !lane.isUp);
   // Before the capture began there is no interval, and the CPU time is that of the start.
   const hasBegun = before.elapsedMs > 0;
+  const lost = `lost ${lossText(now)}`;
+  const hasLost = lost !== 'lost 0';
   const cpuUs = now.cpuUserUs + now.cpuSystemUs - before.cpuUserUs - before.cpuSystemUs;
   return [
     ...(now.offline === undefined ? [] : offlineStatus(now.offline)),
     ...down.map((lane) => `no channel to ${lane.name}`),
+    // Where something is lost that matters more than how much is not.
+    ...(hasLost ? [lost] : []),
     ...(now.budget.share < 1 ? [`over budget: ${shareText(now.budget.share)} of connections copied`] : []),
     // Rounded up it would be over before its end.
     ...(now.ramp < 1 ? [`ramp ${shareText(Math.min(now.ramp, 0.99))}`] : []),
     ...(now.udp === true
-      ? [`${perSecond(now.engine.datagrams.delivered - before.engine.datagrams.delivered)} datagrams/s copied`]
+      ? datagramParts(before, now, perSecond)
       : [
           `${perSecond(now.engine.turnsDelivered - before.engine.turnsDelivered)} requests/s copied`,
           counted(now.sessionsOpen, 'session'),
         ]),
-    `lost ${lossText(now)}`,
+    ...(hasLost ? [] : [lost]),
     `lag ${lagText(now.lagMs)}`,
     ...(hasBegun ? [`CPU ${Math.round(cpuUs / (intervalMs * 10))} %`] : []),
+  ];
+}
+
+function datagramParts(before: CopyFigures, now: CopyFigures, perSecond: (count: number) => string): string[] {
+  const { delivered, unreachable } = now.engine.datagrams;
+  const since = before.engine.datagrams;
+  return [
+    ...(unreachable > since.unreachable ? ['nobody listens at a target'] : []),
+    `${perSecond(delivered - since.delivered)} copies/s delivered`,
   ];
 }
 

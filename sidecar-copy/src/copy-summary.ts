@@ -84,7 +84,7 @@ export function copySummaryTable(figures: CopyFigures, load?: LoadFigures): Summ
   ]);
   if (figures.comparison !== undefined) addComparison(table, figures.comparison);
   for (const lane of figures.lanes) table.add(`Channel to ${lane.name}`, laneRows(lane));
-  const perWhat = figures.udp === true ? 'CPU time per datagram' : 'CPU time per request';
+  const perWhat = figures.udp === true ? 'CPU time per copy' : 'CPU time per request';
   table.add('Cost', [
     { label: 'ran for', value: `${(figures.elapsedMs / 1000).toFixed(1)} s` },
     { label: 'CPU time', value: `${((figures.cpuUserUs + figures.cpuSystemUs) / 1e6).toFixed(2)} s` },
@@ -96,13 +96,15 @@ export function copySummaryTable(figures: CopyFigures, load?: LoadFigures): Summ
 }
 
 /** Datagrams of clients, and their copies: one for each target and -n. */
-function addDatagrams(table: SummaryTable, { captured, copies, notChosen, delivered, lost }: DatagramCounters): void {
+function addDatagrams(table: SummaryTable, datagrams: DatagramCounters): void {
+  const { captured, copies, notChosen, delivered, unreachable, lost } = datagrams;
   const reasons = Object.entries(lost);
   table.add('Datagrams', [
     { label: 'captured', value: captured },
     ...present({ label: 'copies not chosen (-r), not due yet (-g)', value: notChosen }),
     { label: 'copies made', value: copies },
     { label: 'delivered to targets', value: delivered },
+    ...present({ label: '  where nobody listened', value: unreachable, note: "the target's port is closed (ICMP)" }),
     { label: 'lost', value: reasons.reduce((sum, [, value]) => sum + value, 0) },
     ...reasons.flatMap(([reason, value]) =>
       present({ label: `  ${reason}`, value, note: DATAGRAM_LOSS_NOTES[reason] ?? '' }),

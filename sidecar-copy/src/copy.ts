@@ -82,6 +82,8 @@ export class Copy {
   private cpuAtBegin = process.cpuUsage();
   private addressesCheckedMs = 0;
   private loginProblemsTold = 0;
+  private isUnreachableTold = false;
+  private isRefusalTold = false;
   private bandwidthTimer: NodeJS.Timeout | undefined;
 
   /**
@@ -233,9 +235,28 @@ export class Copy {
     this.loginProblemsTold = loginProblems.size;
   }
 
+  /** Says once what keeps datagrams from being of use at a target. */
+  private checkDatagrams(): void {
+    const { unreachable, lost } = this.engine.counters.datagrams;
+    const { logger } = this.options;
+    if (unreachable > 0 && !this.isUnreachableTold) {
+      this.isUnreachableTold = true;
+      logger.warn(
+        'datagrams arrive at a target where nobody listens on their port (ICMP): is it started, is its port right in -x?',
+      );
+    }
+    if (lost.refused > 0 && !this.isRefusalTold) {
+      this.isRefusalTold = true;
+      logger.warn(
+        'intercept refuses datagrams: it serves no such target, or does not take those addresses; its summary says which: is it the one of that target (-s)?',
+      );
+    }
+  }
+
   /** Call it every second. */
   tick(): void {
     this.checkLogins();
+    this.checkDatagrams();
     const nowMs = this.options.edges.nowMs();
     const { turnsCaptured, turnsPending, datagrams } = this.engine.counters;
     const captured = turnsCaptured + datagrams.copies;

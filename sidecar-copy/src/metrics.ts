@@ -91,6 +91,11 @@ function addDatagrams(metrics: ProgramMetrics, read: () => DatagramCounters): vo
     .counter(`${PREFIX}datagrams_captured_total`, 'UDP datagrams of clients (--udp)', () => read().captured)
     .counter(`${PREFIX}datagram_copies_total`, 'Copies of datagrams that were due', () => read().copies)
     .counter(`${PREFIX}datagrams_delivered_total`, 'Copies that the kernel of a target took', () => read().delivered)
+    .counter(
+      `${PREFIX}datagrams_unreachable_total`,
+      'Of those, copies to a port where nobody listened',
+      () => read().unreachable,
+    )
     .counters(`${PREFIX}datagrams_lost_total`, 'Copies that reached no target', 'reason', () => read().lost)
     .gauge(`${PREFIX}datagrams_pending`, 'Copies on their way', () => read().pending);
 }

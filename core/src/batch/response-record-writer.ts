@@ -6,6 +6,7 @@ import {
   DATAGRAMS_FAILED,
   DATAGRAMS_INJECTED,
   DATAGRAMS_REFUSED,
+  DATAGRAMS_UNREACHABLE,
   KEPT_BYTES_MAX,
   RESPONSE_ACK,
   RESPONSE_ELAPSED,
@@ -94,11 +95,13 @@ export function writeDatagramsRecord(
   injected: number,
   refused: number,
   failed: number,
+  unreachable = 0,
 ): void {
   writeEventRecord(bytes, offset, 0, RESPONSE_EVENT_DATAGRAMS);
   writeU32(bytes, offset + DATAGRAMS_INJECTED, injected);
   writeU32(bytes, offset + DATAGRAMS_REFUSED, refused);
   writeU32(bytes, offset + DATAGRAMS_FAILED, failed);
+  writeU32(bytes, offset + DATAGRAMS_UNREACHABLE, unreachable);
 }
 
 /**

@@ -49,7 +49,7 @@ export const RESPONSE_EVENT_FLOW_TAKEN = 1;
 export const RESPONSE_EVENT_TARGET_UNKNOWN = 2;
 /** Intercept's flow table is full. */
 export const RESPONSE_EVENT_FLOW_TABLE_FULL = 3;
-/** What became of datagrams of this connection, since the last such record: three numbers, session id 0. */
+/** What became of datagrams of this connection, since the last such record: four numbers, session id 0. */
 export const RESPONSE_EVENT_DATAGRAMS = 4;
 
 /** u32, in a record of RESPONSE_EVENT_DATAGRAMS: the target's kernel has them. */
@@ -58,6 +58,8 @@ export const DATAGRAMS_INJECTED = 4;
 export const DATAGRAMS_REFUSED = 8;
 /** u32: the kernel did not take them. */
 export const DATAGRAMS_FAILED = 16;
+/** u32: of those that were injected, answered by ICMP «port unreachable»: nobody listens there. */
+export const DATAGRAMS_UNREACHABLE = 20;
 
 /** Where the number of kept octets stands in a record with payload, and where they begin. */
 const KEPT_BYTES = RESPONSE_RECORD_BYTES;

@@ -18,6 +18,7 @@ import {
   DATAGRAMS_FAILED,
   DATAGRAMS_INJECTED,
   DATAGRAMS_REFUSED,
+  DATAGRAMS_UNREACHABLE,
   RESPONSE_EVENT,
   RESPONSE_EVENT_DATAGRAMS,
   type ResponseBatch,
@@ -237,6 +238,10 @@ export class DatagramCopier {
       const delivered = this.#land(lane, readU32(bytes, at + DATAGRAMS_INJECTED));
       this.#ledger.delivered += delivered;
       this.#ledger.pending -= delivered;
+      const { unreachable } = this.#ledger;
+      // Its word may come later than that about the injection, never for more.
+      const said = unreachable + readU32(bytes, at + DATAGRAMS_UNREACHABLE);
+      this.#ledger.unreachable = Math.min(said, this.#ledger.delivered);
       this.#lose('refused', this.#land(lane, readU32(bytes, at + DATAGRAMS_REFUSED)));
       this.#lose('failed', this.#land(lane, readU32(bytes, at + DATAGRAMS_FAILED)));
     }

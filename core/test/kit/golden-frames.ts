@@ -93,11 +93,11 @@ function headers(): Uint8Array {
   return bytes;
 }
 
-/** Of datagrams 120 were injected, 3 refused; the kernel did not take one. */
+/** Of datagrams 120 were injected, 3 refused; the kernel did not take one; 2 found nobody. */
 function datagramHeaders(): Uint8Array {
   const bytes = new Uint8Array(HEADERS_PREFIX_BYTES + RESPONSE_RECORD_BYTES);
   writeHeadersPrefix(bytes, 0, RESPONSE_RECORD_BYTES, 1);
-  writeDatagramsRecord(bytes, HEADERS_PREFIX_BYTES, 120, 3, 1);
+  writeDatagramsRecord(bytes, HEADERS_PREFIX_BYTES, 120, 3, 1, 2);
   return bytes;
 }
 

@@ -58,9 +58,9 @@ class Stage {
     return sent;
   }
 
-  tell(injected: number, refused = 0, failed = 0, lane = 0): void {
+  tell(injected: number, refused = 0, failed = 0, lane = 0, unreachable = 0): void {
     const bytes = new Uint8Array(RESPONSE_RECORD_BYTES);
-    writeDatagramsRecord(bytes, 0, injected, refused, failed);
+    writeDatagramsRecord(bytes, 0, injected, refused, failed, unreachable);
     const batch: ResponseBatch = { bytes, offset: 0, strideBytes: RESPONSE_RECORD_BYTES, count: 1 };
     this.engine.ingestResponses(lane, batch, this.nowMs);
     this.check();
@@ -119,6 +119,17 @@ describe('a datagram', () => {
     stage.tell(6, 3, 1);
     const { delivered, pending, lost } = stage.ledger;
     assert.deepEqual([delivered, pending, lost.refused, lost.failed], [6, 0, 3, 1]);
+  });
+
+  it('to a port where nobody listens is delivered, and counted; never more than were delivered', () => {
+    const stage = new Stage();
+    stage.capture(datagram(), datagram(), datagram());
+    stage.take();
+    stage.tell(2);
+    stage.tell(0, 0, 0, 0, 1);
+    assert.deepEqual([stage.ledger.delivered, stage.ledger.unreachable], [2, 1]);
+    stage.tell(1, 0, 0, 0, 99);
+    assert.deepEqual([stage.ledger.delivered, stage.ledger.unreachable, stage.ledger.pending], [3, 3, 0]);
   });
 
   it('is not delivered twice, however often intercept says so', () => {

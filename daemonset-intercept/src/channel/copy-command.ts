@@ -1,6 +1,7 @@
-import { formatIpAddress } from '@trafficcopy/core';
+import { type AddressRange, formatIpAddress } from '@trafficcopy/core';
 import { formatSocketAddress } from '@trafficcopy/runtime';
 import type { InterceptConfig } from '../config.js';
+import { formatRange } from '../rules/wire-rules.js';
 import { firstAddress } from './first-address.js';
 
 /** Stands for the port of the online server where nothing says which. */
@@ -16,7 +17,7 @@ export interface CopyCommand {
 
 /** The command to run where the online server is: ready-made as far as intercept knows. Without a token: plain TCP. */
 export function copyCommand(
-  config: Pick<InterceptConfig, 'targets' | 'port' | 'bindAddress' | 'netnsPath'>,
+  config: Pick<InterceptConfig, 'targets' | 'port' | 'bindAddress' | 'netnsPath' | 'udpClients'>,
   token: string | undefined,
   hostAddress: string = firstAddress(),
 ): CopyCommand {
@@ -31,9 +32,15 @@ export function copyCommand(
   const hints = [
     ...(target?.port === undefined ? [`put your ports in place of ${PORT_EXAMPLE}`] : []),
     ...(isUnknown ? [`${ADDRESS_EXAMPLE} is the target's address in ${config.netnsPath}`] : []),
+    ...(config.udpClients.length === 0 ? [] : [`for UDP add --udp -c ${config.udpClients.map(shareText).join(',')}`]),
   ];
   return {
     text: `trafficcopy copy -x ${mapping} -s ${intercept} ${token === undefined ? '--insecure' : `--join ${token}`}`,
     hint: hints.length === 0 ? undefined : `(-x ONLINE-PORT-TARGET-IP:TARGET-PORT: ${hints.join('; ')})`,
   };
+}
+
+/** Of a range that a copy cannot take as a whole, the beginning: 256 addresses. */
+function shareText({ address, prefixBits }: AddressRange): string {
+  return formatRange({ address, prefixBits: Math.max(prefixBits, address.length * 8 - 8) });
 }

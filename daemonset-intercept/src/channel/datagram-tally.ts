@@ -6,9 +6,11 @@ export class DatagramTally {
   refused = 0;
   /** The kernel did not take them. */
   failed = 0;
+  /** Nobody listens where they went. */
+  unreachable = 0;
 
   get isEmpty(): boolean {
-    return this.injected + this.refused + this.failed === 0;
+    return this.injected + this.refused + this.failed + this.unreachable === 0;
   }
 
   /** Takes over what `other` has. */
@@ -16,6 +18,7 @@ export class DatagramTally {
     this.injected += other.injected;
     this.refused += other.refused;
     this.failed += other.failed;
+    this.unreachable += other.unreachable;
     other.clear();
   }
 
@@ -23,5 +26,6 @@ export class DatagramTally {
     this.injected = 0;
     this.refused = 0;
     this.failed = 0;
+    this.unreachable = 0;
   }
 }

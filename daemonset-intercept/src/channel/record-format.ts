@@ -68,8 +68,8 @@ export const CHANNEL_RECORDS: RecordFormat = {
     writeEventRecord(out, offset, sessionId, event);
     return offset + RESPONSE_RECORD_BYTES;
   },
-  writeTally: (out, offset, { injected, refused, failed }) => {
-    writeDatagramsRecord(out, offset, injected, refused, failed);
+  writeTally: (out, offset, { injected, refused, failed, unreachable }) => {
+    writeDatagramsRecord(out, offset, injected, refused, failed, unreachable);
     return offset + RESPONSE_RECORD_BYTES;
   },
   finish: (out, count, end) => {
@@ -95,8 +95,8 @@ export function payloadRecords(keptBytesMax: number): RecordFormat {
       writeEventRecord(out, offset, sessionId, event);
       return writeKept(out, offset, out, offset, 0, 0);
     },
-    writeTally: (out, offset, { injected, refused, failed }) => {
-      writeDatagramsRecord(out, offset, injected, refused, failed);
+    writeTally: (out, offset, { injected, refused, failed, unreachable }) => {
+      writeDatagramsRecord(out, offset, injected, refused, failed, unreachable);
       return writeKept(out, offset, out, offset, 0, 0);
     },
     finish: (out, count, end) => {

@@ -1,6 +1,6 @@
 import { FRAME, type FrameType, HeadersPayload } from '@trafficcopy/core';
 import type { ChannelConnection } from '@trafficcopy/runtime';
-import { elapsedUs, type ResponseView, responseViews, tallies } from './response-view.js';
+import { elapsedUs, type ResponseView, responseViews, tallies, unreachable } from './response-view.js';
 
 /** A channel connection that keeps what is sent. */
 export class FakeConnection implements ChannelConnection {
@@ -26,6 +26,7 @@ export class FakeConnection implements ChannelConnection {
   readonly elapsedUs: number[] = [];
   /** Of datagrams: injected, refused, failed. */
   readonly tallies: [number, number, number][] = [];
+  unreachable = 0;
   frames = 0;
   /** How often what is queued was to be written at once. */
   flushes = 0;
@@ -43,6 +44,7 @@ export class FakeConnection implements ChannelConnection {
       this.frames += 1;
       this.responses.push(...responseViews(headers));
       this.tallies.push(...tallies(headers));
+      this.unreachable += unreachable(headers);
       this.elapsedUs.push(...elapsedUs(headers));
     }
     return true;

@@ -2,6 +2,7 @@ import {
   DATAGRAMS_FAILED,
   DATAGRAMS_INJECTED,
   DATAGRAMS_REFUSED,
+  DATAGRAMS_UNREACHABLE,
   elapsedUsOf,
   keptBytesOf,
   RESPONSE_ACK,
@@ -63,6 +64,16 @@ export function tallies(batch: ResponseBatch): [injected: number, refused: numbe
     all.push([injected!, refused!, failed!]);
   }
   return all;
+}
+
+/** Datagrams of which records say that nobody listened where they went. */
+export function unreachable(batch: ResponseBatch): number {
+  let sum = 0;
+  for (let index = 0, at = batch.offset; index < batch.count; index += 1, at += responseRecordBytes(batch, at)) {
+    if (batch.bytes[at + RESPONSE_EVENT] === RESPONSE_EVENT_DATAGRAMS)
+      sum += readU32(batch.bytes, at + DATAGRAMS_UNREACHABLE);
+  }
+  return sum;
 }
 
 /** What the records say of the time since the last new octets of the client; -1: nothing. */

@@ -28,7 +28,7 @@ export function formatLogLine(json: string, hasColors: boolean): string {
     .filter(([name]) => !HIDDEN_FIELDS.has(name))
     .map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
   const error = fields['err'] as { message?: unknown; code?: unknown } | undefined;
-  if (error?.message !== undefined) rest.push(`(${String(error.message)})`);
+  if (error?.message !== undefined && error.message !== fields['msg']) rest.push(`(${String(error.message)})`);
   const text = printable([String(fields['msg'] ?? ''), ...rest].join('  '));
   const time = printable(timeOfDay(String(fields['time'] ?? '')));
   if (!hasColors) return `${time} ${printable(label)} ${text}`;

@@ -276,7 +276,7 @@ export class Lanes {
     const other = datagramSources().find((range) => !taken.some((outer) => containsRange(outer, range)));
     if (other === undefined) return undefined;
     const ranges = taken.map(formatRange).join(', ');
-    return `this intercept takes UDP from ${ranges} only (its --udp-clients), and -c has ${formatRange(other)}`;
+    return `this intercept takes UDP from ${ranges} only (its --udp-clients), and -c has others, like ${formatIpAddress(other.address)}`;
   }
 
   /** The channel is there, and of no use. It ends a copy that has never begun; later, intercept may come back as it was. */
@@ -306,7 +306,9 @@ export class Lanes {
     if (!wasUp && isKnown) return;
     way.downLoggedMs = nowMs;
     way.downCodesLogged.add(code);
-    const message = downMessage(wasUp, lane.counters.connects > 0);
+    const waits =
+      this.options.datagramSources === undefined ? 'its sessions wait for it' : 'datagrams are lost meanwhile';
+    const message = downMessage(wasUp, lane.counters.connects > 0, waits);
     logger.warn({ intercept: lane.name, reason: reason.message }, message);
   }
 
@@ -337,8 +339,8 @@ function formatRange({ address, prefixBits }: AddressRange): string {
   return `${formatIpAddress(address)}/${prefixBits}`;
 }
 
-function downMessage(wasUp: boolean, everUp: boolean): string {
-  if (wasUp) return 'channel to intercept lost: its sessions wait for it; trying again, production is not affected';
+function downMessage(wasUp: boolean, everUp: boolean, waits: string): string {
+  if (wasUp) return `channel to intercept lost: ${waits}; trying again, production is not affected`;
   if (everUp) return 'intercept is still away; trying again, production is not affected';
   return 'no channel to intercept yet; trying again, production is not affected';
 }

@@ -62,11 +62,12 @@ async function configFindings(config: CopyConfig, { host, nowMs }: CopyQuestion)
   const findings: Finding[] = [];
   const onlinePorts = config.offline === undefined ? config.mappings.map(({ onlinePort }) => onlinePort) : [];
   for (const port of new Set(onlinePorts)) {
-    const text = `online listens on port ${port} of this host`;
-    const isThere = listens(host, port);
+    const where = `${config.udp ? 'UDP port' : 'port'} ${port} of this host`;
+    const text = `online listens on ${where}`;
+    const isThere = listens(host, port, config.udp ? 'udp' : 'tcp');
     if (isThere === undefined) findings.push(skip(`whether ${text} is not known`, 'mount /proc'));
     else if (isThere) findings.push(pass(text));
-    else findings.push(warn(`nothing listens on port ${port} of this host`, 'start online, or name its port in -x'));
+    else findings.push(warn(`nothing listens on ${where}`, 'start online, or name its port in -x'));
   }
   for (const { host: name, port } of config.lanes) {
     findings.push(
@@ -82,7 +83,8 @@ async function configFindings(config: CopyConfig, { host, nowMs }: CopyQuestion)
   }
   for (const { address, port } of targetsOf(config)) {
     if (config.delivery === 'direct') findings.push(await routeFinding(host, formatIpAddress(address)));
-    findings.push(await targetFinding(address, port, config.delivery));
+    // A closed UDP port does not say so from afar; intercept's own doctor looks there.
+    if (!config.udp) findings.push(await targetFinding(address, port, config.delivery));
   }
   return findings;
 }
