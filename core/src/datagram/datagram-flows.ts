@@ -134,7 +134,8 @@ export class DatagramFlows {
   #takePort(place: number, source: IpAddress, portKey: number): number {
     const clientPort = this.#clientPorts[this.#flow]!;
     let port = clientPort;
-    if (!this.#ports.take(source, clientPort, portKey, place)) {
+    // A client that wants no answer may have port 0 (RFC 768), which intercept takes for nobody's.
+    if (clientPort === 0 || !this.#ports.take(source, clientPort, portKey, place)) {
       const salt = (clientPort * 65_599 + place) | 0;
       port = this.#ports.takeAny(source, portKey, salt, place);
       if (port === 0) {

@@ -291,6 +291,15 @@ describe('copies of datagrams', () => {
     assert.deepEqual([sent, stage.ledger.lost.shed], [3000, 0]);
   });
 
+  it('of a client without a port come from one of ours, always the same', () => {
+    const stage = new Stage();
+    stage.capture(datagram({ fromPort: 0 }), datagram({ fromPort: 0 }));
+    const ports = stage.take().map(({ fromPort }) => fromPort);
+    assert.ok(ports[0]! >= 1024);
+    assert.deepEqual(ports, [ports[0], ports[0]]);
+    assert.equal(stage.ledger.lost.shed, 0);
+  });
+
   it('of two clients behind one address of -c come from two ports', () => {
     const one = { address: parseIpAddress('10.9.0.1')!, prefixBits: 32 };
     const stage = new Stage({ clientAddresses: [one] });
