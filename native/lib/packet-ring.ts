@@ -25,7 +25,8 @@ export interface PacketRingOptions {
   readonly seesOutgoing?: boolean | undefined;
   /**
    * Take each packet once, on all interfaces: not at these, whose packets come again at another one (ports of a bond or bridge), and
-   * none with a VLAN tag, which comes again without it. BESIDES_MAX at most. Default: whatever comes, as often as it does.
+   * none with a VLAN tag, which comes again without it, or for another hardware address, which comes again at the macvlan device that has
+   * it. BESIDES_MAX at most. Default: whatever comes, as often as it does.
    */
   readonly besides?: Interfaces | undefined;
 }

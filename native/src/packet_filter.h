@@ -21,7 +21,8 @@ struct PortShare {
 // Which devices' packets are taken by a ring that is bound to all of them. A packet passes every device of a stack:
 // that of a bond, bridge or VLAN comes again behind the one that it arrived at.
 struct DeviceChoice {
-  // Each packet once: what carries a VLAN tag comes again without it.
+  // Each packet once: what carries a VLAN tag comes again without it, and what is for another hardware address than the
+  // device's comes again at the device above that has it (macvlan), or is nothing that this host receives.
   bool once = false;
   // Interface indices of devices whose packets come again.
   std::vector<uint32_t> besides;

@@ -191,6 +191,31 @@ describe('PacketRing', { skip: skipWithoutRoot }, () => {
     );
   });
 
+  it('besides: what a macvlan device gets over the one below it comes once, and what that one gets too', async () => {
+    const stacked = own(new TestNetwork());
+    const { a, b } = stacked;
+    const run = (...words: string[]): string => stacked.run(b.netns, ...words);
+    const mac = '02:00:00:00:99:01';
+    run('ip', 'link', 'add', 'upper', 'link', 'eth0', 'address', mac, 'type', 'macvlan', 'mode', 'bridge');
+    run('ip', 'address', 'add', '192.0.2.9/32', 'dev', 'upper');
+    run('ip', 'link', 'set', 'upper', 'up');
+    stacked.run(a.netns, 'ip', 'route', 'add', '192.0.2.9/32', 'dev', 'eth0');
+    stacked.run(a.netns, 'ip', 'neighbour', 'replace', '192.0.2.9', 'lladdr', mac, 'dev', 'eth0');
+    const options = { interfaceName: '', filter: 'tcp dst port 9', netnsPath: b.netnsPath, ...RING };
+    const every = own(new PacketRing(options));
+    const once = own(new PacketRing({ ...options, besides: [] }));
+    const [all, single] = [collect(every), collect(once)];
+    const sender = own(new RawSender({ family: 4, netnsPath: a.netnsPath }));
+    sender.send(batchOf([1, 2].map((seq) => packet({ source: a.ipv4, destination: '192.0.2.9', seq }))));
+    sender.send(batchOf([packet({ source: a.ipv4, destination: b.ipv4, seq: 3 })]));
+    await until('those for the macvlan device at both', () => all.length === 5);
+    await until('each once', () => single.length >= 3);
+    assert.deepEqual(
+      single.map((bytes) => bytes[27]),
+      [1, 2, 3],
+    );
+  });
+
   it('besides: what passes a port of a bridge and then the bridge comes once', async () => {
     const bridged = own(new TestNetwork());
     const { a, b } = bridged;
