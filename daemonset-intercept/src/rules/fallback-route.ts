@@ -11,6 +11,8 @@ import { RulesError } from './rules-error.js';
 import type { WorkerSlot } from './worker-slot.js';
 
 const PREFERENCE = '32768';
+/** Of the loopback: 1 where net.ipv6.conf.all.disable_ipv6 was set. The kernel takes no route over it then. */
+const LOOPBACK_DISABLED_V6 = '/proc/sys/net/ipv6/conf/lo/disable_ipv6';
 
 export class FallbackRoute {
   readonly #access: NamespaceAccess;
@@ -21,8 +23,9 @@ export class FallbackRoute {
     this.#family = `-${family}`;
   }
 
-  /** Whether it is missing: no default route, and no rule for the mark of the slot yet. */
+  /** Whether it is missing: no default route, and no rule for the mark of the slot yet. Without IPv6 there is none to make. */
   async isNeeded(slot: WorkerSlot): Promise<boolean> {
+    if (this.#family === '-6' && (await this.#access.read(LOOPBACK_DISABLED_V6))?.trim() === '1') return false;
     const routes = await this.#ip('route', 'show', 'default');
     if (routes.status !== 0 || routes.stdout.trim() !== '') return false;
     const rules = await this.#ip('rule', 'show', 'fwmark', hex(slot.mark));

@@ -344,6 +344,15 @@ describe('the installation of rules', () => {
     assert.deepEqual(access.policyRules, []);
   });
 
+  it('a namespace where IPv6 is switched off gets no route of IPv6, which the kernel would refuse', async () => {
+    access.defaultRoute = '';
+    access.files.set('/proc/sys/net/ipv6/conf/lo/disable_ipv6', '1\n');
+    const installation = await install();
+    assert.deepEqual(access.policyRules, ['-4 pref 32768 fwmark 0x8ed0 lookup 36560']);
+    await installation.restore();
+    assert.deepEqual(access.policyRules, []);
+  });
+
   it('a setting that somebody else changed meanwhile stays, with a note', async () => {
     const installation = await install();
     access.files.set('/proc/sys/net/ipv4/fwmark_reflect', '3\n');
