@@ -49,6 +49,8 @@ export class Datagrams {
   readonly #named = new Set<string>();
   /** Whose datagrams went to the kernel last: it answers them with ICMP within the call. */
   #lastSent: CopyLink | undefined;
+  /** When the last one went to the kernel, on the pipeline's clock. */
+  lastSentMs = Number.NEGATIVE_INFINITY;
 
   constructor({ clients, gate, counters, onClosedPort }: DatagramsOptions) {
     this.#clients = clients;
@@ -75,9 +77,10 @@ export class Datagrams {
   }
 
   /** So many datagrams of a copy went to the kernel, which took `sent` of them. */
-  noteSent(link: CopyLink, count: number, sent: number): void {
+  noteSent(link: CopyLink, count: number, sent: number, nowMs: number): void {
     const { tally } = link;
     this.#lastSent = link;
+    this.lastSentMs = nowMs;
     this.#counters.datagramsInjected += sent;
     this.#counters.datagramsFailed += count - sent;
     tally.injected += sent;

@@ -16,6 +16,8 @@ export interface InterceptLimits {
   readonly graceMs: number;
   /** How long the rules outlast the connection of a Direct copy that may not know of its end: it still sends to the target itself. */
   readonly unawareMs: number;
+  /** How long the rules outlast the last datagram: a target may answer so late. */
+  readonly datagramAnswerMs: number;
   /** A flow without a packet in either direction is forgotten after so long. */
   readonly idleMs: number;
   /** The same for a flow of a C tcpcopy, which never says that one has ended. */
@@ -38,6 +40,7 @@ export const INTERCEPT_LIMITS_DEFAULT: InterceptLimits = {
   parkedMs: 1000,
   graceMs: 30_000,
   unawareMs: SILENCE_MS_MAX + 1000,
+  datagramAnswerMs: 5000,
   // Longer than any -k of a copy (7 days): copies release what is over, this only finds what was left behind.
   idleMs: 8 * 86_400_000,
   // Longer than the -k of both versions (1320 and 720 s).

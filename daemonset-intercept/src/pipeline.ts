@@ -132,6 +132,11 @@ export class Pipeline {
     this.#quietUntilMs = nowMs() + limits.graceMs;
   }
 
+  /** When a datagram was injected last, on the caller's clock. */
+  get lastDatagramMs(): number {
+    return this.#datagrams.lastSentMs;
+  }
+
   start(): void {
     this.#options.source.start(() => this.drain());
   }
@@ -192,7 +197,7 @@ export class Pipeline {
     const sent = this.#options.sender.send(batch);
     this.#counters.packetsInjected += sent;
     this.#counters.packetsFailed += batch.count - sent;
-    if (this.#gathersDatagrams) this.#datagrams.noteSent(link, batch.count, sent);
+    if (this.#gathersDatagrams) this.#datagrams.noteSent(link, batch.count, sent, this.#options.nowMs());
     this.#options.recorder?.recordPackets('sent', batch);
     this.#injectedSinceDrain += batch.count;
     batch.reset(batch.bytes);

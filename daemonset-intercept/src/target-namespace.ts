@@ -5,7 +5,7 @@ import type { CopyLink } from './channel/copy-link.js';
 import { CopyLinks } from './channel/copy-links.js';
 import { wireRecords } from './channel/wire-records.js';
 import type { ServedTarget } from './config/target-value.js';
-import { localClient, refuseLocalClients } from './config/udp-clients.js';
+import { localClient, refuseLocalClients, refuseNeededClients } from './config/udp-clients.js';
 import { createInterceptCounters, type InterceptCounters } from './counters.js';
 import type { PacketSender } from './injector/packet-sender.js';
 import { RawPacketSender } from './injector/raw-packet-sender.js';
@@ -24,6 +24,7 @@ import type { WorkerSlot } from './rules/worker-slot.js';
 import { SocketRoomAlarm } from './socket-room-alarm.js';
 import type { FlowBudget } from './targets/flow-budget.js';
 import { readLocalAddresses } from './targets/local-addresses.js';
+import { readNeededAddresses } from './targets/needed-addresses.js';
 import { TargetGate, type TargetPattern } from './targets/target-gate.js';
 
 const TICK_MS = 250;
@@ -162,7 +163,9 @@ export class TargetNamespace {
     const { netnsPath, logger } = options;
     const access = new KernelNamespace(netnsPath, options.procPath);
     const readAddresses = () => readLocalAddresses(netnsPath === undefined ? undefined : access);
-    refuseLocalClients(options.udpClients ?? [], await readAddresses());
+    const { udpClients = [] } = options;
+    refuseLocalClients(udpClients, await readAddresses());
+    if (udpClients.length > 0) refuseNeededClients(udpClients, await readNeededAddresses(access));
     const hasIpv6 = await namespaceHasIpv6(access);
     const openSource = await responseSourceOpener(options.queue);
     let sockets: { readonly source: ResponseSource; readonly sender: PacketSender } | undefined;
@@ -288,6 +291,7 @@ export class TargetNamespace {
       this.#isEnding = true;
       this.#pipeline.close();
       await this.#outlastUnaware();
+      await this.#outlastAnswers();
       await this.#settle();
       await this.#checkSocketRoom(true);
     }
@@ -380,8 +384,17 @@ export class TargetNamespace {
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 
+  /** A target may take its time for an answer to a datagram, and there is nothing by which to tell it that nobody waits. */
+  async #outlastAnswers(): Promise<void> {
+    const waitMs = this.#pipeline.lastDatagramMs + this.#options.limits.datagramAnswerMs - nowMs();
+    if (waitMs <= 0) return;
+    const seconds = Math.ceil(waitMs / 1000);
+    this.#options.logger.info(`the rules stay ${seconds} s longer, for late answers to datagrams`);
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+
   /**
-   * The target answers resets in a moment; after it, nothing comes that a rule would have to catch, but for late answers to
+   * The target answers resets in a moment; after it, nothing comes that a rule would have to catch, but for very late answers to
    * datagrams: they go to addresses that nobody has.
    */
   async #settle(): Promise<void> {

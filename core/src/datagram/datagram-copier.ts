@@ -26,7 +26,9 @@ import {
 } from '../batch/response-record.js';
 import type { DatagramCounters, DatagramLossReason, EngineCounters } from '../counters.js';
 import type { EngineConfig } from '../engine-config.js';
+import { AddressPool } from '../flow/address-pool.js';
 import { flowHash } from '../flow/flow-hash.js';
+import { ALL_PORTS } from '../flow/port-share.js';
 import type { EndpointState } from '../session/endpoint-state.js';
 import type { Lanes } from '../session/lanes.js';
 import type { Selection } from '../session/selection.js';
@@ -40,6 +42,8 @@ import { DatagramFlows } from './datagram-flows.js';
 
 /** What a record can hold. */
 const PACKET_BYTES_MAX = 65_535;
+/** Of the ports of an address that clients can have, nine in ten: with more of them in use the search for one gets long. */
+const PORTS_OF_AN_ADDRESS = 58_000;
 /** Of EngineLimits.heldBytesMax, what datagrams may take that wait for room. */
 const BACKLOG_SHARE = 4;
 
@@ -64,7 +68,8 @@ export class DatagramCopier {
     this.#counters = counters;
     this.#ledger = counters.datagrams;
     this.#seed = seed;
-    const { connectionsMax: flowsMax, sessionsMax: placesMax } = limits;
+    const { connectionsMax: flowsMax, sessionsMax } = limits;
+    const placesMax = Math.min(sessionsMax, portsOf(config));
     this.#flows = new DatagramFlows({ flowsMax, placesMax, seed, ports }, selection.addresses);
     this.#backlog = new DatagramBacklog(Math.floor(limits.heldBytesMax / BACKLOG_SHARE));
   }
@@ -276,4 +281,11 @@ export class DatagramCopier {
     this.#ledger.lost[reason] += copies;
     this.#ledger.pending -= copies;
   }
+}
+
+/** Ports that may be in use at one time so that another one is found soon: of the addresses of the IP version that has fewer. */
+function portsOf({ clientAddresses, ports = ALL_PORTS }: EngineConfig): number {
+  const sizes = ([4, 16] as const).map((addressBytes) => new AddressPool(clientAddresses, addressBytes).size);
+  const addresses = Math.min(...sizes.filter((size) => size > 0));
+  return Math.floor((addresses * PORTS_OF_AN_ADDRESS) / ports.workers);
 }

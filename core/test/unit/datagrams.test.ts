@@ -300,6 +300,24 @@ describe('copies of datagrams', () => {
     assert.equal(stage.ledger.lost.shed, 0);
   });
 
+  it('more client ports than one address of -c has: the quietest make way, and none is lost', () => {
+    const one = { address: parseIpAddress('10.9.0.1')!, prefixBits: 32 };
+    const limits = { ...CONFIG.limits, connectionsMax: 65_536, sessionsMax: 131_072 };
+    const stage = new Stage({ clientAddresses: [one], limits });
+    let sent = 0;
+    for (let client = 1; client <= 3; client += 1) {
+      for (let port = 1024; port < 65_536; port += 512) {
+        const end = Math.min(port + 512, 65_536);
+        const packets = Array.from({ length: end - port }, (_, index) =>
+          datagram({ from: `10.1.0.${client}`, fromPort: port + index }),
+        );
+        stage.capture(...packets);
+        sent += stage.takeAll().length;
+      }
+    }
+    assert.deepEqual([sent, stage.ledger.lost.shed], [3 * 64_512, 0]);
+  });
+
   it('of two clients behind one address of -c come from two ports', () => {
     const one = { address: parseIpAddress('10.9.0.1')!, prefixBits: 32 };
     const stage = new Stage({ clientAddresses: [one] });

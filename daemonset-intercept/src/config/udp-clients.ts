@@ -2,6 +2,7 @@
 import { type AddressRange, type IpAddress, parseIpAddress, rangesOverlap } from '@trafficcopy/core';
 import { type FlagValues, StartError, UsageError } from '@trafficcopy/runtime';
 import { formatRange } from '../rules/wire-rules.js';
+import type { NeededAddress } from '../targets/needed-addresses.js';
 import type { INTERCEPT_FLAGS } from './intercept-flags.js';
 
 type Values = Pick<FlagValues<typeof INTERCEPT_FLAGS>, 'udpClients' | 'pass' | 'operator'>;
@@ -56,12 +57,27 @@ export function refuseLocalClients(udpClients: readonly AddressRange[], local: I
 export function localClient(udpClients: readonly AddressRange[], local: Iterable<string>): string | undefined {
   if (udpClients.length === 0) return undefined;
   for (const text of local) {
-    const address = parseIpAddress(text);
-    const clients = address && udpClients.find((one) => rangesOverlap(one, single(address)));
+    const clients = rangeWith(udpClients, text);
     if (clients === undefined) continue;
     return `--udp-clients ${formatRange(clients)}: ${text} in it is an address of the target's host, to which no UDP goes while the rules stand: ${ADVICE}`;
   }
   return undefined;
+}
+
+/**
+ * Before rules are put in place: refuses ranges with an address that the host itself has business with.
+ *
+ * @throws StartError ERR_START_UDP_CLIENTS
+ */
+export function refuseNeededClients(udpClients: readonly AddressRange[], needed: readonly NeededAddress[]): void {
+  for (const { address, what } of needed) {
+    const clients = rangeWith(udpClients, address);
+    if (clients === undefined) continue;
+    throw new StartError(
+      'ERR_START_UDP_CLIENTS',
+      `--udp-clients ${formatRange(clients)}: ${address} in it is ${what} of the target's host, which could not send to it by UDP any more: ${ADVICE}`,
+    );
+  }
 }
 
 /** For the log: whom nobody here reaches by UDP any more. */
@@ -72,6 +88,11 @@ export function udpClientsNote(udpClients: readonly AddressRange[]): string {
 
 function range(text: string, prefixBits: number): AddressRange {
   return { address: parseIpAddress(text)!, prefixBits };
+}
+
+function rangeWith(ranges: readonly AddressRange[], text: string): AddressRange | undefined {
+  const address = parseIpAddress(text);
+  return address && ranges.find((one) => rangesOverlap(one, single(address)));
 }
 
 function single(address: IpAddress): AddressRange {

@@ -1,26 +1,26 @@
 /**
  * Rules for datagrams. A UDP socket does not take over the mark of what it received, so its answers bear none: what keeps them
  * from leaving is where they go, addresses that nobody has but the clients of copied datagrams. So it does not matter which
- * socket, port or process answers, how late, nor whether intercept runs.
+ * socket, port or process answers, nor, while they stand, how late, nor whether somebody reads the queue.
  */
 import type { AddressRange } from '@trafficcopy/core';
 import type { OwnRule } from './own-rules.js';
 import { formatRange } from './wire-rules.js';
 
-/** UDP and ICMP to these addresses goes to the queue, whatever mark it bears. No --queue-bypass. */
+/**
+ * What goes to these addresses and is no TCP goes to the queue, whatever mark it bears: UDP, ICMP errors, and what nobody thought of. No
+ * --queue-bypass. (TCP has its marks; connections with these addresses may be copied as well.)
+ */
 export function answerRules(
   ranges: readonly AddressRange[],
   family: 4 | 6,
   queueNumber: number,
   owner: string,
 ): OwnRule[] {
-  const taken = (range: AddressRange, protocol: string): OwnRule => ({
+  return ofFamily(ranges, family).map((range) => ({
     chain: 'OUTPUT',
-    spec: `-d ${formatRange(range)} -p ${protocol} ${owner} -j NFQUEUE --queue-num ${queueNumber}`,
-  });
-  // ICMP: port unreachable, where the target does not listen.
-  const icmp = family === 4 ? 'icmp' : 'ipv6-icmp';
-  return ofFamily(ranges, family).flatMap((range) => [taken(range, 'udp'), taken(range, icmp)]);
+    spec: `-d ${formatRange(range)} ! -p tcp ${owner} -j NFQUEUE --queue-num ${queueNumber}`,
+  }));
 }
 
 /** Answers are not tracked: each would be a new connection until it is dropped. */

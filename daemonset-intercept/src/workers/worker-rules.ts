@@ -1,11 +1,12 @@
 import type { ProgramLog } from '@trafficcopy/runtime';
-import { refuseLocalClients } from '../config/udp-clients.js';
+import { refuseLocalClients, refuseNeededClients } from '../config/udp-clients.js';
 import type { InterceptConfig } from '../config.js';
 import { KernelNamespace } from '../rules/namespace-access.js';
 import { RulesInstallation } from '../rules/rules-installation.js';
 import { RulesLook } from '../rules/rules-look.js';
 import type { WorkerSlot } from '../rules/worker-slot.js';
 import { readLocalAddresses } from '../targets/local-addresses.js';
+import { readNeededAddresses } from '../targets/needed-addresses.js';
 
 /** Said while other workers' rules are still to be taken away. */
 const STAYS_FOR_OTHERS = /^settings stay for /;
@@ -42,6 +43,7 @@ export class WorkerRules {
       config.udpClients,
       await readLocalAddresses(config.netnsPath === undefined ? undefined : access),
     );
+    if (config.udpClients.length > 0) refuseNeededClients(config.udpClients, await readNeededAddresses(access));
     try {
       for (let worker = 0; worker < config.threads; worker += 1) {
         const installation = await RulesInstallation.install({

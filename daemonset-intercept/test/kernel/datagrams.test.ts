@@ -10,6 +10,7 @@ import type { InterceptConfig } from '../../src/config.js';
 import { InjectionBatch } from '../../src/injector/injection-batch.js';
 import { RawPacketSender } from '../../src/injector/raw-packet-sender.js';
 import { Intercept } from '../../src/intercept.js';
+import { INTERCEPT_LIMITS_DEFAULT } from '../../src/limits.js';
 import { craftDatagram, type DatagramTemplate } from '../kit/crafted-datagram.js';
 import { kernelConfig } from '../kit/kernel-config.js';
 import { dumpNamespace } from '../kit/namespace-dump.js';
@@ -86,7 +87,9 @@ describe('datagrams on a real kernel', { skip: process.geteuid?.() === 0 ? false
     recorder?: PcapngRecorder,
   ): Promise<void> {
     const config = configOf(changes);
-    const intercept = await Intercept.open({ config, logger, recorder });
+    // Nobody answers late here, but in the test that is about it.
+    const limits = { ...INTERCEPT_LIMITS_DEFAULT, datagramAnswerMs: 0 };
+    const intercept = await Intercept.open({ config, logger, recorder, limits });
     try {
       const copy = await new TestCopy(config.port).start();
       try {
@@ -222,6 +225,23 @@ describe('datagrams on a real kernel', { skip: process.geteuid?.() === 0 ? false
       assert.equal(await outside.stop(), 2, 'the sniffer sees what leaves');
     });
   }
+
+  it('at an orderly end the rules outlast the last datagram: what is answered meanwhile stays', async () => {
+    const found = await dumpNamespace(lab.target);
+    const sniffer = await leaks();
+    const config = configOf();
+    const intercept = await Intercept.open({ config, logger, recorder: undefined });
+    const copy = await new TestCopy(config.port).start();
+    send(copy, query(4, { payload: 'q'.repeat(444) }));
+    await echoed(444);
+    copy.close();
+    const closed = intercept.close();
+    spoof(query(4, { payload: 'q'.repeat(444) }));
+    await echoed(444, 2);
+    await closed;
+    assert.equal(await sniffer.stop(), 0, await sniffer.packets());
+    assert.equal(await dumpNamespace(lab.target), found);
+  });
 
   it('address translation in the namespace, as service meshes have it for DNS, does not lead them astray', async () => {
     const redirect = async (what: '-A' | '-D'): Promise<void> => {

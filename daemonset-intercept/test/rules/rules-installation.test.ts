@@ -146,16 +146,11 @@ describe('the installation of rules', () => {
     const owner = '-m comment --comment "trafficcopy:36524"';
     const queue = '-j NFQUEUE --queue-num 3792';
     assert.deepEqual(output(4).slice(1), [
-      `OUTPUT -d 10.250.0.0/16 -p udp ${owner} ${queue}`,
-      `OUTPUT -d 10.250.0.0/16 -p icmp ${owner} ${queue}`,
-      `OUTPUT -d 198.51.100.0/24 -p udp ${owner} ${queue}`,
-      `OUTPUT -d 198.51.100.0/24 -p icmp ${owner} ${queue}`,
+      `OUTPUT -d 10.250.0.0/16 ! -p tcp ${owner} ${queue}`,
+      `OUTPUT -d 198.51.100.0/24 ! -p tcp ${owner} ${queue}`,
       FOREIGN,
     ]);
-    assert.deepEqual(output(6).slice(1), [
-      `OUTPUT -d fd00:c0de::/64 -p udp ${owner} ${queue}`,
-      `OUTPUT -d fd00:c0de::/64 -p ipv6-icmp ${owner} ${queue}`,
-    ]);
+    assert.deepEqual(output(6).slice(1), [`OUTPUT -d fd00:c0de::/64 ! -p tcp ${owner} ${queue}`]);
     const untracked = access.rawRules[4].filter((rule) => rule.includes('-p udp'));
     assert.deepEqual(untracked, [
       `OUTPUT -p udp -m mark --mark 0x18ed0 ${owner} -j CT --notrack`,
@@ -166,7 +161,7 @@ describe('the installation of rules', () => {
     const index = access.rules[4].indexOf(output(4)[1]!);
     access.rules[4].splice(index, 1);
     assert.match((await installation.hold())[0]!, /our rules were removed/);
-    assert.equal(output(4).length, 6);
+    assert.equal(output(4).length, 4);
     await installation.restore();
     assert.deepEqual(access.state(), found);
   });
@@ -175,8 +170,8 @@ describe('the installation of rules', () => {
     for (const [worker, instance] of ['36524', '36524.1'].entries()) {
       await install({ instance, udpClients: UDP_CLIENTS, takesUnmarked: worker === 0 });
     }
-    const queued = access.rules[4].filter((rule) => /-p (udp|icmp) .*NFQUEUE/.test(rule));
-    assert.equal(queued.length, 4);
+    const queued = access.rules[4].filter((rule) => /! -p tcp .*NFQUEUE/.test(rule));
+    assert.equal(queued.length, 2);
     for (const rule of queued) assert.match(rule, /"trafficcopy:36524" -j NFQUEUE --queue-num 3792$/);
     const marks = access.rawRules[6].map((rule) => /-p udp -m mark --mark (\S+)/.exec(rule)?.[1]).filter(Boolean);
     assert.deepEqual(marks.sort(), ['0x18ed0', '0x18ed1']);
@@ -186,7 +181,7 @@ describe('the installation of rules', () => {
     await install();
     for (const family of [4, 6] as const) {
       const all = [...access.rules[family], ...access.rawRules[family]].join('\n');
-      assert.doesNotMatch(all, /udp|icmp/);
+      assert.doesNotMatch(all, /udp|! -p tcp/);
     }
   });
 
