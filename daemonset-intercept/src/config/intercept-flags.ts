@@ -59,7 +59,7 @@ export const INTERCEPT_FLAGS = {
     long: 'udp-clients',
     argument: 'RANGE,…',
     group: SERVE,
-    help: 'Take UDP datagrams of copies whose -c is in these ranges, of addresses that nobody has: no UDP and no ICMP to them leaves this host, whoever sends it',
+    help: 'Take UDP datagrams of copies whose -c is in these ranges, of addresses that nobody has: nothing but TCP to them leaves this host, whoever sends it',
     defaultNote: 'none: no datagrams are taken',
     value: addressRangeValue,
     itemsMax: DATAGRAM_RANGES_MAX,

@@ -83,7 +83,7 @@ export function refuseNeededClients(udpClients: readonly AddressRange[], needed:
 /** For the log: whom nobody here reaches by UDP any more. */
 export function udpClientsNote(udpClients: readonly AddressRange[]): string {
   const texts = udpClients.map(formatRange).join(', ');
-  return `--udp-clients: no UDP and no ICMP to ${texts} leaves this host while intercept runs, whoever sends it`;
+  return `--udp-clients: nothing but TCP to ${texts} leaves this host while intercept runs, whoever sends it`;
 }
 
 function range(text: string, prefixBits: number): AddressRange {

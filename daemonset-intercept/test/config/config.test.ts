@@ -89,7 +89,7 @@ describe('the configuration of intercept', () => {
       udpClients.map(({ address, prefixBits }) => `${formatIpAddress(address)}/${prefixBits}`),
       ['10.250.0.0/16', '198.51.100.0/24', 'fd00:c0de::/64', '2001:db8::/32'],
     );
-    assert.match(notes.join(), /no UDP and no ICMP to 10\.250\.0\.0\/16, .* leaves this host while intercept runs/);
+    assert.match(notes.join(), /nothing but TCP to 10\.250\.0\.0\/16, .* leaves this host while intercept runs/);
     assert.deepEqual((await configure('')).udpClients, []);
   });
 
