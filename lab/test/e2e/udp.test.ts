@@ -160,6 +160,7 @@ test('nobody listens at the target: its ICMP errors stay there, and intercept sa
   CopyLab.with(udpLab([]), async (copyLab) => {
     await Dnsmasq.start(copyLab.online, PORT);
     await letAnswersOut(copyLab);
+    await copyLab.target.expect('sysctl', ['-qw', 'net.ipv4.icmp_ratelimit=0']);
     await copyLab.start();
     await ask(copyLab, 20);
     await copyLab.intercept.process.waitForLine(/does not listen|port unreachable/);
