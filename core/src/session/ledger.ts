@@ -52,9 +52,7 @@ export class Ledger {
       if (session.script?.isUnknown(session.turnUna)) break;
       // The last turn may still grow; once the target answers it is whole (what comes later is counted as another).
       const isLast = session.turnUna + 1 === turns.endIndex;
-      // Its FIN alone is no answer: a target that closes its side first may well read on.
-      const isAnswered = replay.receivedBytes - (replay.hasPeerFin ? 1 : 0) > session.answeredAtGate;
-      if (isLast && captured.end === END_NONE && !isAnswered) break;
+      if (isLast && captured.end === END_NONE && !session.isAnsweredBeyond(session.answeredAtGate)) break;
       session.resumes = 0;
       this.#deliver(session);
     }

@@ -587,16 +587,17 @@ export class Replayer {
 
   /**
    * The target closed while a turn was on its way of which it had taken nothing: a server that closes after its answer does
-   * not look at another request, although its kernel may still take it. The turn goes to a fresh connection. A turn that
-   * is the first of its connection stays: a target that closes its side before it read anything means to go on reading.
-   * Returns whether the session left.
+   * not look at another request, although its kernel may still take it. The turn goes to a fresh connection. It stays where
+   * nothing was answered before, which is so for the first turn of a connection: a target that closes its side first means to go on
+   * reading, and that FIN may come late (its header was lost, and it was repeated), behind turns that were read. Returns whether the
+   * session left.
    */
   #leaveUnreadTurn(session: Session, nowMs: number): boolean {
     const { replay } = session;
     this.#ledger.settle(session);
     if (session.turnUna >= session.turnNxt) return false;
     const start = session.startOf(session.turnUna);
-    if (replay.sndUnaOffset > start || replay.baseOffset === start) return false;
+    if (replay.sndUnaOffset > start || replay.baseOffset === start || !session.isAnsweredBeyond(0)) return false;
     this.#sender.reset(session);
     this.#disconnect(session, nowMs);
     return true;

@@ -121,6 +121,15 @@ export class Session {
     return this.script === undefined ? this.captured.endOfTurn(this.turnNxt - 1) : this.script.out.endOffset;
   }
 
+  /**
+   * Whether the target has answered on its connection, with octets beyond the first `bytes` that it sent. Neither its greeting is an
+   * answer, which a turn may overtake (-W), nor its FIN: a target that closes its side first may well read on.
+   */
+  isAnsweredBeyond(bytes: number): boolean {
+    const { receivedBytes, hasPeerFin } = this.replay;
+    return receivedBytes - (hasPeerFin ? 1 : 0) > Math.max(bytes, this.captured.greetingBytes);
+  }
+
   get isFinished(): boolean {
     return this.work === WORK_OVER;
   }
