@@ -39,6 +39,7 @@ import { ConnectionTable } from './connection-table.js';
 import { Gap } from './gap.js';
 import { GapTime } from './gap-time.js';
 import type { MappingState } from './mapping-state.js';
+import { RecentEnds } from './recent-ends.js';
 import type { Replayer } from './replayer.js';
 import type { Selection } from './selection.js';
 import type { Session } from './session.js';
@@ -65,6 +66,7 @@ export class Capturer {
   /** Wheel ids of connections begin here, behind those of sessions. */
   readonly #wheelBase: number;
   readonly #connections: ConnectionTable;
+  readonly #recentEnds: RecentEnds;
   readonly #sessions: SessionTable;
   readonly #selection: Selection;
   readonly #header = new PacketHeader();
@@ -101,6 +103,7 @@ export class Capturer {
     this.#trace = trace;
     this.#comparison = comparison;
     this.#connections = new ConnectionTable(config.limits.connectionsMax, config.seed);
+    this.#recentEnds = new RecentEnds(config.limits.connectionsMax, config.seed);
     this.#turnsMax = config.limits.turnsMax ?? TURNS_MAX_DEFAULT;
     this.#earlyBytesMax = Math.max(OUT_OF_ORDER_BYTES_MAX, Math.floor(config.limits.heldBytesMax / 4));
   }
@@ -185,7 +188,8 @@ export class Capturer {
     // A running connection is followed from its first data on. Acknowledgements and ends that fit no connection are the
     // rest of one that is over.
     if ((flags & (SYN | RST | FIN)) !== 0 || (flags & ACK) === 0 || header.payloadBytes === 0) return;
-    this.#onUnknown(bytes, online, nowMs);
+    if (this.#recentEnds.isRepeated(bytes, header, online, nowMs)) counters.captureDuplicates += 1;
+    else this.#onUnknown(bytes, online, nowMs);
   }
 
   /** online --segment--> client, which only a capture for a comparison has. */
@@ -791,6 +795,7 @@ export class Capturer {
 
   #remove(captured: Captured): void {
     if (!this.#connections.remove(captured)) return;
+    if (captured.state === CAPTURED_ENDED) this.#recentEnds.note(captured);
     this.#comparison?.endConnection(captured);
     // It ended before these were due.
     const { copies, copiesMax } = captured;

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { ACK, FIN, PSH, SYN } from '../../src/wire/tcp.js';
 import { answerAll } from '../kit/bench-target.js';
 import { Client } from '../kit/client.js';
-import { Rig } from '../kit/rig.js';
+import { CONFIG, Rig } from '../kit/rig.js';
 import { textOf } from '../kit/segment.js';
 
 describe('joining', () => {
@@ -61,6 +61,73 @@ describe('joining', () => {
     rig.capture(client.packet({ flags: ACK, onlinePort: 81, text: textOf('x') }));
     assert.equal(rig.engine.counters.connectionsSeen, 0);
     assert.equal(rig.engine.counters.packetsUnmapped, 1);
+  });
+});
+
+describe('what comes late of a connection that is over', () => {
+  /** A connection that is over, and its two turns. */
+  function ended(rig: Rig): { client: Client; one: Uint8Array; two: Uint8Array } {
+    const client = rig.open();
+    const one = client.send('one');
+    client.hear(100);
+    const two = client.send('two');
+    client.hear(100);
+    rig.capture(one, two, client.fin());
+    rig.wait(2000);
+    rig.checkEnd();
+    return { client, one, two };
+  }
+
+  it('is not joined, and nothing of it is delivered once more', () => {
+    const rig = new Rig({}, answerAll);
+    const { client, one, two } = ended(rig);
+    rig.capture(one, two, client.packet({ flags: ACK | PSH, seq: client.seq - 4, text: textOf('two') }));
+    rig.wait(2000);
+    assert.deepEqual(rig.target.streams(), ['onetwo']);
+    assert.equal(rig.engine.counters.connectionsSeen, 1);
+    assert.equal(rig.engine.counters.captureDuplicates, 3);
+    rig.checkEnd();
+  });
+
+  it('is not joined either where that one was never joined itself', () => {
+    const rig = new Rig({}, answerAll);
+    const client = new Client();
+    const part = client.send('part');
+    rig.capture(part, client.fin(), part);
+    assert.deepEqual(rig.terminals(), { midStreamSkipped: 1 });
+    assert.equal(rig.engine.connectionsOpen, 0);
+  });
+
+  it('is told from a connection on the same port that runs already', () => {
+    const rig = new Rig({}, answerAll);
+    const { client } = ended(rig);
+    client.seq += 100_000;
+    rig.capture(client.send('part'));
+    client.hear(100);
+    rig.capture(client.send('whole'));
+    assert.deepEqual(rig.target.streams(), ['onetwo', 'whole']);
+  });
+
+  it('is known for 60 s', () => {
+    const rig = new Rig({}, answerAll);
+    const { one } = ended(rig);
+    rig.wait(57_900);
+    rig.capture(one);
+    assert.equal(rig.engine.connectionsOpen, 0);
+    rig.wait(200);
+    rig.capture(one);
+    assert.equal(rig.engine.connectionsOpen, 1);
+  });
+
+  it('is known in a place that another connection may take: then it is joined', () => {
+    const limits = { ...CONFIG.limits, connectionsMax: 1 };
+    const rig = new Rig({ limits }, answerAll);
+    const { one } = ended(rig);
+    const other = rig.open(new Client({ clientPort: 40_001 }));
+    rig.capture(other.fin());
+    rig.wait(2000);
+    rig.capture(one);
+    assert.equal(rig.engine.connectionsOpen, 1);
   });
 });
 
