@@ -12,6 +12,10 @@ export interface CaptureParserState {
   readonly oversized: number;
   /** Octets of the file that were read of those that were fed. */
   readonly consumedBytes: number;
+  /** Of those, octets up to the end of the batch that is current or was last. */
+  readonly takenBytes: number;
+  /** When the latest of the frames was captured, microseconds since 1970; 0 before the first. */
+  readonly lastUs: number;
   /** Whether there is room for more octets. */
   readonly wantsMore: boolean;
   readonly hasBatch: boolean;
@@ -35,7 +39,7 @@ export class CaptureParser implements PacketBatch {
   /** When each frame was captured: microseconds since 1970, with a fraction. */
   readonly timesUs = new Float64Array(BATCH_FRAMES);
   readonly #native: NativeCaptureParser;
-  readonly #figures = new Float64Array(8);
+  readonly #figures = new Float64Array(10);
   #count = 0;
   #isClosed = false;
 
@@ -84,14 +88,16 @@ export class CaptureParser implements PacketBatch {
   /** After close() as it was then. */
   look(): CaptureParserState {
     if (!this.#isClosed) this.#native.look(this.#figures);
-    const [linkType = -1, snapBytes = 0, frames = 0, oversized = 0, consumedBytes = 0, wantsMore, hasBatch, hasEnded] =
-      this.#figures;
+    const [linkType = -1, snapBytes = 0, frames = 0, oversized = 0, consumedBytes = 0] = this.#figures;
+    const [takenBytes = 0, lastUs = 0, wantsMore, hasBatch, hasEnded] = this.#figures.subarray(5);
     return {
       linkType: linkType < 0 ? undefined : linkType,
       snapBytes,
       frames,
       oversized,
       consumedBytes,
+      takenBytes,
+      lastUs,
       wantsMore: wantsMore === 1 && !this.#isClosed,
       hasBatch: hasBatch === 1 && !this.#isClosed,
       hasEnded: hasEnded === 1 || this.#isClosed,

@@ -71,6 +71,7 @@ size_t CaptureParser::Next(std::span<uint8_t> bytes, std::span<BatchEntry> entri
   std::copy_n(batch.entries.begin(), batch.count, entries.begin());
   std::copy_n(batch.times_us.begin(), batch.count, times_us.begin());
   const size_t count = batch.count;
+  taken_bytes_ = batch.end_bytes;
   batch.count = 0;
   batch.length = 0;
   spare_.push_back(std::move(batch));
@@ -93,6 +94,8 @@ CaptureParser::State CaptureParser::Look() {
       .frames = frames_,
       .oversized = oversized_,
       .consumed_bytes = consumed_bytes_,
+      .taken_bytes = taken_bytes_,
+      .last_us = last_us_,
       .wants_more = !has_ended_ && fed_bytes_ < kFedBytesMax,
       .has_batch = !ready_.empty(),
       .has_ended = has_ended_ && ready_.empty(),
@@ -187,6 +190,7 @@ bool CaptureParser::Append(const uint8_t* frame, uint32_t captured_bytes, uint32
   if (!is_oversized && filling_.count > 0 && is_full && !Publish()) return false;
   const std::lock_guard lock(mutex_);
   frames_ += 1;
+  last_us_ = std::max(last_us_, time_us);
   if (is_oversized) {
     oversized_ += 1;
     return !is_closing_;
@@ -218,6 +222,7 @@ bool CaptureParser::Publish() {
 }
 
 void CaptureParser::PublishLocked() {
+  filling_.end_bytes = consumed_bytes_;
   ready_.push_back(std::move(filling_));
   filling_ = Batch{};
   if (!spare_.empty()) {

@@ -41,6 +41,8 @@ class CaptureParser {
     uint64_t frames;     // read from the file so far
     uint64_t oversized;  // of them larger than a batch
     uint64_t consumed_bytes;
+    uint64_t taken_bytes;  // of them, to the end of the batch that Next() gave last
+    double last_us;     // when the latest of the frames was captured
     bool wants_more;  // Feed() has room
     bool has_batch;
     bool has_ended;  // and no batch is left
@@ -74,6 +76,7 @@ class CaptureParser {
     std::vector<double> times_us;
     size_t length = 0;
     size_t count = 0;
+    uint64_t end_bytes = 0;  // where in the file it ends
   };
 
   static void* ThreadMain(void* self);
@@ -111,6 +114,8 @@ class CaptureParser {
   uint64_t frames_ = 0;
   uint64_t oversized_ = 0;
   uint64_t consumed_bytes_ = 0;
+  uint64_t taken_bytes_ = 0;
+  double last_us_ = 0;
   std::string problem_;
 };
 

@@ -52,6 +52,8 @@ void CaptureParserObject::Look(const Napi::CallbackInfo& info) {
       static_cast<double>(state.frames),
       static_cast<double>(state.oversized),
       static_cast<double>(state.consumed_bytes),
+      static_cast<double>(state.taken_bytes),
+      state.last_us,
       state.wants_more ? 1.0 : 0.0,
       state.has_batch ? 1.0 : 0.0,
       state.has_ended ? 1.0 : 0.0,

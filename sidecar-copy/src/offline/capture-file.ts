@@ -39,6 +39,8 @@ export class CaptureFile implements PacketBatch {
   private waiting: (() => void) | undefined;
   private isClosed = false;
   private packets = 0;
+  /** Of what was fed, octets up to the current batch. */
+  private bytesBefore = 0;
   private notIp = 0;
   private fileBytes = 0;
   private fedBytes = 0;
@@ -74,6 +76,7 @@ export class CaptureFile implements PacketBatch {
   /** Makes the next batch current; false when none is ready. */
   next(): boolean {
     this.packets = 0;
+    this.bytesBefore = this.state.takenBytes;
     if (this.failure !== undefined || !this.parser.next()) {
       this.look();
       return false;
@@ -121,9 +124,19 @@ export class CaptureFile implements PacketBatch {
     return { frames, notIp: this.notIp, oversized, fileBytes: this.fileBytes };
   }
 
-  /** Octets of the file that are worked off; of a packed one about as many. */
-  get doneBytes(): number {
-    return this.fedBytes === 0 ? 0 : this.fileBytes * (this.state.consumedBytes / this.fedBytes);
+  /** Octets of the file whose frames are read, those in batches that wait included; of a packed one about as many. */
+  get readBytes(): number {
+    return this.ofFile(this.state.consumedBytes);
+  }
+
+  /** When the latest of those frames was captured, microseconds since 1970; undefined before the first. */
+  get readToUs(): number | undefined {
+    return this.state.frames === 0 ? undefined : this.state.lastUs;
+  }
+
+  /** About how many octets of the file are worked off, when of the current batch `batchShare` (0 to 1) is. */
+  doneBytes(batchShare: number): number {
+    return this.ofFile(this.bytesBefore + (this.state.takenBytes - this.bytesBefore) * batchShare);
   }
 
   close(): void {
@@ -134,6 +147,11 @@ export class CaptureFile implements PacketBatch {
     this.state = this.parser.look();
     this.waiting?.();
     if (this.path === STANDARD_INPUT) process.stdin.destroy();
+  }
+
+  /** Of `bytes` that were fed, which are unpacked, how many it takes in the file. */
+  private ofFile(bytes: number): number {
+    return this.fedBytes === 0 ? 0 : this.fileBytes * (bytes / this.fedBytes);
   }
 
   private look(): CaptureFile['state'] {

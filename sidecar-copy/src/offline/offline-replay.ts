@@ -83,6 +83,8 @@ export class OfflineReplay implements PacketSource {
   private turnsAtRunStart = 0;
   private quietSinceMs: number | undefined;
   private responsesSeen = 0;
+  /** The most that was told of how far it is. */
+  private doneTold = 0;
 
   constructor(options: OfflineReplayOptions) {
     this.options = options;
@@ -290,16 +292,18 @@ export class OfflineReplay implements PacketSource {
     const { plan, nowMs } = this.options;
     const { runs } = plan;
     const nowAtMs = nowMs();
-    const doneFraction = this.doneFraction();
+    const done = this.doneFraction(nowAtMs);
+    // What is expected of the rest of a file may grow; a bar stands still then.
+    if (done !== undefined) this.doneTold = Math.max(this.doneTold, done);
     const elapsedMs = this.phase === 'waiting' ? 0 : nowAtMs - this.beganMs;
-    const canTell = doneFraction !== undefined && doneFraction > 0.01 && elapsedMs > 0;
+    const canTell = done !== undefined && done > 0.01 && elapsedMs > 0;
     return {
       ...this.reader!.counters(),
-      doneFraction,
-      leftMs: canTell ? (elapsedMs * (1 - doneFraction)) / doneFraction : undefined,
+      doneFraction: done === undefined ? undefined : this.doneTold,
+      leftMs: canTell ? (elapsedMs * (1 - done)) / done : undefined,
       run: this.run + 1,
       runs,
-      positionMs: this.schedule.positionMs,
+      positionMs: this.schedule.positionMs(this.headDueMs, nowAtMs),
       skippedMs: this.schedule.skippedMs,
       behindMs: this.headDueMs === undefined ? 0 : Math.max(0, nowAtMs - this.headDueMs),
     };
@@ -310,15 +314,29 @@ export class OfflineReplay implements PacketSource {
     return this.reader?.unwanted;
   }
 
-  private doneFraction(): number | undefined {
+  private doneFraction(nowMs: number): number | undefined {
     if (this.phase === 'over') return 1;
     let bytes = 0;
     for (const { fileBytes } of this.options.recordings) {
       if (fileBytes === undefined) return undefined;
       bytes += fileBytes;
     }
-    const ofRun = this.phase === 'ending' ? 1 : Math.min(1, (this.reader?.doneBytes ?? 0) / Math.max(1, bytes));
+    const ofRun = this.phase === 'ending' ? 1 : (this.doneOfTime(nowMs) ?? this.doneOfBytes(bytes));
     return (this.run + ofRun) / this.options.plan.runs;
+  }
+
+  /** Where recorded times are followed and it is known when the recordings end. */
+  private doneOfTime(nowMs: number): number | undefined {
+    const endUs = this.schedule.followsTimes ? this.reader?.endUs : undefined;
+    return endUs === undefined ? undefined : this.schedule.doneFraction(endUs, this.headDueMs, nowMs);
+  }
+
+  /** What was read ahead and has not gone to the engine is still to come. */
+  private doneOfBytes(bytes: number): number {
+    const { reader } = this;
+    if (reader === undefined) return 0;
+    const batchShare = reader.count === 0 ? 0 : this.cursor / reader.count;
+    return Math.min(1, reader.doneBytes(batchShare) / Math.max(1, bytes));
   }
 
   statistics(): CaptureStatistics {

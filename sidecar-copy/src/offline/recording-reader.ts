@@ -64,6 +64,8 @@ export class RecordingReader {
   private readonly before: RecordingCounters = noCounters();
   private readonly wanted = noCounters();
   private doneBytesBefore = 0;
+  /** When the last frame of all was captured, once the last recording was read. */
+  private exactEndUs: number | undefined;
   private unreadable: string | undefined;
   /** Until something is wanted. */
   private tally: ServerTally | undefined;
@@ -153,6 +155,7 @@ export class RecordingReader {
     this.before.notIp += notIp;
     this.before.oversized += oversized;
     this.doneBytesBefore += fileBytes;
+    if (this.index === this.options.recordings.length - 1) this.exactEndUs = file.readToUs;
     if (problem === undefined) return;
     this.before.filesCutShort += 1;
     // Then the replay is over, and ends with it.
@@ -229,9 +232,34 @@ export class RecordingReader {
     return this.tally && { unreadable: this.unreadable, servers: this.tally.servers(SERVERS_SHOWN) };
   }
 
-  /** Octets of the recordings that are worked off in this run. */
-  get doneBytes(): number {
-    return this.doneBytesBefore + (this.file?.doneBytes ?? 0);
+  /** Octets of the recordings that are worked off in this run, when of the current batch `batchShare` (0 to 1) is. */
+  doneBytes(batchShare: number): number {
+    return this.doneBytesBefore + (this.file?.doneBytes(batchShare) ?? 0);
+  }
+
+  /**
+   * When what is replayed of the recordings ends, microseconds since 1970. As long as the last of them is not read to its end, it is taken to go on
+   * as it began. Undefined when nothing is known of it.
+   */
+  get endUs(): number | undefined {
+    const lastUs = this.exactEndUs ?? this.expectedEndUs();
+    const { until } = this.options;
+    if (lastUs === undefined || until === undefined || this.firstUs === undefined) return lastUs;
+    return Math.min(lastUs, momentUs(until, this.firstUs));
+  }
+
+  private expectedEndUs(): number | undefined {
+    const { recordings } = this.options;
+    const last = recordings.at(-1);
+    if (last?.firstUs === undefined || last.fileBytes === undefined || this.firstUs === undefined) return undefined;
+    if (this.index === recordings.length - 1 && this.file?.readToUs !== undefined) {
+      const { readBytes, readToUs } = this.file;
+      return last.firstUs + (readToUs - last.firstUs) * Math.max(1, last.fileBytes / readBytes);
+    }
+    let bytesBefore = 0;
+    for (const { fileBytes = 0 } of recordings.slice(0, -1)) bytesBefore += fileBytes;
+    if (bytesBefore === 0) return undefined;
+    return last.firstUs + (last.firstUs - this.firstUs) * (last.fileBytes / bytesBefore);
   }
 
   close(): void {

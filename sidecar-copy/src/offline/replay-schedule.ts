@@ -27,6 +27,7 @@ export class ReplaySchedule {
   private runStartMs = 0;
   /** Where the run is, in recorded time without what -I cut out. */
   private positionUs = 0;
+  private firstUs: number | undefined;
   private lastUs: number | undefined;
   private connections = 0;
   /** Cut out of pauses so far, all runs. */
@@ -39,13 +40,32 @@ export class ReplaySchedule {
   beginRun(nowMs: number): void {
     this.runStartMs = nowMs;
     this.positionUs = 0;
+    this.firstUs = undefined;
     this.lastUs = undefined;
     this.connections = 0;
   }
 
-  /** Recorded time that was worked through in this run, ms, without what was cut out. */
-  get positionMs(): number {
-    return this.positionUs / US_PER_MS;
+  /**
+   * Recorded time that is over in this run at `nowMs`, ms, without what was cut out. The next packet is due at `dueMs`: the time until then is still
+   * to come.
+   */
+  positionMs(dueMs: number | undefined, nowMs: number): number {
+    const { speed, rate } = this.options;
+    const waitMs = rate === undefined && dueMs !== undefined && dueMs > nowMs ? dueMs - nowMs : 0;
+    return Math.max(0, this.positionUs / US_PER_MS - (waitMs === 0 ? 0 : waitMs * speed));
+  }
+
+  /** Whether packets go at their recorded times, all pauses included: then recorded time tells how far the run is. */
+  get followsTimes(): boolean {
+    const { speed, rate, idleMsMax } = this.options;
+    return rate === undefined && idleMsMax === undefined && Number.isFinite(speed);
+  }
+
+  /** How much of the run is over, 0 to 1, when its last packet was captured at `endUs`; see {@link positionMs}. Only where {@link followsTimes}. */
+  doneFraction(endUs: number, dueMs: number | undefined, nowMs: number): number | undefined {
+    const { firstUs } = this;
+    if (firstUs === undefined || endUs <= firstUs) return undefined;
+    return Math.min(1, (this.positionMs(dueMs, nowMs) * US_PER_MS) / (endUs - firstUs));
   }
 
   /** Recorded time that -I has cut out, ms. */
@@ -75,6 +95,7 @@ export class ReplaySchedule {
   }
 
   private move(timeUs: number): void {
+    this.firstUs ??= timeUs;
     const pauseUs = Math.max(0, timeUs - (this.lastUs ?? timeUs));
     const { idleMsMax } = this.options;
     const keptUs = idleMsMax === undefined ? pauseUs : Math.min(pauseUs, idleMsMax * US_PER_MS);
