@@ -181,6 +181,7 @@ export class Intercept {
         this.#namespace?.frame(connection, type, bytes, offset, length),
       onClose: (connection, reason) => this.#closed(connection, reason),
       onRefusal: refused,
+      onLook: (remote) => logger.debug({ remote }, 'somebody looked whether intercept is there, and left'),
       foreign: this.#tunnels,
       onJoin: (identity, remote) => logger.info({ remote, identity: identity.name }, 'a copy has joined'),
       onFault: (error) => logger.error({ err: error }, 'the channel has a fault'),

@@ -92,6 +92,7 @@ export class CopyServer {
         this.#namespaces.get(connection.id)?.frame(connection, type, bytes, offset, length),
       onClose: (connection, reason) => this.#closed(connection, reason),
       onRefusal: (error, remote) => logger.warn({ remote, err: error }, 'a peer was refused'),
+      onLook: (remote) => logger.debug({ remote }, 'somebody looked whether intercept is there, and left'),
       onFault: (error) => logger.error({ err: error }, 'the channel has a fault'),
     });
     await server.listen();

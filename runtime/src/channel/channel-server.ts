@@ -78,8 +78,10 @@ export interface ChannelServerOptions {
   onFrame(connection: ChannelConnection, type: number, bytes: Uint8Array, offset: number, length: number): void;
   /** Once for each connection that onConnection saw. */
   onClose(connection: ChannelConnection, reason: ChannelError): void;
-  /** A socket that did not become a connection, or a RENEW that was refused: for the log. */
+  /** A socket that did not become a connection, or a RENEW that was refused: for the log. The message says why; whom, `remote`. */
   onRefusal?: ((error: ChannelError, remote: string) => void) | undefined;
+  /** Somebody looked whether we are there and took its leave (GOAWAY before HELLO), as the doctor does: no refusal. */
+  onLook?: ((remote: string) => void) | undefined;
   /** A newcomer got its certificate. */
   onJoin?: ((identity: PeerIdentity, remote: string) => void) | undefined;
   /** The server's own certificate could not be renewed, or the listening socket failed: for the log. */
@@ -378,7 +380,11 @@ export class ChannelServer {
     length: number,
   ): void {
     const version = parsePreamble(bytes, offset, length);
-    if (type === TCPCOPY_TYPE && length === 0) {
+    if (type === FRAME.GOAWAY) {
+      this.#forget(handshake.remote);
+      this.#options.onLook?.(handshake.remote);
+      connection.destroy(new ChannelError('ERR_CHANNEL_GOAWAY', `${handshake.remote} has only looked`));
+    } else if (type === TCPCOPY_TYPE && length === 0) {
       this.#refuse(handshake, connection, 'protocol', TCPCOPY_TEXT);
     } else if (type !== FRAME.HELLO && type !== FRAME.JOIN) {
       this.#refuse(handshake, connection, 'protocol', `the first frame must be HELLO or JOIN, not ${frameName(type)}`);
@@ -526,7 +532,7 @@ export class ChannelServer {
   }
 
   #tell(remote: string, refusal: RefusalCode, message: string, cause?: Error): ChannelError {
-    const error = new ChannelError('ERR_CHANNEL_PEER_REFUSED', `refused ${remote} (${refusal}): ${message}`, {
+    const error = new ChannelError('ERR_CHANNEL_PEER_REFUSED', `${refusal}: ${message}`, {
       refusal,
       cause,
     });

@@ -48,7 +48,7 @@ export class WireTunnelServer implements ForeignServer {
     if (this.#tunnels.size >= tunnelsMax) {
       socket.destroy();
       this.#refused(
-        new ChannelError('ERR_CHANNEL_PROTOCOL', `${remote} was refused: ${tunnelsMax} tunnels are open, the limit`),
+        new ChannelError('ERR_CHANNEL_PROTOCOL', `tooManyConnections: ${tunnelsMax} tunnels are open, the limit`),
         remote,
       );
       return;

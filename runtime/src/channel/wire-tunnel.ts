@@ -197,7 +197,7 @@ export class WireTunnel implements ChannelConnection {
   }
 
   #refuse(message: string): false {
-    this.destroy(new ChannelError('ERR_CHANNEL_PROTOCOL', `${this.remote} was refused (protocol): ${message}`));
+    this.destroy(new ChannelError('ERR_CHANNEL_PROTOCOL', `protocol: ${message}`));
     return false;
   }
 

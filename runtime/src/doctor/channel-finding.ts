@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import type tls from 'node:tls';
+import { encodeFrame, encodeGoodbye, FRAME } from '@trafficcopy/core';
 import { connectError, connectUnverified } from '../channel/client-socket.js';
 import { socketText } from '../channel/socket-text.js';
 import { CLOCK_SKEW_MS } from '../identity/certificate-authority.js';
@@ -22,9 +23,11 @@ export interface ChannelQuestion {
 }
 
 const CONNECT_TIMEOUT_MS = 5000;
+/** How long the other side may take to take our leave. */
+const LEAVE_TIMEOUT_MS = 1000;
 const START = 'start "trafficcopy intercept" there, and let TCP to that port through the firewalls between';
 
-/** Connects to an intercept, looks at its certificate, and goes away without a word. */
+/** Connects to an intercept, looks at its certificate, and takes its leave: intercept is not alarmed. */
 export async function channelFinding(question: ChannelQuestion): Promise<Finding> {
   const { host, port, isInsecure } = question;
   const where = `intercept at ${socketText(host, port)}`;
@@ -44,21 +47,30 @@ export async function channelFinding(question: ChannelQuestion): Promise<Finding
   }
 }
 
-/** What `look` finds once the socket is open; the socket is gone then. */
+/** What `look` finds once the socket is open. The socket is gone then, with a GOAWAY that has left. */
 function opened<T>(socket: net.Socket, event: 'connect' | 'secureConnect', look?: () => T): Promise<T> {
   return new Promise<T>((resolve, reject) => {
+    let isLeaving = false;
     const timer = setTimeout(() => {
       reject(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }));
       socket.destroy();
     }, CONNECT_TIMEOUT_MS);
     socket.once(event, () => {
       clearTimeout(timer);
-      resolve(look?.() as T);
-      socket.destroy();
+      const found = look?.() as T;
+      isLeaving = true;
+      const leaving = setTimeout(() => socket.destroy(), LEAVE_TIMEOUT_MS);
+      socket.once('close', () => {
+        clearTimeout(leaving);
+        resolve(found);
+      });
+      socket.resume();
+      socket.end(encodeFrame(FRAME.GOAWAY, encodeGoodbye({ code: 'closing', message: 'doctor has looked' })));
     });
     socket.on('error', (error) => {
       clearTimeout(timer);
-      reject(error);
+      // However the other side takes the leave.
+      if (!isLeaving) reject(error);
     });
   });
 }

@@ -47,6 +47,7 @@ export class Observer {
   readonly closed: ChannelError[] = [];
   readonly downs: { reason: ChannelError; willRetry: boolean }[] = [];
   readonly refusals: ChannelError[] = [];
+  readonly looks: string[] = [];
   readonly joined: string[] = [];
   readonly renewed: ClientCredentials[] = [];
   readonly renewalFailures: string[] = [];
@@ -120,6 +121,7 @@ export class ChannelFixture {
       },
       onClose: (_connection, reason) => seen.closed.push(reason),
       onRefusal: (error) => seen.refusals.push(error),
+      onLook: (remote) => seen.looks.push(remote),
       onJoin: (identity) => seen.joined.push(identity.name),
       onFault: (error) => seen.faults.push(error),
       ...options,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import net, { type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { type ChannelQuestion, channelFinding, type Finding } from '../../src/index.js';
-import { ChannelFixture, SERVER_HELLO } from '../channel/channel-fixture.js';
+import { ChannelFixture, SERVER_HELLO, until } from '../channel/channel-fixture.js';
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
@@ -63,4 +63,26 @@ test('after joining: the certificate is looked at, and the clock against it', as
   assert.equal(moved.verdict, 'fail');
   assert.match(moved.text, /another key than the one that this host joined/);
   assert.deepEqual(seen.connections, [], 'no copy has connected');
+});
+
+test('who looks is not counted as refused', async (t) => {
+  const fixture = new ChannelFixture(t);
+  const authority = await fixture.authority();
+  const secure = await fixture.serveSecurely(authority);
+  const plain = await fixture.serve({});
+  const credentials = await fixture.join(authority, secure.server.port);
+  await ask(secure.server.port);
+  await ask(secure.server.port, { credentials });
+  await ask(plain.server.port, { isInsecure: true });
+  await until('both have seen it', () => secure.seen.looks.length === 2 && plain.seen.looks.length === 1);
+  assert.deepEqual([secure.server.refusals, secure.seen.refusals, secure.server.handshakes], [0, [], 0]);
+  assert.deepEqual([plain.server.refusals, plain.seen.refusals, plain.server.handshakes], [0, [], 0]);
+});
+
+test('who leaves without a word, or after octets of something else, is', async (t) => {
+  const fixture = new ChannelFixture(t);
+  const { server, seen } = await fixture.serve({});
+  for (const text of ['', 'GET / HTTP/1.1\r\n\r\n']) net.connect(server.port, '127.0.0.1').end(text);
+  await until('both are told', () => seen.refusals.length === 2);
+  assert.deepEqual([server.refusals, seen.looks], [2, []]);
 });
