@@ -10,6 +10,7 @@ import {
   buildCommand,
   CommanderError,
   configureCommand,
+  isMeantForUsers,
   printable,
   UsageError,
   usageErrorOf,
@@ -25,7 +26,6 @@ import { traceCommand } from './trace/trace-command.js';
 
 const NAME = 'trafficcopy';
 const RIGHT = 'All of it is right. Whether this host can do it: "trafficcopy doctor".\n';
-const ERRORS_OF_NODE: ReadonlySet<string> = new Set(['Error', 'TypeError', 'RangeError', 'SyntaxError', 'SystemError']);
 
 export interface Streams {
   readonly stdout: { write(text: string): unknown };
@@ -167,12 +167,6 @@ function checkText(notes: readonly string[]): string {
 /** What users and files say must not command the terminal. */
 function shown(text: string): string {
   return text.split('\n').map(printable).join('\n');
-}
-
-/** Errors of our own classes have a stable code and a message for a person; anything else is a bug and needs its stack. */
-function isMeantForUsers(error: Error): boolean {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' && code.startsWith('ERR_') && !ERRORS_OF_NODE.has(error.name);
 }
 
 function commandNamed(root: Command, word: string | undefined): string {

@@ -26,6 +26,7 @@ export * from './doctor/finding.js';
 export * from './doctor/firewall-findings.js';
 export * from './doctor/host-access.js';
 export * from './doctor/host-findings.js';
+export * from './errors/meant-for-users.js';
 export * from './errors/start-error.js';
 export * from './errors/traffic-copy-error.js';
 export * from './errors/usage-error.js';

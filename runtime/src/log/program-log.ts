@@ -6,6 +6,7 @@ import { type Logger, pino } from 'pino';
 import type { ProgramConfig } from '../cli/program-flags.js';
 import { StartError } from '../errors/start-error.js';
 import type { StatusLine } from '../terminal/status-line.js';
+import { errorFields } from './error-fields.js';
 import { formatLogLine, printable } from './log-line.js';
 import { LogWriter } from './log-writer.js';
 
@@ -38,8 +39,7 @@ export class ProgramLog {
       level: logLevel,
       base: { program: options.program, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
-      // The default puts the messages of all causes into one: ours say already what the system said.
-      serializers: { err: pino.stdSerializers.errWithCause },
+      serializers: { err: errorFields },
       formatters: { level: (label: string) => ({ level: label }) },
     };
     if (logFile === undefined && options.statusLine.isTerminal) {

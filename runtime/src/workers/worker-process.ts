@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../cli/program-flags.js';
+import { errorFields } from '../log/error-fields.js';
 import { type MessageHandler, type ProcessEnd, ProcessLink } from './process-link.js';
 
 /** Makes a name of its own for each worker: `out.pcapng` becomes `out.0.pcapng`. */
@@ -80,7 +81,7 @@ export class WorkerProcess {
         level: logLevel,
         base: { program, pid: process.pid, worker },
         timestamp: pino.stdTimeFunctions.isoTime,
-        serializers: { err: pino.stdSerializers.errWithCause },
+        serializers: { err: errorFields },
         formatters: { level: (label: string) => ({ level: label }) },
       },
       { write: (line: string) => void this.link.tell('log', line) },

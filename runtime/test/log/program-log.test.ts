@@ -63,6 +63,33 @@ describe('the log', () => {
     assert.equal(err.cause.message, '0A00010B:SSL routines');
   });
 
+  it('has the stack of an error that nobody foresaw, and none of one that is meant for users', async () => {
+    const path = join(directory, 'stack.log');
+    const log = new ProgramLog({
+      program: 'copy',
+      config: { logFile: path, logLevel: 'info' },
+      statusLine: new StatusLine(new FakeTerminal(80).stream),
+    });
+    const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    log.logger.fatal({ err: new StartError('ERR_START_X', 'say --udp-clients there', { cause }) }, 'ends');
+    log.logger.fatal({ err: new TypeError('undefined is no function') }, 'ends');
+    log.logger.fatal({ err: new assert.AssertionError({ message: 'a fault' }) }, 'ends');
+    await log.close();
+    const errors = read(path)
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { err: Record<string, unknown> }).err);
+    assert.deepEqual(errors[0], {
+      type: 'StartError',
+      message: 'say --udp-clients there',
+      code: 'ERR_START_X',
+      exitCode: 1,
+      name: 'StartError',
+      cause: { type: 'Error', message: 'connect ECONNREFUSED', code: 'ECONNREFUSED' },
+    });
+    for (const { stack } of errors.slice(1)) assert.match(String(stack), /program-log\.test\.js:\d+/);
+  });
+
   it('SIGHUP opens the file anew, so that it can be moved away', async () => {
     const path = join(directory, 'b.log');
     const log = new ProgramLog({
