@@ -14,16 +14,20 @@ export function interceptStatus(before: InterceptFigures, now: InterceptFigures)
     now.copies === 1 ? '1 copy' : `${now.copies} copies`,
     counted(now.flows, 'connection'),
     `${perSecond(now.counters.packetsInjected, before.counters.packetsInjected)} packets/s in`,
-    `${perSecond(responsesTaken(now), responsesTaken(before))} responses/s`,
+    `${perSecond(now.counters.responses, before.counters.responses)} responses/s`,
+    ...(now.counters.datagramAnswers === 0
+      ? []
+      : [`${perSecond(now.counters.datagramAnswers, before.counters.datagramAnswers)} UDP answers/s`]),
     `lost ${lossText(now)}`,
     ...(refused > 0 ? [`refused ${refused.toLocaleString('en-US')}`] : []),
     `CPU ${Math.round(cpuUs / (intervalMs * 10))} %`,
   ];
 }
 
-/** Answers to datagrams among them. */
-function responsesTaken({ counters }: InterceptFigures): number {
-  return counters.responses + counters.datagramAnswers;
+/** For lines of the log: answers to datagrams are no responses, and named where there are some. */
+export function responseFields({ counters }: Pick<InterceptFigures, 'counters'>): Record<string, number> {
+  const { responses, datagramAnswers } = counters;
+  return { responses, ...(datagramAnswers === 0 ? {} : { datagramAnswers }) };
 }
 
 /** `0`, or `12 (queue full 10, channel full 2)`. */

@@ -29,14 +29,14 @@ export function interceptSummaryTable(figures: InterceptFigures): SummaryTable {
     ),
   ]);
   table.add('Responses of the target', [
-    { label: 'taken and dropped', value: counters.responses },
+    { label: 'of connections, taken and dropped', value: counters.responses },
+    ...present({ label: 'to datagrams, taken and dropped', value: counters.datagramAnswers }),
     { label: 'headers returned to copies', value: counters.responsesReturned },
     ...present(
       { label: 'lost: queue full', value: queue.queueDropped, note: QUEUE_DROP_ADVICE.queueDropped },
       { label: 'lost: netlink buffer full', value: queue.userDropped, note: QUEUE_DROP_ADVICE.userDropped },
       { label: 'lost: channel full', value: counters.responsesNotReturned, note: 'a copy or the way to it is slow' },
       { label: 'of unknown connections', value: counters.responsesUnknown },
-      { label: 'to datagrams, taken and dropped', value: counters.datagramAnswers },
       {
         label: 'to datagrams: port unreachable',
         value: counters.datagramsUnreachable,

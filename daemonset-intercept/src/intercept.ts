@@ -12,6 +12,7 @@ import {
   type ProgramLog,
   type ServerCredentials,
   StartError,
+  type TellShared,
   type WireTunnel,
   WireTunnelServer,
 } from '@trafficcopy/runtime';
@@ -37,6 +38,8 @@ export interface WorkerPart {
   readonly authority: ChannelAuthority | undefined;
   /** Whether a copy belongs here; undefined: it does. */
   readonly authorize: (hello: Hello, identity: PeerIdentity | undefined, remote: string) => GrantRefusal | undefined;
+  /** For what all workers notice of the namespace. */
+  readonly tellShared: TellShared;
   readonly onCopy: (connection: ChannelConnection, isUp: boolean) => void;
 }
 
@@ -204,6 +207,7 @@ export class Intercept {
       flowBudget: new FlowBudget(this.#limits.flowsMax),
       holdEveryS: HOLD_EVERY_S,
       logger,
+      tellShared: part?.tellShared,
       recorder,
     };
     const namespace =

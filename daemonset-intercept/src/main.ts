@@ -18,7 +18,7 @@ import type { InterceptConfig } from './config.js';
 import { createInterceptCounters } from './counters.js';
 import { Intercept } from './intercept.js';
 import type { InterceptFigures } from './intercept-figures.js';
-import { interceptStatus, lossText } from './intercept-status.js';
+import { interceptStatus, lossText, responseFields } from './intercept-status.js';
 import { interceptSummaryJson, interceptSummaryTable } from './intercept-summary.js';
 import { NodeIntercept } from './node/node-intercept.js';
 import { programMemory } from './program-memory.js';
@@ -100,7 +100,6 @@ class InterceptProgram {
   async run(): Promise<number> {
     const config = this.#config;
     const { logger } = this.#log;
-    for (const note of config.notes) logger.warn(note);
     const summaryFile = config.summaryFile === undefined ? undefined : new SummaryFile(config.summaryFile);
     // From here on a signal ends in order, whatever is being done.
     const stopRequest = new StopRequest({ durationMs: config.durationMs, hasLogFile: config.logFile !== undefined });
@@ -120,6 +119,8 @@ class InterceptProgram {
         logger.info({ reason: stopRequest.reason }, 'ended before it served');
         return 0;
       }
+      // They are about what a running intercept does: of one that could not start they would be wrong.
+      for (const note of config.notes) logger.warn(note);
       try {
         recorder?.start();
       } catch (error) {
@@ -178,7 +179,7 @@ class InterceptProgram {
       memory.stop();
       const figures = await intercept.close();
       this.#statusLine.close();
-      logger.info({ reason, responses: figures.counters.responses, lost: lossText(figures) }, 'ended');
+      logger.info({ reason, ...responseFields(figures), lost: lossText(figures) }, 'ended');
       this.#writeSummary(figures, reason, summaryFile);
     }
   }
@@ -215,9 +216,12 @@ class InterceptProgram {
     if (!this.#statusLine.isTerminal && !isLogged) return before;
     const now = intercept.figures();
     if (isLogged) {
-      const { packetsInjected, responses } = now.counters;
+      const { packetsInjected } = now.counters;
       const { copies, flows } = now;
-      this.#log.logger.info({ copies, flows, packetsInjected, responses, lost: lossText(now) }, 'progress');
+      this.#log.logger.info(
+        { copies, flows, packetsInjected, ...responseFields(now), lost: lossText(now) },
+        'progress',
+      );
     } else {
       this.#statusLine.update(interceptStatus(before, now));
     }

@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { FRAME } from '@trafficcopy/core';
-import type { AddressRange, ChannelConnection, PcapngRecorder, ProgramLog, WireTunnel } from '@trafficcopy/runtime';
+import {
+  type AddressRange,
+  type ChannelConnection,
+  type PcapngRecorder,
+  type ProgramLog,
+  sharedTo,
+  type TellShared,
+  type WireTunnel,
+} from '@trafficcopy/runtime';
 import type { CopyLink } from './channel/copy-link.js';
 import { CopyLinks } from './channel/copy-links.js';
 import { wireRecords } from './channel/wire-records.js';
@@ -63,6 +71,8 @@ export interface TargetNamespaceOptions {
   /** How often the rules are looked at. */
   readonly holdEveryS: number;
   readonly logger: ProgramLog['logger'];
+  /** What is of the namespace, which other workers notice as well. Default: to the logger. */
+  readonly tellShared?: TellShared | undefined;
   readonly recorder: PcapngRecorder | undefined;
 }
 
@@ -81,6 +91,7 @@ export interface TargetNamespaceFigures {
 /** Rules, raw sockets and queue of one network namespace, the connections of the copies that are bound to it, and the walk between them. */
 export class TargetNamespace {
   readonly #options: TargetNamespaceOptions;
+  readonly #tellShared: TellShared;
   readonly #links: CopyLinks;
   readonly #gate: TargetGate;
   readonly #counters = createInterceptCounters();
@@ -113,6 +124,7 @@ export class TargetNamespace {
     socketRoom: SocketRoomAlarm | undefined,
   ) {
     this.#options = options;
+    this.#tellShared = options.tellShared ?? sharedTo(options.logger);
     this.#rules = rules;
     this.#source = sockets.source;
     this.#sender = sockets.sender;
@@ -127,7 +139,11 @@ export class TargetNamespace {
       limits: options.limits,
       udpClients: options.udpClients,
       onClosedPort: (target) =>
-        options.logger.warn(`${target} does not listen: ICMP port unreachable answers copied datagrams`),
+        this.#tellShared({
+          key: `closed ${target}`,
+          level: 'warn',
+          message: `${target} does not listen: ICMP port unreachable answers copied datagrams`,
+        }),
       flowBudget: options.flowBudget,
       seed: randomBytes(4).readInt32LE(),
       nowMs,
@@ -218,7 +234,7 @@ export class TargetNamespace {
       queue: this.#source.statistics(),
       sendErrors: this.#sender.errors(),
       flows: this.#pipeline.flows.size,
-      copies: this.#links.up,
+      copies: this.#links.copies,
     };
   }
 
@@ -336,21 +352,22 @@ export class TargetNamespace {
     }
     const hasDirect = this.#links.all().some(({ connection }) => connection.peer.delivery === 'direct');
     const message = hasDirect ? await this.#reversePath.check(hasDirect) : undefined;
-    if (message !== undefined) this.#options.logger.warn(message);
+    if (message !== undefined) this.#tellShared({ key: 'reversePath', level: 'warn', message });
     await this.#checkSocketRoom();
   }
 
   /** The host has got an address that should have been nobody's. Said once for each. */
   #noteLocalClient(addresses: readonly string[]): void {
     const clash = localClient(this.#options.udpClients ?? [], addresses);
-    if (clash !== undefined && clash !== this.#localClientTold) this.#options.logger.error(clash);
+    if (clash !== undefined && clash !== this.#localClientTold)
+      this.#tellShared({ key: 'localClient', level: 'error', message: clash });
     this.#localClientTold = clash;
   }
 
   async #checkSocketRoom(isLast = false): Promise<void> {
     if (this.#counters.datagramsInjected === 0) return;
     const message = await this.#socketRoom?.check(nowMs(), isLast);
-    if (message !== undefined) this.#options.logger.warn(message);
+    if (message !== undefined) this.#tellShared({ key: 'socketRoom', level: 'warn', message });
   }
 
   /** Rules that somebody else flushed or overtook let answers out to clients. */

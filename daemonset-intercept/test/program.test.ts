@@ -5,7 +5,7 @@ import { requireCapabilities } from '../src/capabilities.js';
 import { copyCommand } from '../src/channel/copy-command.js';
 import { createInterceptCounters } from '../src/counters.js';
 import type { InterceptFigures } from '../src/intercept-figures.js';
-import { interceptStatus } from '../src/intercept-status.js';
+import { interceptStatus, responseFields } from '../src/intercept-status.js';
 import { interceptSummaryJson, interceptSummaryTable } from '../src/intercept-summary.js';
 import { interceptMetrics } from '../src/metrics.js';
 import { QueueAlarm } from '../src/queue-alarm.js';
@@ -89,6 +89,22 @@ it('losses are told with their reasons: status line, summary, JSON and metrics',
   const text = await interceptMetrics(() => FIGURES).registry.metrics();
   assert.match(text, /^trafficcopy_intercept_queue_dropped_total 2$/m);
   assert.match(text, /^trafficcopy_intercept_send_errors_total\{errno="ENOBUFS"\} 4$/m);
+});
+
+it('answers to datagrams are no responses: status line, log and table tell them apart', () => {
+  const counters = { ...FIGURES.counters, responses: 0, datagramAnswers: 40 };
+  const before = { ...FIGURES, elapsedMs: 0, counters: { ...counters, datagramAnswers: 20 } };
+  const now = { ...FIGURES, counters };
+  const status = interceptStatus(before, now);
+  assert.deepEqual(
+    status.filter((part) => /responses|answers/.test(part)),
+    ['0 responses/s', '20 UDP answers/s'],
+  );
+  assert.deepEqual(responseFields(now), { responses: 0, datagramAnswers: 40 });
+  assert.deepEqual(responseFields(FIGURES), { responses: 100 }, 'who copies no datagrams hears nothing of them');
+  const table = interceptSummaryTable(now).render(120);
+  assert.match(table, /of connections, taken and dropped\s+│\s+0 /);
+  assert.match(table, /to datagrams, taken and dropped\s+│\s+40 /);
 });
 
 it('a full queue is told once in a while, with the setting that helps', () => {

@@ -47,6 +47,7 @@ export * from './terminal/summary-table.js';
 export * from './terminal/unwritten-files.js';
 export * from './terminal/whole-file.js';
 export * from './workers/process-link.js';
+export * from './workers/shared-notices.js';
 export * from './workers/transferred-error.js';
 export * from './workers/worker-pool.js';
 export * from './workers/worker-process.js';

@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Difference, Engine, type EngineConfig, type MappingConfig, type PortShare } from '@trafficcopy/core';
-import type { ClientCredentials, PcapngRecorder, ProgramLog, QuietMemory } from '@trafficcopy/runtime';
+import {
+  type ClientCredentials,
+  type PcapngRecorder,
+  type ProgramLog,
+  type QuietMemory,
+  sharedTo,
+  type TellShared,
+} from '@trafficcopy/runtime';
 import { Bandwidth } from './bandwidth.js';
 import { BudgetKeeper } from './budget-keeper.js';
 import { capturePlan } from './capture/capture-plan.js';
@@ -41,6 +48,8 @@ export interface CopyOptions {
   readonly edges: CopyEdges;
   readonly logger: ProgramLog['logger'];
   readonly recorder: PcapngRecorder | undefined;
+  /** What other workers of the program notice as well. Default: to the logger. */
+  readonly tellShared?: TellShared | undefined;
   /** Seeds initial sequence numbers and ports: real randomness. */
   readonly seed: number;
   /** How much of the ramp (-g) has passed before this begins, ms: for one that takes the place of another. Default: 0. */
@@ -92,6 +101,7 @@ export class Copy {
   constructor(options: CopyOptions) {
     this.options = options;
     const { basis, plan, edges, logger, recorder } = options;
+    const tellShared = options.tellShared ?? sharedTo(logger);
     if (plan.filter !== undefined) edges.checkFilter(plan.filter);
     this.plan = plan;
     this.bandwidth = new Bandwidth(edges.nowMs());
@@ -107,7 +117,12 @@ export class Copy {
     this.ramp = new RampClock({
       engine: this.engine,
       passedMs: options.rampPassedMs ?? 0,
-      onOver: () => logger.info('the ramp is over: all that -r and -n ask for is copied'),
+      onOver: () =>
+        tellShared({
+          key: 'ramp',
+          level: 'info',
+          message: 'the ramp is over: all that -r and -n ask for is copied',
+        }),
     });
     this.pipeline = new Pipeline({ engine: this.engine, nowMs: () => edges.preciseMs() });
     this.captures = new Captures({
@@ -129,6 +144,7 @@ export class Copy {
       wire: basis.wire && { format: basis.wire, sessionsMax: basis.limits.sessionsMax, seed: options.seed },
       connectSocketsMax: basis.connect ? (options.socketsMax ?? socketLimit()) : undefined,
       instance: options.instance ?? options.seed,
+      program: options.seed,
       responsePayloadBytes: basis.responsePayloadBytes,
       datagramSources: basis.udp ? () => this.plan.clientAddresses : undefined,
       onResponses: (lane, batch) => this.pipeline.ingestResponses(lane, batch),

@@ -1,6 +1,7 @@
 import { FRAME, type PacketHeader, type TcpOptions } from '@trafficcopy/core';
 import type { ChannelConnection } from '@trafficcopy/runtime';
 import type { TargetPattern } from '../targets/target-gate.js';
+import { hostOf, programKey } from './copy-key.js';
 import { DatagramTally } from './datagram-tally.js';
 import type { RecordBuffers } from './record-buffers.js';
 import { CHANNEL_RECORDS, type RecordFormat } from './record-format.js';
@@ -14,6 +15,8 @@ export class CopyLink {
   readonly owner: number;
   /** What a reconnecting copy has in common with this one. */
   readonly copyKey: string;
+  /** Of its program; as good as its own where the copy says nothing of it. */
+  readonly programKey: string;
   /** Undefined: the identity does not restrict. */
   permitted: readonly TargetPattern[] | undefined;
   readonly connection: ChannelConnection;
@@ -47,7 +50,8 @@ export class CopyLink {
     this.connection = connection;
     this.permitted = permitted;
     const { identity, peer, remote } = connection;
-    this.copyKey = identity?.name ?? `${peer.name}@${remote.slice(0, remote.lastIndexOf(':'))}`;
+    this.copyKey = identity?.name ?? `${peer.name}@${hostOf(remote)}`;
+    this.programKey = programKey(peer, identity, hostOf(remote)) ?? String(connection.id);
     this.#instance = peer.capabilities.find((name) => name.startsWith('instance:'));
   }
 

@@ -18,9 +18,9 @@ export class CopyLinks {
     this.#byOwner = new Array<CopyLink | undefined>(this.ownersMax).fill(undefined);
   }
 
-  /** Copies that are connected. */
-  get up(): number {
-    return this.#byConnection.size;
+  /** Copies that are connected; one whose workers are is one. */
+  get copies(): number {
+    return new Set([...this.#byConnection.values()].map(({ programKey }) => programKey)).size;
   }
 
   /** Octets of each payload that somebody wants who is connected. */

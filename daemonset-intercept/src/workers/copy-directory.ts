@@ -16,6 +16,8 @@ const COPIES_MAX = 1024;
 
 interface Entry {
   readonly key: string;
+  /** What it has in common with the other workers of its program. */
+  readonly program: string;
   worker: number;
   /** Where its connections come from, without the port. */
   host: string;
@@ -38,9 +40,15 @@ export class CopyDirectory {
     this.#graceMs = graceMs;
   }
 
-  /** Copies that are connected. */
+  /** Connections of copies. */
   get up(): number {
     return this.#copiesOf(undefined);
+  }
+
+  /** Copies that are connected; one whose workers are is one. */
+  get copies(): number {
+    const connected = [...this.#entries.values()].filter(({ endsMs }) => endsMs === Number.POSITIVE_INFINITY);
+    return new Set(connected.map(({ program }) => program)).size;
   }
 
   /** The worker for a connection from `host`; undefined when its worker does not run just now: the copy comes again. */
@@ -64,8 +72,8 @@ export class CopyDirectory {
   }
 
   /** A worker has let a copy in. */
-  connected(key: string, host: string, worker: number): void {
-    this.#put({ key, host, worker, endsMs: Number.POSITIVE_INFINITY, isExpected: false });
+  connected(key: string, host: string, worker: number, program = key): void {
+    this.#put({ key, program, host, worker, endsMs: Number.POSITIVE_INFINITY, isExpected: false });
   }
 
   /** Its connection ended: the worker waits for it. */
@@ -76,8 +84,9 @@ export class CopyDirectory {
 
   /** A worker has sent a copy away, to `worker`. */
   sentAway(key: string, host: string, worker: number, nowMs: number): void {
-    const endsMs = this.#entries.get(key)?.endsMs ?? nowMs + this.#graceMs;
-    this.#put({ key, host, worker, endsMs, isExpected: true });
+    const known = this.#entries.get(key);
+    const endsMs = known?.endsMs ?? nowMs + this.#graceMs;
+    this.#put({ key, program: known?.program ?? key, host, worker, endsMs, isExpected: true });
   }
 
   /** All of its copies come back, and what they had at the target waits for them there. */

@@ -11,13 +11,13 @@ import {
   WorkerProcess,
   type WorkerSettings,
 } from '@trafficcopy/runtime';
+import { copyKey, hostOf, programKey } from '../channel/copy-key.js';
 import type { InterceptConfig } from '../config.js';
 import { Intercept } from '../intercept.js';
 import type { InterceptFigures } from '../intercept-figures.js';
 import type { InterceptLimits } from '../limits.js';
 import { programMemory } from '../program-memory.js';
 import type { WorkerSlot } from '../rules/worker-slot.js';
-import { copyKey, hostOf } from './copy-key.js';
 
 /** What a worker is told first. */
 export interface InterceptWorkerSettings extends WorkerSettings {
@@ -41,6 +41,8 @@ export interface SocketNote {
 /** What is said of a copy. */
 export interface CopyNotice {
   readonly key: string;
+  /** See {@link programKey}. */
+  readonly program?: string | undefined;
   readonly host: string;
 }
 
@@ -98,9 +100,11 @@ async function enter(slot: WorkerSlot): Promise<boolean> {
         credentials,
         authority: credentials === 'insecure' ? undefined : authority,
         authorize,
+        tellShared: worker.tellShared,
         onCopy: ({ peer, identity, remote }, isUp) => {
           const host = hostOf(remote);
-          link.tell(isUp ? 'connected' : 'disconnected', { key: copyKey(peer, identity, host), host });
+          const program = programKey(peer, identity, host);
+          link.tell(isUp ? 'connected' : 'disconnected', { key: copyKey(peer, identity, host), program, host });
         },
       },
     });

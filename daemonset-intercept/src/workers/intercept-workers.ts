@@ -11,12 +11,12 @@ import {
   WorkerPool,
 } from '@trafficcopy/runtime';
 import { requireCapabilities } from '../capabilities.js';
+import { hostOf } from '../channel/copy-key.js';
 import type { InterceptConfig } from '../config.js';
 import type { InterceptFigures } from '../intercept-figures.js';
 import { INTERCEPT_LIMITS_DEFAULT } from '../limits.js';
 import type { WorkerSlot } from '../rules/worker-slot.js';
 import { CopyDirectory } from './copy-directory.js';
-import { hostOf } from './copy-key.js';
 import { shareOfLimits } from './intercept-share.js';
 import { closedFigures, interceptTotals, type WorkerTotals } from './intercept-totals.js';
 import type { CopyNotice, InterceptWorkerSettings, SocketNote } from './intercept-worker.js';
@@ -71,7 +71,8 @@ export class InterceptWorkers {
           return this.#credentials;
         },
         recordStop: (_worker, message: string) => onRecordStop(message),
-        connected: (worker, { key, host }: CopyNotice) => this.#directory.connected(key, host, worker),
+        connected: (worker, { key, host, program }: CopyNotice) =>
+          this.#directory.connected(key, host, worker, program),
         disconnected: (worker, { key }: CopyNotice) => this.#directory.disconnected(key, worker, nowMs()),
         sentAway: (_worker, { key, host, to }: CopyNotice & { to: number }) =>
           this.#directory.sentAway(key, host, to, nowMs()),
@@ -227,6 +228,8 @@ export class InterceptWorkers {
     const cpu = process.cpuUsage(this.#cpuAtStart);
     return {
       ...totals,
+      // A copy's workers may be with several of ours.
+      copies: this.#directory.copies,
       elapsedMs: nowMs() - this.#startedMs,
       flowsMax: this.#limits.flowsMax,
       podsServing: 0,

@@ -360,6 +360,24 @@ describe('datagrams on a real kernel', { skip: process.geteuid?.() === 0 ? false
     assert.match(program.lines.join('\n'), /had no room for \d+ UDP datagrams \(RcvbufErrors\)/);
   });
 
+  it('the same with --threads 2: it is said once, whoever has the copies', async () => {
+    const config = configOf();
+    const program = await startProgram(config, ['--threads', '2']);
+    const copies = [await new TestCopy(config.port).start(), await new TestCopy(config.port, 'other').start()];
+    process.kill(echo.pid, 'SIGSTOP');
+    try {
+      for (const copy of copies)
+        for (let sent = 0; sent < 20; sent += 1) send(copy, query(4, { payload: 'q'.repeat(60_000) }));
+      const hasAll = (): boolean => copies.every(({ datagrams }) => datagrams.injected === 20);
+      await eventually('all are injected', DEADLINE_MS, hasAll);
+    } finally {
+      process.kill(echo.pid, 'SIGCONT');
+    }
+    for (const copy of copies) copy.close();
+    await program.stop('SIGTERM');
+    assert.equal(program.lines.filter((line) => line.includes('RcvbufErrors')).length, 1, program.lines.join('\n'));
+  });
+
   it('are refused without --udp-clients, and nothing is about UDP then', async () => {
     await withIntercept({ udpClients: [] }, async (intercept, copy) => {
       assert.deepEqual(datagramRanges(copy.capabilities), []);
@@ -384,6 +402,7 @@ describe('datagrams on a real kernel', { skip: process.geteuid?.() === 0 ? false
     started.push(program);
     await program.expectEnd(DEADLINE_MS, [1]);
     assert.match(program.tail(), /in it is an address of the target's host/);
+    assert.doesNotMatch(program.lines.join('\n'), /leaves this host while intercept runs/);
     port += 1;
     assert.equal(await dumpNamespace(lab.target), found);
   });

@@ -29,6 +29,18 @@ describe('which worker gets a connection', () => {
     assert.equal(directory.up, 2);
   });
 
+  it('the workers of one copy are one copy', () => {
+    const directory = new CopyDirectory(2, GRACE_MS);
+    directory.connected('a', HOST, 0, 'program');
+    directory.connected('b', HOST, 1, 'program');
+    directory.connected('c', HOST, 1);
+    assert.deepEqual([directory.up, directory.copies], [3, 2]);
+    directory.disconnected('a', 0, 0);
+    assert.deepEqual([directory.up, directory.copies], [2, 2]);
+    directory.disconnected('b', 1, 0);
+    assert.deepEqual([directory.up, directory.copies], [1, 1]);
+  });
+
   it('a copy that comes back is led to the worker that waits for it', () => {
     const directory = new CopyDirectory(2, GRACE_MS);
     directory.connected('a', HOST, 1);

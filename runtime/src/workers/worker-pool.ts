@@ -3,6 +3,7 @@ import { StartError } from '../errors/start-error.js';
 import type { ProgramLog } from '../log/program-log.js';
 import { type MessageHandler, ProcessLink } from './process-link.js';
 import { RestartPolicy } from './restart-policy.js';
+import { type SharedNotice, SharedNotices, sharedTo } from './shared-notices.js';
 
 /** Secrets of the environment that are none of a worker's business: it asks for what it needs. */
 const SECRETS = ['TRAFFICCOPY_JOIN_TOKEN', 'TRAFFICCOPY_TOKEN'];
@@ -44,11 +45,13 @@ interface Place {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #places: readonly Place[];
+  readonly #notices: SharedNotices;
   #restarts = 0;
   #isEnding = false;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+    this.#notices = new SharedNotices(sharedTo(options.log.logger));
     this.#places = Array.from({ length: options.workers }, (_, worker) => ({
       worker,
       policy: new RestartPolicy(),
@@ -183,6 +186,7 @@ export class WorkerPool {
     if (this.#isEnding) return;
     const { worker, policy } = place;
     const { logger } = this.#options.log;
+    this.#notices.workerDied(worker);
     if (wasUp) this.#options.onDeath(worker);
     const delayMs = policy.died(livedMs);
     if (delayMs === undefined) {
@@ -210,7 +214,11 @@ export class WorkerPool {
       kind,
       (body: never) => handler(worker, body),
     ]);
-    return { ...Object.fromEntries(own), log: (line: string) => log.writeLine(line) };
+    return {
+      ...Object.fromEntries(own),
+      log: (line: string) => log.writeLine(line),
+      shared: (notice: SharedNotice) => this.#notices.add(worker, notice),
+    };
   }
 }
 

@@ -3,6 +3,7 @@ import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../cli/program-flags.js';
 import { errorFields } from '../log/error-fields.js';
 import { type MessageHandler, type ProcessEnd, ProcessLink } from './process-link.js';
+import type { TellShared } from './shared-notices.js';
 
 /** Makes a name of its own for each worker: `out.pcapng` becomes `out.0.pcapng`. */
 export function fileOfWorker(file: string, worker: number): string {
@@ -74,6 +75,9 @@ export class WorkerProcess {
   get logger(): Logger {
     return this.#logger!;
   }
+
+  /** For what all workers notice and the program says once. */
+  readonly tellShared: TellShared = (notice) => void this.link.tell('shared', notice);
 
   #openLogger({ program, worker, logLevel }: WorkerSettings): Logger {
     return pino(

@@ -24,6 +24,7 @@ const worker: WorkerProcess = WorkerProcess.run<CountingSettings>({
     refuse: () => {
       throw new RangeError('no');
     },
+    notice: (message: string) => worker.tellShared({ key: 'host', level: 'warn', message }),
     silent: () => new Promise(() => {}),
     exit: (status: number) => process.exit(status),
     fault: () => {

@@ -107,6 +107,25 @@ describe('a pool of workers', () => {
     });
   }
 
+  it('what all of them notice is said by the first, and by another when that is dead', async () => {
+    const { pool, lines, events, line } = poolOf(2);
+    await pool.open();
+    await pool.ask(0, 'notice', 'first');
+    await pool.ask(1, 'notice', 'not said');
+    await pool.ask(0, 'notice', 'again');
+    const death = once(events, 'death');
+    pool.tell(0, 'exit', 3);
+    await death;
+    await pool.ask(1, 'notice', 'of the other');
+    await line('of the other');
+    const said = lines.filter(({ level }) => level === 40);
+    assert.deepEqual(
+      said.map(({ msg }) => msg),
+      ['first', 'again', 'of the other'],
+    );
+    await pool.end();
+  });
+
   it('one that cannot start ends them all, with its reason as the error that it is', async () => {
     const { pool } = poolOf(2, (worker) => (worker === 1 ? 'there is no such device' : ''));
     await assert.rejects(pool.open(), (error: unknown) => {

@@ -61,6 +61,8 @@ export interface LanesOptions extends LaneIdentity {
   readonly connectSocketsMax?: number | undefined;
   /** Tells this process from another one with the same certificate. */
   readonly instance: number;
+  /** What the workers of one program have in common. */
+  readonly program: number;
   /** Octets of each response's payload that the intercepts are asked for; 0: none. */
   readonly responsePayloadBytes: number;
   /** Where datagrams are copied: the addresses that they come from. */
@@ -225,10 +227,12 @@ export class Lanes {
   }
 
   private capabilities(plan: LanePlan): string[] {
-    const { instance } = this.options;
+    const { instance, program } = this.options;
     const responsePayloadBytes = this.payloadBytes(plan);
     // The instance lets intercept tell a process that reconnects from another one with the same certificate.
     const own = [`instance:${instance.toString(16)}`];
+    // And how many copies are connected, where one has several workers.
+    if (program !== instance) own.push(`program:${program.toString(16)}`);
     return responsePayloadBytes === 0 ? own : [...own, payloadWish(responsePayloadBytes)];
   }
 

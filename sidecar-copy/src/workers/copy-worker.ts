@@ -99,6 +99,7 @@ async function open(settings: CopyWorkerSettings): Promise<void> {
       preciseMs,
     },
     logger,
+    tellShared: worker.tellShared,
     recorder,
     seed,
     instance,
