@@ -42,8 +42,8 @@ class CaptureParser {
     uint64_t oversized;  // of them larger than a batch
     uint64_t consumed_bytes;
     uint64_t taken_bytes;  // of them, to the end of the batch that Next() gave last
-    double last_us;     // when the latest of the frames was captured
-    bool wants_more;  // Feed() has room
+    double last_us;        // when the latest of the frames was captured
+    bool wants_more;       // Feed() has room
     bool has_batch;
     bool has_ended;  // and no batch is left
   };
