@@ -28,7 +28,7 @@ const NAME = 'trafficcopy';
 const RIGHT = 'All of it is right. Whether this host can do it: "trafficcopy doctor".\n';
 
 export interface Streams {
-  readonly stdout: { write(text: string): unknown };
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean | undefined };
   readonly stderr: { write(text: string): unknown };
 }
 
@@ -87,7 +87,7 @@ export async function runProgram(
   const outline = (): ReturnType<typeof commandOutline> => commandOutline(root);
   const print = (text: string): unknown => stdout.write(text);
   const completion = completionCommand(outline, print);
-  const manual = manualCommand(env, outline, print);
+  const manual = manualCommand(env, outline, print, stdout.isTTY === true);
   const version = new Command('version').summary('Print the version').action(() => {
     stdout.write(`${VERSION}\n`);
   });

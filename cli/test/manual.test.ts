@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -95,5 +95,47 @@ describe('manual pages', () => {
       await printed(['manual', '--directory', join(directory, 'none')], 1),
       /--directory: cannot write .*ENOENT/,
     );
+  });
+});
+
+describe('a manual page on a terminal', () => {
+  let serial = 0;
+
+  /** What is printed, and what each of these programs, which are all there are, was given: as shell text that begins with its own line. */
+  async function shown(programs: Readonly<Record<string, string>>): Promise<{ text: string; path: string }> {
+    serial += 1;
+    const path = join(directory, `bin${serial}`);
+    mkdirSync(path);
+    for (const [name, script] of Object.entries(programs)) {
+      writeFileSync(join(path, name), `#!/bin/sh\necho "$@" > ${path}/${name}.words\n${script}\n`, { mode: 0o755 });
+    }
+    let text = '';
+    const write = (piece: string): unknown => (text += piece);
+    const streams = { stdout: { write, isTTY: true }, stderr: { write } };
+    assert.equal(await runProgram(['manual', 'copy'], { PATH: path }, streams), 0);
+    return { text, path };
+  }
+
+  it('is shown by man', async () => {
+    const { text, path } = await shown({ man: '/bin/cat > "$(/usr/bin/dirname "$0")/page"', mandoc: '' });
+    assert.equal(text, '');
+    assert.equal(readFileSync(join(path, 'man.words'), 'utf8'), '-l -\n');
+    assert.match(readFileSync(join(path, 'page'), 'utf8'), /^\.TH TRAFFICCOPY\\-COPY 1/m);
+    assert.ok(!existsSync(join(path, 'mandoc.words')));
+  });
+
+  it('also where its reader has seen enough before the end', async () => {
+    assert.equal((await shown({ man: 'exit 0' })).text, '');
+  });
+
+  it('is shown by mandoc where man is not there, or knows no -l', async () => {
+    assert.equal((await shown({ mandoc: '/bin/cat > /dev/null' })).text, '');
+    const { text, path } = await shown({ man: 'exit 1', mandoc: '/bin/cat > /dev/null' });
+    assert.equal(text, '');
+    assert.equal(readFileSync(join(path, 'mandoc.words'), 'utf8'), '-a\n');
+  });
+
+  it('is printed as it is where there is neither', async () => {
+    assert.match((await shown({})).text, /^\.TH TRAFFICCOPY\\-COPY 1/m);
   });
 });

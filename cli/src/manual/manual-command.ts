@@ -5,12 +5,19 @@ import { Argument, type Command } from 'commander';
 import type { CommandOutline } from '../command-outline.js';
 import { MANUAL_COMMAND } from './manual-flags.js';
 import { manualPage, pageName, withPages } from './manual-page.js';
+import { readPage } from './manual-reader.js';
 
-/** `trafficcopy manual [COMMAND…]`. @param root the program with all its commands, once they are there */
+/**
+ * `trafficcopy manual [COMMAND…]`.
+ *
+ * @param root the program with all its commands, once they are there
+ * @param isTerminal somebody reads what is written
+ */
 export function manualCommand(
   env: Readonly<Record<string, string | undefined>>,
   root: () => CommandOutline,
   write: (text: string) => unknown,
+  isTerminal: boolean,
 ): Command {
   const command = buildCommand(MANUAL_COMMAND, env, ({ directory }) => {
     const top = root();
@@ -21,7 +28,8 @@ export function manualCommand(
     if (outline === undefined)
       throw new UsageError(`"${path}" has no page: it is no command, or has a line of help only`);
     if (directory === undefined) {
-      write(manualPage(outline, top, date));
+      const page = manualPage(outline, top, date);
+      if (!isTerminal || !readPage(page, env)) write(page);
       return;
     }
     if (path !== '') throw new UsageError('--directory is for the pages of all commands: expected no COMMAND');
