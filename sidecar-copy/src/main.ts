@@ -12,6 +12,7 @@ import {
   WholeFile,
 } from '@trafficcopy/runtime';
 import { localNetwork } from './capture/local-network.js';
+import { SilenceNotice } from './capture/silence-notice.js';
 import { LaneCredentials } from './channel/lane-credentials.js';
 import { DifferenceFile } from './compare/difference-file.js';
 import { hostPlan } from './config/host-plan.js';
@@ -83,6 +84,8 @@ class CopyProgram {
   private metricsServer: MetricsServer | undefined;
   private traces: SessionTraces | undefined;
   private fatal: Error | undefined;
+  /** Of a live capture. */
+  private readonly silence: SilenceNotice | undefined;
   private before: CopyFigures;
   private ticks = 0;
 
@@ -186,6 +189,7 @@ class CopyProgram {
     opened.push({ close: () => this.pidFile?.remove() });
     this.stopRequest = new StopRequest({ durationMs: config.durationMs, hasLogFile: config.logFile !== undefined });
     this.replay = replay;
+    this.silence = replay === undefined ? new SilenceNotice(config) : undefined;
     this.before = this.figures();
   }
 
@@ -272,6 +276,8 @@ class CopyProgram {
   private tick(): void {
     this.copy.tick();
     this.writeDifferences();
+    const silence = this.silence?.check(() => this.copy.figures());
+    if (silence !== undefined) this.log.logger.info(silence);
     this.ticks += 1;
     const isLogged = !this.statusLine.isTerminal && this.ticks % PROGRESS_LOG_TICKS === 0;
     if (!this.statusLine.isTerminal && !isLogged) return;
