@@ -41,6 +41,21 @@ test('Direct opens a sender for each IP version that a lane has targets of', () 
   assert.deepEqual(around.calls.slice(0, 3), ['open sender 4', 'open sender 4', 'open sender 6']);
 });
 
+test('the end of a ramp is for the program to say, where it has several workers', () => {
+  const around = new CopySurroundings();
+  const notices: string[] = [];
+  const copy = around.open(
+    { rampMs: 1000 },
+    { instance: 0x12, tellShared: ({ key, message }) => notices.push(`${key}: ${message}`) },
+  );
+  assert.deepEqual(around.channels[0]!.hello.capabilities, ['instance:12', 'program:1'], 'whose worker it is');
+  around.channels[0]!.onUp(around.connection());
+  around.clockMs += 1000;
+  for (let second = 0; second < 2; second += 1) copy.tick();
+  assert.deepEqual(notices, ['ramp: the ramp is over: all that -r and -n ask for is copied']);
+  assert.ok(!around.logged.some((line) => line.includes('ramp')), around.logged.join());
+});
+
 test('each intercept is told the targets that are behind it', () => {
   const around = new CopySurroundings();
   around.open();

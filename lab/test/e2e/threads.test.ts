@@ -84,6 +84,7 @@ for (const [delivery, family] of [
       const connections = kept.connections + short.connections;
       assert.equal(await copyLab.copy.metric('trafficcopy_copy_workers'), 2);
       assert.equal(await copyLab.intercept.metric('trafficcopy_intercept_workers'), 2);
+      assert.equal(await copyLab.intercept.metric('trafficcopy_intercept_copies'), 1, 'its workers are one copy');
       for (const program of [copyLab.copy, copyLab.intercept]) assert.equal(workersOf(program).length, 2);
       for (const worker of delivery === 'tunnel' ? [0, 1] : [0]) {
         await copyLab.intercept.process.waitForLine(new RegExp(`"worker":${worker},.*"msg":"a copy is connected"`));

@@ -4,7 +4,7 @@ import type { CaptureStatistics, PacketSource } from '../../src/capture/packet-s
 import type { InterceptChannelOptions } from '../../src/channel/intercept-channel.js';
 import { hostPlan } from '../../src/config/host-plan.js';
 import type { CopyConfig } from '../../src/config.js';
-import { Copy } from '../../src/copy.js';
+import { Copy, type CopyOptions } from '../../src/copy.js';
 import type { CopyEdges, SourceRequest } from '../../src/copy-edges.js';
 
 const address = (text: string): IpAddress => parseIpAddress(text)!;
@@ -115,7 +115,7 @@ export class CopySurroundings implements CopyEdges {
     return { info: log, warn: log, error: log, debug: () => {} } as unknown as ProgramLog['logger'];
   }
 
-  open(config: Partial<CopyConfig> = {}): Copy {
+  open(config: Partial<CopyConfig> = {}, part: Partial<CopyOptions> = {}): Copy {
     const basis = { ...COPY_CONFIG, ...config };
     return new Copy({
       basis,
@@ -127,6 +127,7 @@ export class CopySurroundings implements CopyEdges {
       localNetwork: () => ({ addresses: this.addresses, wires: ['eth0'] }),
       identity: { credentials: () => Promise.resolve('insecure'), onRenewed: () => {}, isManaged: false },
       onFatal: (error) => this.fatal.push(error),
+      ...part,
     });
   }
 
