@@ -70,6 +70,10 @@ export const EVENT_STRAY = 128;
 export const EVENT_NEVER_OPEN = 256;
 /** Full segments had got no answer, and smaller ones have: the path is narrow, and nobody says so. */
 export const EVENT_BLACK_HOLE = 512;
+/** With EVENT_RESET: the reset itself says how much the target's kernel had taken, and that is what is acknowledged now. */
+export const EVENT_TAKEN_KNOWN = 1024;
+/** A reset came behind the target's FIN that answers what had not acknowledged that FIN yet (RFC 9293 3.10.7.1). */
+export const EVENT_RESET_BEFORE_FIN = 2048;
 
 /** RFC 9293 3.7.1: assumed when the SYN-ACK has no MSS option. */
 const MSS_DEFAULT_V4 = 536;
@@ -186,6 +190,12 @@ export class Replay extends LossProbe {
 
   get isSynchronized(): boolean {
     return this.state >= ESTABLISHED;
+  }
+
+  /** What is in flight is one segment, and went out once. */
+  get isOneSegment(): boolean {
+    const bytes = this.sndMaxOffset - this.sndUnaOffset;
+    return bytes > 0 && bytes <= this.mss && this.retransmits === 0 && this.probeEndOffset < 0;
   }
 
   /** Leaves out the stream up to `offset`. Nothing of it was sent, and nothing is in flight. */
@@ -330,12 +340,14 @@ export class Replay extends LossProbe {
           if (flags & ACK) this.wasHeardOpen = true;
           this.challenge(0, nowMs);
         }
-        return 0;
+        return ahead === -1 && this.hasPeerFin && (flags & ACK) === 0 ? EVENT_RESET_BEFORE_FIN : 0;
       }
       // The acknowledgement of a reset tells how much the target's kernel had taken.
-      if (flags & ACK) this.takeAck(segAck, segSeq, 0, nowMs, tsNow, -1);
-      else if (!this.wasHeardOpen && this.retransmits === 0) return EVENT_RESET | EVENT_NEVER_OPEN;
-      return EVENT_RESET;
+      if (flags & ACK) {
+        const verdict = this.takeAck(segAck, segSeq, 0, nowMs, tsNow, -1);
+        return verdict === ACK_UNACCEPTABLE ? EVENT_RESET : EVENT_RESET | EVENT_TAKEN_KNOWN;
+      }
+      return !this.wasHeardOpen && this.retransmits === 0 ? EVENT_RESET | EVENT_NEVER_OPEN : EVENT_RESET;
     }
     // Before what was acknowledged last and without text it is a keep-alive probe (RFC 9293 3.8.4), which is how a target
     // finds out whether we still live.

@@ -55,7 +55,9 @@ import {
   EVENT_PEER_FIN,
   EVENT_REFUSED,
   EVENT_RESET,
+  EVENT_RESET_BEFORE_FIN,
   EVENT_STRAY,
+  EVENT_TAKEN_KNOWN,
   FIN_WAIT_2,
   SYN_SENT,
   TIME_WAIT,
@@ -278,9 +280,12 @@ export class Replayer {
       this.#sender.resetAt(session, seq(readU32(bytes, at + RESPONSE_ACK)));
       return;
     }
-    if (events & EVENT_RESET) {
+    if (
+      events & EVENT_RESET ||
+      (events & EVENT_RESET_BEFORE_FIN && isRefused(session, session.replay.receivedBytes - 1))
+    ) {
       this.#ledger.settle(session);
-      this.#onReset(session, (events & EVENT_NEVER_OPEN) !== 0, nowMs);
+      this.#onReset(session, events, nowMs);
       return;
     }
     if (events & EVENT_REFUSED) {
@@ -621,7 +626,7 @@ export class Replayer {
   }
 
   /** The target has reset the connection. */
-  #onReset(session: Session, wasNeverOpen: boolean, nowMs: number): void {
+  #onReset(session: Session, events: number, nowMs: number): void {
     const { replay, captured } = session;
     const { turns } = captured;
     const isOver = replay.hasSentFin && session.turnUna >= turns.endIndex;
@@ -639,8 +644,12 @@ export class Replayer {
     if (session.turnUna < turns.endIndex && session.turnUna < session.turnNxt) {
       const start = session.startOf(session.turnUna);
       const isUntouched = replay.sndUnaOffset <= start && replay.sndMaxOffset <= start;
-      // After the target's FIN nothing that it has not acknowledged was read (see leaveClosedTarget).
-      const isUnread = wasNeverOpen || (replay.hasPeerFin && replay.sndUnaOffset <= start);
+      // After the target's FIN nothing that it has not acknowledged was read (see leaveClosedTarget), unless it had only half-closed:
+      // such a one may have died with the turn, and its host answers with a reset that does not say what it had taken.
+      const answered = replay.receivedBytes - (events & EVENT_RESET_BEFORE_FIN ? 1 : 0);
+      const isKnown = (events & EVENT_TAKEN_KNOWN) !== 0 || session.isAnsweredBeyond(0) || isRefused(session, answered);
+      const isUnread =
+        (events & EVENT_NEVER_OPEN) !== 0 || (replay.hasPeerFin && isKnown && replay.sndUnaOffset <= start);
       if (this.#ledger.settleAcknowledged(session)) {
         // Acknowledged whole and then reset instead of answered.
         this.#noteFailure(session, 'targetReset', nowMs);
@@ -849,4 +858,15 @@ export class Replayer {
       if (session !== undefined) this.end(session, reason, nowMs);
     }
   }
+}
+
+/**
+ * Whether a reset without ACK answers the turn under way, which nobody has read then: the reset has the number that the segment had
+ * acknowledged (RFC 9293 3.10.7.1), here behind `answered` octets of the target, and the turn went out as one segment, once, when it had
+ * sent so many.
+ */
+function isRefused(session: Session, answered: number): boolean {
+  const { replay, turnUna, turnNxt, answeredAtGate } = session;
+  if (answered !== answeredAtGate || turnNxt !== turnUna + 1 || !replay.isOneSegment) return false;
+  return replay.sndUnaOffset <= session.startOf(turnUna);
 }

@@ -16,6 +16,7 @@ import {
   EVENT_REFUSED,
   EVENT_RESET,
   EVENT_STRAY,
+  EVENT_TAKEN_KNOWN,
   FIN_WAIT_1,
   FIN_WAIT_2,
   LAST_ACK,
@@ -209,7 +210,7 @@ describe('ESTABLISHED', () => {
     const bench = new Bench().establish();
     bench.respond({ flags: ACK });
     assert.equal(bench.respond({ flags: RST }), EVENT_RESET);
-    assert.equal(new Bench().establish().respond({ flags: RST | ACK }), EVENT_RESET);
+    assert.equal(new Bench().establish().respond({ flags: RST | ACK }), EVENT_RESET | EVENT_TAKEN_KNOWN);
   });
 
   it('a RST without ACK before any other segment says that the target had forgotten the connection', () => {
@@ -231,8 +232,10 @@ describe('ESTABLISHED', () => {
 
   it('the ACK of a RST tells what the target had taken', () => {
     const bench = new Bench().establish().send(100);
-    assert.equal(bench.respond({ flags: RST | ACK, ack: 100 }), EVENT_RESET);
+    assert.equal(bench.respond({ flags: RST | ACK, ack: 100 }), EVENT_RESET | EVENT_TAKEN_KNOWN);
     assert.equal(bench.replay.sndUnaOffset, 100);
+    const other = new Bench().establish().send(100);
+    assert.equal(other.respond({ flags: RST | ACK, ack: 101 }), EVENT_RESET, 'not when it is of what was never sent');
   });
 
   it('challenges go out every 500 ms at most (RFC 5961 7)', () => {
