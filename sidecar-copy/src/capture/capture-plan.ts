@@ -1,4 +1,4 @@
-import { type AddressRange, formatIpAddress, type IpAddress, type MappingConfig } from '@trafficcopy/core';
+import { formatIpAddress, isInRange, type MappingConfig } from '@trafficcopy/core';
 import { UsageError } from '@trafficcopy/runtime';
 import type { CopyPlan } from '../copy-plan.js';
 import { type CaptureFilterOptions, captureFilter, LOCAL_ADDRESSES_MAX } from './capture-filter.js';
@@ -72,18 +72,12 @@ function filterOptions(plan: CapturePlanInput, local: LocalNetwork, loopbackClie
     targets: leg === 'host' ? mappings.flatMap(({ targets }) => targets.flatMap(({ endpoints }) => endpoints)) : [],
     loopbackClients: leg !== 'wire' && loopbackClients,
     ownClientsOnly: leg === 'loopback',
-    isSender: !udp && local.addresses.some((address) => clientAddresses.some((range) => hasAddress(range, address))),
+    isSender:
+      !udp &&
+      local.addresses.some((address) => clientAddresses.some((range) => isInRange(address, 0, address.length, range))),
     seesAnswers,
     condition: filter,
   };
-}
-
-function hasAddress({ address, prefixBits }: AddressRange, other: IpAddress): boolean {
-  if (address.length !== other.length) return false;
-  return address.every((octet, at) => {
-    const mask = 0xff00 >> Math.min(Math.max(prefixBits - 8 * at, 0), 8);
-    return ((octet ^ other[at]!) & mask & 0xff) === 0;
-  });
 }
 
 function refuseLoopback({ onlineAddress, onlinePort }: MappingConfig): void {
